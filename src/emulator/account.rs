@@ -1,0 +1,173 @@
+//! The whole state of one emulated account in one region.
+//!
+//! Main type: [`Account`]. Invariants: time only moves in [`Account::advance`] (and in
+//! [`Account::handle`], which advances first); everything that happens later is on the agenda; nothing
+//! here reads a clock. Services reach each other through [`Account::call`] (as an API caller would) or
+//! through the few crate-visible functions that a service exports on purpose (an event bus accepts
+//! service events, CloudWatch accepts service metrics).
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::agenda::{Agenda, Ticket};
+use super::error::{Answer, ServiceError};
+use super::ids::Ids;
+use super::services::{self, Due, Service, Services};
+use super::signals::Signals;
+use crate::wakeup::Topic;
+
+/// Whose account it is, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The twelve-digit account id.
+    pub account: String,
+    /// The region, such as `eu-west-1`.
+    pub region: String,
+    /// The partition, such as `aws`.
+    pub partition: String,
+}
+
+impl Identity {
+    /// An ARN in this account and region: `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
+    /// A global ARN of this account, without a region (IAM).
+    pub(crate) fn global_arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}::{}:{resource}", self.partition, self.account)
+    }
+}
+
+/// One API call that somebody made in the account: what `CloudTrail` would have recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ApiCall {
+    pub(crate) at: Timestamp,
+    pub(crate) service: Service,
+    pub(crate) operation: String,
+    pub(crate) input: Value,
+    /// The error code, where the call was refused.
+    pub(crate) error: Option<String>,
+}
+
+/// The emulated account: state, agenda, generator.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub(crate) identity: Identity,
+    pub(crate) ids: Ids,
+    pub(crate) services: Services,
+    pub(crate) signals: Signals,
+    now: Timestamp,
+    agenda: Agenda,
+    changes: Vec<Topic>,
+}
+
+impl Account {
+    /// An empty account whose clock shows `now`; all chance comes from `seed`.
+    pub fn new(identity: Identity, now: Timestamp, seed: u64) -> Self {
+        let mut account = Self {
+            identity,
+            ids: Ids::seeded(seed),
+            services: Services::default(),
+            signals: Signals::default(),
+            now,
+            agenda: Agenda::default(),
+            changes: Vec::new(),
+        };
+        services::open(&mut account);
+        account
+    }
+
+    /// The account's own clock.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whose account it is, and where.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// When something next happens by itself.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.agenda.next()
+    }
+
+    /// Lets everything happen that is due until `to`, in order, and sets the clock to `to`.
+    ///
+    /// A `to` in the past leaves the clock where it is: time never goes back.
+    pub fn advance(&mut self, to: Timestamp) {
+        while let Some((at, due)) = self.agenda.pop(to) {
+            self.now = self.now.max(at);
+            services::happen(self, due);
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// Makes one API call, as the account's administrator, and answers the JSON form of its output.
+    ///
+    /// Timestamps are numbers: seconds since the epoch with millisecond fractions.
+    pub fn call(&mut self, service: Service, operation: &str, input: Value) -> Answer {
+        let Some(found) =
+            services::operations(service).iter().find(|entry| entry.name == operation)
+        else {
+            return Err(ServiceError::unsupported(format_args!(
+                "{}:{operation}",
+                service.prefix()
+            )));
+        };
+        let record = input.clone();
+        let answer = (found.run)(self, input);
+        let call = ApiCall {
+            at: self.now,
+            service,
+            operation: operation.to_owned(),
+            input: record,
+            error: answer.as_ref().err().map(|error| error.code.clone()),
+        };
+        super::signals::api_called(self, &call);
+        answer
+    }
+
+    /// Puts something on the agenda.
+    pub(crate) fn schedule(&mut self, at: Timestamp, due: impl Into<Due>) -> Ticket {
+        self.agenda.schedule(at, due.into())
+    }
+
+    /// Puts something on the agenda, counted from now.
+    pub(crate) fn schedule_in(&mut self, delay: SignedDuration, due: impl Into<Due>) -> Ticket {
+        let at = self.now + delay;
+        self.agenda.schedule(at, due.into())
+    }
+
+    /// Takes something off the agenda.
+    pub(crate) fn cancel(&mut self, ticket: Ticket) {
+        self.agenda.cancel(ticket);
+    }
+
+    /// Notes that something of this kind changed, so that whoever looks can look again.
+    pub(crate) fn touch(&mut self, topic: Topic) {
+        if !self.changes.contains(&topic) {
+            self.changes.push(topic);
+        }
+    }
+
+    /// What changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Topic> {
+        std::mem::take(&mut self.changes)
+    }
+}
+
+/// A timestamp as the JSON protocols carry it: seconds since the epoch, millisecond fractions.
+pub(crate) fn epoch_seconds(at: Timestamp) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double exactly")]
+    let seconds = at.as_millisecond() as f64 / 1000.0;
+    Value::from(seconds)
+}
+
+/// Reads a timestamp as the JSON protocols carry it.
+pub(crate) fn from_epoch_seconds(seconds: f64) -> Option<Timestamp> {
+    #[expect(clippy::cast_possible_truncation, reason = "jiff checks the range right after")]
+    let milliseconds = (seconds * 1000.0).round() as i64;
+    Timestamp::from_millisecond(milliseconds).ok()
+}

@@ -1,0 +1,1 @@
+//! Stub; its owner replaces this file.

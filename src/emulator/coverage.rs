@@ -1,0 +1,1 @@
+//! What the emulated account supports, as a table made from the code. Stub.

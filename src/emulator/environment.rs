@@ -1,0 +1,1 @@
+//! Environments: what stands in the emulated account. Stub.

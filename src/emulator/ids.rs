@@ -1,0 +1,47 @@
+//! Identifiers in AWS's shapes, from the account's seeded generator.
+//!
+//! Main type: [`Ids`]. Invariant: the n-th identifier of an account depends on its seed and on n alone.
+
+/// The account's source of identifiers and of chance.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids {
+    generator: fastrand::Rng,
+}
+
+impl Ids {
+    /// A source that always yields the same sequence for the same seed.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self { generator: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// `n` lower-case hexadecimal digits, as in `i-0123456789abcdef0`.
+    pub(crate) fn hex(&mut self, n: usize) -> String {
+        (0..n).map(|_| char::from_digit(self.generator.u32(0..16), 16).expect("below 16")).collect()
+    }
+
+    /// `n` characters of `A-Z0-9`, as in a CodeDeploy deployment id.
+    pub(crate) fn upper(&mut self, n: usize) -> String {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        (0..n).map(|_| char::from(ALPHABET[self.generator.usize(0..ALPHABET.len())])).collect()
+    }
+
+    /// `n` characters of `A-Za-z0-9`, as in a FIS experiment id.
+    pub(crate) fn alphanumeric(&mut self, n: usize) -> String {
+        (0..n).map(|_| self.generator.alphanumeric()).collect()
+    }
+
+    /// A version 4 UUID.
+    pub(crate) fn uuid(&mut self) -> String {
+        let mut bytes = [0_u8; 16];
+        self.generator.fill(&mut bytes);
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+
+    /// Puts a list into a random order (FIS picks targets by chance).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        self.generator.shuffle(items);
+    }
+}

@@ -1,0 +1,1 @@
+//! The account under the real SDK. Stub.

@@ -1,0 +1,321 @@
+//! What a run will do, decided before anything is touched.
+//!
+//! The main type is [`Plan`]: immutable, made from a [`Scenario`](crate::scenario::Scenario) by a pure
+//! function, and specific enough that no choice is left for execution. Every offset, deadline and id is
+//! here; the dry run and the IAM policy are renderings of it.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::types::{
+    Correlation, EventEntry, Guardrails, Objectives, RuleState, Stage, StateValue,
+};
+
+/// The resolved, immutable schedule of one drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What reports call the drill.
+    pub scenario: About,
+    /// The id of this drill, unique: it marks everything that the drill creates.
+    pub run_id: String,
+    /// Where a real run may go.
+    pub guardrails: Guardrails,
+    /// The drill ends at the latest this long after its start.
+    #[serde(with = "millis")]
+    pub max_duration: SignedDuration,
+    /// Alarm names that stop the drill.
+    pub stop_conditions: Vec<String>,
+    /// What must hold before injection.
+    pub steady_state: Vec<PlannedSteadyState>,
+    /// The faults, in the order of their start.
+    pub faults: Vec<PlannedFault>,
+    /// The expectations in file order, those of `recovery` after those of `expect`.
+    pub expectations: Vec<PlannedExpectation>,
+    /// How long to look past a deadline.
+    #[serde(with = "millis")]
+    pub grace: SignedDuration,
+    /// The objectives of the MTTR report.
+    pub objectives: Objectives,
+}
+
+/// Words about the scenario, for reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// The scenario's name.
+    pub name: String,
+    /// The file, as given on the command line.
+    pub file: String,
+    /// One line.
+    pub title: Option<String>,
+    /// What is believed.
+    pub hypothesis: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// 1 to 5.
+    pub severity: Option<u8>,
+    /// Labels.
+    pub tags: Vec<String>,
+}
+
+/// An alarm that must be in a state before injection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedSteadyState {
+    /// The alarm's name.
+    pub alarm: String,
+    /// The state.
+    pub state: StateValue,
+}
+
+/// One fault, with its start resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedFault {
+    /// Unique in the plan.
+    pub id: String,
+    /// When it starts.
+    pub start: Start,
+    /// The expectation that proves its effect.
+    pub effect: Option<String>,
+    /// What it does.
+    pub action: FaultAction,
+}
+
+/// When a fault starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// This long after the beginning of the injection.
+    At(#[serde(with = "millis")] SignedDuration),
+    /// When this fault has taken effect, plus a delay.
+    After {
+        /// The other fault's id.
+        fault: String,
+        /// The delay.
+        #[serde(with = "millis")]
+        delay: SignedDuration,
+    },
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultAction {
+    /// Starts an experiment from an existing template (id or `Name` tag).
+    FisTemplate {
+        /// The id or the `Name` tag.
+        template: String,
+    },
+    /// Creates a template, starts it, deletes it afterwards.
+    FisInline {
+        /// The body of `CreateExperimentTemplate`, camelCase, without the client token.
+        template: serde_json::Value,
+    },
+    /// Puts events.
+    PutEvents {
+        /// The bus.
+        bus: String,
+        /// The events.
+        entries: Vec<EventEntry>,
+    },
+    /// Sets an alarm's state.
+    SetAlarmState {
+        /// The alarm.
+        alarm: String,
+        /// The state.
+        state: StateValue,
+        /// The reason, run id included.
+        reason: String,
+    },
+    /// Publishes datapoints.
+    PutMetricData {
+        /// The namespace.
+        namespace: String,
+        /// The metric's name.
+        metric: String,
+        /// Its dimensions.
+        dimensions: IndexMap<String, String>,
+        /// The value of each datapoint.
+        value: f64,
+        /// Its unit.
+        unit: Option<String>,
+        /// The distance between datapoints.
+        #[serde(with = "millis")]
+        every: SignedDuration,
+        /// How many.
+        datapoints: u32,
+    },
+}
+
+/// Which list of the file an expectation stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// `expect`
+    Expect,
+    /// `recovery`
+    Recovery,
+}
+
+/// One expectation, with its anchor and its windows resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedExpectation {
+    /// Unique in the plan.
+    pub id: String,
+    /// Which list it stands in.
+    pub phase: Phase,
+    /// What is looked at.
+    pub kind: Kind,
+    /// What is demanded of it.
+    pub demand: Demand,
+    /// What the windows count from.
+    pub anchor: Anchor,
+    /// Which part of the response it belongs to.
+    pub stage: Stage,
+    /// The weakest correlation that counts.
+    pub correlation: Correlation,
+}
+
+/// What a window counts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anchor {
+    /// The start of a fault, by AWS's clock.
+    Fault(String),
+    /// The moment at which another expectation was first satisfied.
+    Expectation(String),
+}
+
+/// What is demanded of the observations of an expectation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// It happens, `count` times, within the deadline, and then holds for `sustain`.
+    Happens {
+        /// The deadline.
+        #[serde(with = "millis")]
+        within: SignedDuration,
+        /// How many occurrences are needed; at least 1.
+        count: u32,
+        /// How long the state must hold; zero for not at all.
+        #[serde(with = "millis")]
+        sustain: SignedDuration,
+    },
+    /// It happens at most `more_than` times in the window.
+    Never {
+        /// The window.
+        #[serde(with = "millis")]
+        watch_for: SignedDuration,
+        /// How many are still fine.
+        more_than: u32,
+    },
+}
+
+/// What an expectation looks at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// An alarm in a state.
+    Alarm {
+        /// The alarm's name.
+        name: String,
+        /// The state.
+        state: StateValue,
+        /// Its action must have run: an ARN, or `*`.
+        action: Option<String>,
+    },
+    /// A rule that matched, invoked or failed.
+    Rule {
+        /// The rule's name.
+        name: String,
+        /// Its bus.
+        bus: String,
+        /// What it did.
+        state: RuleState,
+    },
+    /// A runbook execution.
+    Runbook {
+        /// The document's name.
+        document: String,
+        /// The status.
+        status: String,
+        /// Steps that succeeded.
+        steps: Vec<String>,
+        /// Parameters.
+        parameters: IndexMap<String, String>,
+        /// Outputs.
+        outputs: IndexMap<String, String>,
+    },
+    /// A `CodeDeploy` rollback.
+    CodeDeployRollback {
+        /// The application.
+        application: String,
+        /// The deployment group.
+        group: String,
+    },
+    /// An event on a bus.
+    Event {
+        /// The bus.
+        bus: String,
+        /// The pattern, as JSON text.
+        pattern: String,
+    },
+    /// A message on a topic.
+    Notification {
+        /// The topic's name or ARN.
+        topic: String,
+        /// Text that it contains.
+        contains: Option<String>,
+    },
+    /// The experiment of a fault in a state.
+    Experiment {
+        /// The fault's id.
+        fault: String,
+        /// The state.
+        state: String,
+    },
+}
+
+/// Durations as whole milliseconds in JSON.
+pub mod millis {
+    use jiff::SignedDuration;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes milliseconds.
+    pub fn serialize<S: Serializer>(
+        duration: &SignedDuration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let milliseconds = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        serializer.serialize_i64(milliseconds)
+    }
+
+    /// Reads milliseconds.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SignedDuration, D::Error> {
+        i64::deserialize(deserializer).map(SignedDuration::from_millis)
+    }
+
+    /// The same for a duration that may be absent.
+    pub mod option {
+        use super::{Deserialize, Deserializer, Serializer, SignedDuration};
+
+        /// Writes milliseconds or null.
+        pub fn serialize<S: Serializer>(
+            duration: &Option<SignedDuration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match duration {
+                Some(duration) => super::serialize(duration, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads milliseconds or null.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<SignedDuration>, D::Error> {
+            Ok(Option::<i64>::deserialize(deserializer)?.map(SignedDuration::from_millis))
+        }
+    }
+}

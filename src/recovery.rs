@@ -1,0 +1,1 @@
+//! Time to detect, act, mitigate, recover, and their statistics. Stub.

@@ -1,0 +1,1 @@
+//! The report tree and its renderings. Stub.

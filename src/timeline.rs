@@ -1,0 +1,271 @@
+//! The record of a drill: what happened, in order, with AWS's clock beside ours.
+//!
+//! Main type: [`Entry`]. One entry is one line of `timeline.jsonl`, written as it happens; verdicts,
+//! recovery figures and every report are pure functions of the plan and these entries. Invariant: an
+//! [`EntryKind::Intent`] stands in the record before each call that changes something, and its
+//! [`EntryKind::Receipt`] right after, so that what a crash leaves behind can be undone.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::scenario::types::Correlation;
+
+/// One line of the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When we wrote it, by our clock.
+    pub at: Timestamp,
+    /// What it says.
+    #[serde(flatten)]
+    pub kind: EntryKind,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum EntryKind {
+    /// The drill began.
+    DrillStarted {
+        /// The scenario's name.
+        scenario: String,
+        /// The drill's id.
+        run_id: String,
+        /// Where it runs.
+        target: Target,
+    },
+    /// A guardrail or a preflight condition was looked at.
+    Preflight {
+        /// What was looked at, such as `alarm checkout-errors`.
+        subject: String,
+        /// What is wrong with it; nothing for fine.
+        problem: Option<Problem>,
+    },
+    /// An observer watches from here on.
+    ObserverArmed {
+        /// What watches, such as `alarm history`.
+        observer: String,
+        /// The expectations that it serves.
+        expectations: Vec<String>,
+    },
+    /// A steady-state condition was looked at, before injection.
+    SteadyState {
+        /// The alarm.
+        alarm: String,
+        /// The state that it must be in.
+        expected: String,
+        /// The state that it was in; nothing where we could not look.
+        found: Option<String>,
+        /// Why we could not look.
+        reason: Option<String>,
+    },
+    /// A call that changes something is about to be made.
+    Intent {
+        /// Numbers the intents of a drill from 1.
+        intent: u32,
+        /// The fault that it serves; nothing for the drill's own listeners.
+        fault: Option<String>,
+        /// Whether this changes the account or takes a change back.
+        purpose: Purpose,
+        /// The call, such as `fis:StartExperiment`.
+        call: String,
+        /// What would undo it, known before the call is made.
+        undo: Option<Undo>,
+    },
+    /// The call returned.
+    Receipt {
+        /// The intent that it answers.
+        intent: u32,
+        /// Nothing for success; otherwise the error, in words.
+        error: Option<String>,
+        /// Ids that the call returned.
+        ids: IndexMap<String, String>,
+    },
+    /// A fault took effect.
+    FaultStarted {
+        /// The fault's id.
+        fault: String,
+        /// When, by AWS's clock: the moment that latencies count from.
+        occurred_at: Timestamp,
+        /// What proves it (experiment id, event ids, …).
+        evidence: IndexMap<String, String>,
+    },
+    /// A fault could not be injected.
+    FaultFailed {
+        /// The fault's id.
+        fault: String,
+        /// Why.
+        reason: String,
+    },
+    /// A fault ended by itself (a FIS experiment reached a final state, the last datapoint was sent).
+    FaultEnded {
+        /// The fault's id.
+        fault: String,
+        /// When, by AWS's clock.
+        occurred_at: Timestamp,
+        /// The final state: `completed`, `stopped`, `failed`, `cancelled`.
+        state: String,
+        /// AWS's reason.
+        reason: Option<String>,
+    },
+    /// Something was seen.
+    Observation(Observation),
+    /// Everything that AWS shows up to `through` has been seen for these expectations.
+    Looked {
+        /// The expectations.
+        expectations: Vec<String>,
+        /// Nothing that occurred before this can still turn up.
+        through: Timestamp,
+    },
+    /// We could not look.
+    Blind {
+        /// The expectations that it leaves unseen.
+        expectations: Vec<String>,
+        /// Why: throttled, denied (names the action), unreachable, partial data.
+        reason: String,
+    },
+    /// The drill is ended early.
+    Stopping {
+        /// Why.
+        reason: StopReason,
+        /// In words.
+        detail: String,
+    },
+    /// Injection and observation are over; reverting starts.
+    Reverting,
+    /// Every change is taken back, or not.
+    Reverted {
+        /// What is left behind, in words with its id; empty when all is clean.
+        left: Vec<String>,
+    },
+    /// The drill is over.
+    DrillEnded,
+}
+
+/// Where a drill runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The account id.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Which kind of account.
+    pub kind: TargetKind,
+}
+
+/// Which kind of account a drill runs against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    /// The emulated account: a rehearsal.
+    Emulator,
+    /// AWS itself.
+    Aws,
+    /// An AWS-compatible endpoint.
+    Endpoint,
+}
+
+/// What is wrong before a drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// The way out.
+    pub hint: String,
+    /// Whether we saw that it is wrong, or could not see at all.
+    pub blind: bool,
+}
+
+/// Why a changing call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// To listen (the drill's own queue, rules and subscriptions).
+    Listen,
+    /// To break something.
+    Inject,
+    /// To take one of our changes back.
+    Revert,
+}
+
+/// What undoes a change. Everything is named so that it can be found again after a crash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "snake_case")]
+pub enum Undo {
+    /// Stop the experiment that was started with this client token.
+    StopExperiment {
+        /// The token.
+        client_token: String,
+    },
+    /// Delete the experiment template that was created with this client token.
+    DeleteExperimentTemplate {
+        /// The token.
+        client_token: String,
+    },
+    /// Set an alarm back to the state that it had.
+    SetAlarmState {
+        /// The alarm.
+        alarm: String,
+        /// The state that it had.
+        state: String,
+    },
+    /// Delete a queue.
+    DeleteQueue {
+        /// Its name.
+        name: String,
+    },
+    /// Remove a listener rule and its target.
+    DeleteRule {
+        /// Its bus.
+        bus: String,
+        /// Its name.
+        name: String,
+    },
+    /// Unsubscribe a queue from a topic.
+    Unsubscribe {
+        /// The topic's ARN.
+        topic: String,
+        /// The queue's ARN.
+        endpoint: String,
+    },
+}
+
+/// Why a drill was ended early, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// Another drill failed and the run was told to end then.
+    FailFast,
+    /// A guardrail, such as the maximum duration.
+    Guardrail,
+    /// One of the scenario's stop conditions.
+    StopCondition,
+    /// The experiment was halted by FIS's own stop condition or its safety lever.
+    ExperimentStopped,
+    /// A person or the machine asked us to end.
+    Signal,
+}
+
+/// One thing that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The expectation that it bears on.
+    pub expectation: String,
+    /// Whether it is what the expectation looks for. For states (alarms, experiments) a change away is
+    /// recorded too, with `false`; occurrences (events, messages, executions) are always `true`.
+    pub holds: bool,
+    /// When it happened, by AWS's clock: the earliest possible instant.
+    pub occurred_at: Timestamp,
+    /// How coarse `occurred_at` is, in milliseconds: it happened within this long after it.
+    pub resolution_ms: u64,
+    /// When we saw it, by our clock.
+    pub seen_at: Timestamp,
+    /// How we know that it was ours.
+    pub correlation: Correlation,
+    /// One line for people.
+    pub summary: String,
+    /// The execution is stuck on a human: the words say on what. Never a miss, never met.
+    pub blocked: Option<String>,
+    /// Ids and values that prove it.
+    pub evidence: IndexMap<String, String>,
+}
