@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use super::agenda::{Agenda, Ticket};
 use super::error::{Answer, ServiceError};
+use super::facts::Facts;
 use super::ids::Ids;
+use super::policy::{self, Caller};
 use super::services::{self, Due, Service, Services};
 use super::signals::Signals;
 use crate::wakeup::Topic;
@@ -55,6 +57,8 @@ pub(crate) struct ApiCall {
 pub struct Account {
     pub(crate) identity: Identity,
     pub(crate) ids: Ids,
+    /// What goes on right now; signals read it.
+    pub(crate) facts: Facts,
     pub(crate) services: Services,
     pub(crate) signals: Signals,
     now: Timestamp,
@@ -68,6 +72,7 @@ impl Account {
         let mut account = Self {
             identity,
             ids: Ids::seeded(seed),
+            facts: Facts::default(),
             services: Services::default(),
             signals: Signals::default(),
             now,
@@ -127,6 +132,21 @@ impl Account {
         };
         super::signals::api_called(self, &call);
         answer
+    }
+
+    /// Makes one API call as somebody whose permissions count: a service on behalf of a resource, or a role.
+    ///
+    /// This is how services reach each other (an alarm action publishes to a topic, a rule target starts a
+    /// runbook, a runbook step calls an API), so that a missing permission breaks the chain as it does on AWS.
+    pub(crate) fn call_as(
+        &mut self,
+        caller: &Caller,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Answer {
+        policy::authorize(self, caller, service, operation, &input)?;
+        self.call(service, operation, input)
     }
 
     /// Puts something on the agenda.

@@ -16,6 +16,7 @@ pub mod cloudformation;
 pub mod coverage;
 pub mod environment;
 pub(crate) mod error;
+pub(crate) mod facts;
 pub(crate) mod ids;
 pub(crate) mod operation;
 pub(crate) mod policy;
