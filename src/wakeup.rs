@@ -5,7 +5,10 @@
 //! one every few seconds. Invariant: a wake-up is only a hint to look. What was seen always comes from
 //! an API call.
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+
+use crate::clock::Clock;
 
 /// A kind of thing that can change in an account and that somebody may be watching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,3 +75,116 @@ impl Wakeups {
         }
     }
 }
+
+/// How an observer rests between two looks.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    mode: Mode,
+    /// Until when the drill must have been looked at; set by the runner as windows close.
+    look_at: watch::Receiver<Option<Timestamp>>,
+}
+
+#[derive(Debug, Clone)]
+enum Mode {
+    /// Somebody rings when something changed.
+    OnChange(Wakeups),
+    /// Nobody does: look every so often.
+    Every(std::time::Duration),
+}
+
+/// The runner's side of a [`Pace`]: which moment must have been looked at next.
+#[derive(Debug)]
+pub struct Urgency(watch::Sender<Option<Timestamp>>);
+
+impl Urgency {
+    /// Asks every observer to have looked at everything up to this moment as soon as it can be seen.
+    pub fn look_at(&self, at: Option<Timestamp>) {
+        self.0.send_if_modified(|current| {
+            let changed = *current != at;
+            *current = at;
+            changed
+        });
+    }
+}
+
+impl Pace {
+    /// Rests until the bell rings (with a short quiet time, so that a burst costs one look).
+    pub fn on_change(wakeups: Wakeups) -> (Self, Urgency) {
+        Self::new(Mode::OnChange(wakeups))
+    }
+
+    /// Rests for this long between looks.
+    pub fn every(interval: std::time::Duration) -> (Self, Urgency) {
+        Self::new(Mode::Every(interval))
+    }
+
+    fn new(mode: Mode) -> (Self, Urgency) {
+        let (sender, look_at) = watch::channel(None);
+        (Self { mode, look_at }, Urgency(sender))
+    }
+
+    /// Where the topic's bell stands: taken before a look, waited from after it.
+    pub fn mark(&self, topic: Topic) -> u64 {
+        match &self.mode {
+            Mode::OnChange(wakeups) => wakeups.mark(topic),
+            Mode::Every(_) => 0,
+        }
+    }
+
+    /// Rests until it is time to look again.
+    ///
+    /// `mark` is where the bell stood before the last look; `lag` is how long after a moment everything
+    /// that occurred before it can be seen; `through` is the moment that the last look covered.
+    pub async fn rest(
+        &self,
+        clock: Clock,
+        topic: Topic,
+        mark: u64,
+        lag: SignedDuration,
+        through: Timestamp,
+    ) {
+        let mut look_at = self.look_at.clone();
+        loop {
+            let urgent = (*look_at.borrow_and_update()).filter(|at| *at > through);
+            let deadline = async {
+                match urgent {
+                    Some(at) => clock.sleep_until(at + lag).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = deadline => return,
+                () = self.turn(topic, mark) => return,
+                changed = look_at.changed() => if changed.is_err() {
+                    // The runner is gone: nobody waits for this look any more.
+                    std::future::pending::<()>().await;
+                },
+            }
+        }
+    }
+
+    /// Whether somebody waits for a look that reaches a moment between `recorded` and `through`.
+    pub fn awaits(&self, recorded: Option<Timestamp>, through: Timestamp) -> bool {
+        let look_at = *self.look_at.borrow();
+        look_at.is_some_and(|at| at <= through && recorded.is_none_or(|recorded| recorded < at))
+    }
+
+    /// A short rest in a loop that waits for one call's effect (an experiment that starts or stops).
+    pub async fn pause(&self, topic: Topic, mark: u64) {
+        self.turn(topic, mark).await;
+    }
+
+    async fn turn(&self, topic: Topic, mark: u64) {
+        match &self.mode {
+            Mode::OnChange(wakeups) => {
+                wakeups.clone().after(topic, mark).await;
+                tokio::time::sleep(QUIET).await;
+            }
+            Mode::Every(interval) => tokio::time::sleep(*interval).await,
+        }
+    }
+}
+
+/// How long a rung bell is left to ring before the look: a burst of changes costs one look.
+const QUIET: std::time::Duration = std::time::Duration::from_secs(2);

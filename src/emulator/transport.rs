@@ -1,1 +1,157 @@
-//! The account under the real SDK. Stub.
+//! The account under the real SDK: requests go to the account instead of to a socket.
+//!
+//! Main type: [`Emulator`], which is the SDK's `HttpClient` and lets the account live in the runtime's
+//! (virtual) time. This is the emulator's only async edge. Invariant: the account's clock is never ahead
+//! of ours, and every change rings the bell after it happened.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use tokio::sync::Notify;
+
+use super::account::Account;
+use super::wire;
+use crate::clock::Clock;
+use crate::wakeup::{Bell, Wakeups};
+
+/// One emulated account that lives in the runtime's time and answers the SDK.
+#[derive(Clone)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    account: Mutex<Account>,
+    clock: Clock,
+    bell: Bell,
+    /// Rung when a call may have put something earlier onto the agenda.
+    rescheduled: Notify,
+    calls: AtomicU64,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Emulator").field("calls", &self.calls()).finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Puts an account under a clock. The clock must not be behind the account.
+    pub fn new(account: Account, clock: Clock) -> (Self, Wakeups) {
+        let (bell, wakeups) = Bell::new();
+        let inner = Inner {
+            account: Mutex::new(account),
+            clock,
+            bell,
+            rescheduled: Notify::new(),
+            calls: AtomicU64::new(0),
+        };
+        (Self { inner: Arc::new(inner) }, wakeups)
+    }
+
+    /// How many API calls the account has answered.
+    pub fn calls(&self) -> u64 {
+        self.inner.calls.load(Ordering::Relaxed)
+    }
+
+    /// A copy of the account as it is now.
+    pub fn account(&self) -> Account {
+        self.lock().clone()
+    }
+
+    /// Lets the account live: whatever is due happens when our clock reaches it. Never returns.
+    pub async fn live(&self) {
+        loop {
+            let next = self.lock().next_due();
+            let due = async {
+                match next {
+                    Some(at) => self.inner.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.inner.rescheduled.notified() => {}
+                () = due => self.advance(),
+            }
+        }
+    }
+
+    fn advance(&self) {
+        let changes = {
+            let mut account = self.lock();
+            account.advance(self.inner.clock.now());
+            account.take_changes()
+        };
+        self.inner.bell.ring(&changes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.inner.account.lock().expect("no call panics while it holds the account")
+    }
+
+    fn answer(&self, request: &wire::Request) -> wire::Response {
+        self.inner.calls.fetch_add(1, Ordering::Relaxed);
+        let (response, changes) = {
+            let mut account = self.lock();
+            account.advance(self.inner.clock.now());
+            let response = wire::answer(&mut account, request);
+            (response, account.take_changes())
+        };
+        self.inner.bell.ring(&changes);
+        self.inner.rescheduled.notify_one();
+        response
+    }
+}
+
+impl HttpConnector for Emulator {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let response = self.answer(&read_request(&request));
+        HttpConnectorFuture::ready(write_response(response))
+    }
+}
+
+impl HttpClient for Emulator {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn read_request(request: &HttpRequest) -> wire::Request {
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let uri: http::Uri = request.uri().parse().unwrap_or_default();
+    wire::Request {
+        method: request.method().to_owned(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers,
+        body: request.body().bytes().unwrap_or_default().to_vec(),
+    }
+}
+
+fn write_response(response: wire::Response) -> Result<HttpResponse, ConnectorError> {
+    let status = StatusCode::try_from(response.status)
+        .map_err(|error| ConnectorError::other(Box::new(error), None))?;
+    let mut sdk = HttpResponse::new(status, SdkBody::from(response.body));
+    for (name, value) in response.headers {
+        sdk.headers_mut().insert(name, value);
+    }
+    Ok(sdk)
+}

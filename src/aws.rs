@@ -1,0 +1,220 @@
+//! The clients of one account and region, and one error type for every call.
+//!
+//! Main types: [`Aws`] and [`CallError`]. The error knows what a caller must decide on: throttled, denied,
+//! not found, unreachable; and it names the way out. Invariant: nothing here knows whether the account is
+//! real or emulated.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::SdkConfig;
+
+/// The clients of one account and region.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// `CodeDeploy`.
+    pub codedeploy: aws_sdk_codedeploy::Client,
+    /// `EventBridge`.
+    pub events: aws_sdk_eventbridge::Client,
+    /// Fault Injection Service.
+    pub fis: aws_sdk_fis::Client,
+    /// Simple Notification Service.
+    pub sns: aws_sdk_sns::Client,
+    /// Simple Queue Service.
+    pub sqs: aws_sdk_sqs::Client,
+    /// Systems Manager.
+    pub ssm: aws_sdk_ssm::Client,
+    /// Security Token Service.
+    pub sts: aws_sdk_sts::Client,
+}
+
+/// Who the credentials belong to, and where the calls go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account id.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+impl Aws {
+    /// Makes the clients; no call is made.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            codedeploy: aws_sdk_codedeploy::Client::new(config),
+            events: aws_sdk_eventbridge::Client::new(config),
+            fis: aws_sdk_fis::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+        }
+    }
+
+    /// Whose credentials these are.
+    ///
+    /// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
+    pub async fn identity(&self) -> Result<Identity, CallError> {
+        let answer = self
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| CallError::of("sts:GetCallerIdentity", &error))?;
+        Ok(Identity {
+            account: answer.account.unwrap_or_default(),
+            arn: answer.arn.unwrap_or_default(),
+        })
+    }
+}
+
+/// What kind of failure a call met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallErrorKind {
+    /// AWS asked us to slow down.
+    Throttled,
+    /// The caller may not do this.
+    Denied,
+    /// The thing is not there.
+    NotFound,
+    /// No answer came, or none that can be read.
+    Unreachable,
+    /// AWS refused the request for another reason.
+    Refused,
+}
+
+/// A call that failed, in words for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {message}")]
+pub struct CallError {
+    /// What to decide on.
+    pub kind: CallErrorKind,
+    /// The IAM action, such as `cloudwatch:DescribeAlarms`.
+    pub operation: &'static str,
+    /// AWS's error code, where one came.
+    pub code: Option<String>,
+    /// What went wrong.
+    pub message: String,
+}
+
+impl CallError {
+    /// Reads an SDK error.
+    pub fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        match error {
+            SdkError::ServiceError(service) => {
+                let code = service.err().code().map(str::to_owned);
+                let text = service.err().message().unwrap_or("the service gave no message");
+                let message = match &code {
+                    Some(code) => format!("{code}: {text}"),
+                    None => text.to_owned(),
+                };
+                let kind = code.as_deref().map_or(CallErrorKind::Unreachable, kind_of);
+                Self { kind, operation, code, message }
+            }
+            SdkError::ConstructionFailure(_)
+            | SdkError::TimeoutError(_)
+            | SdkError::DispatchFailure(_)
+            | SdkError::ResponseError(_)
+            | _ => Self {
+                kind: CallErrorKind::Unreachable,
+                operation,
+                code: None,
+                message: chain(error),
+            },
+        }
+    }
+
+    /// The way out, for a person.
+    pub fn hint(&self) -> String {
+        match self.kind {
+            CallErrorKind::Throttled => {
+                "something else uses up this API's quota; run fewer drills at a time".to_owned()
+            }
+            CallErrorKind::Denied => {
+                format!("allow the action `{}` to this caller", self.operation)
+            }
+            CallErrorKind::NotFound => "check the name, the region and the account".to_owned(),
+            CallErrorKind::Unreachable => {
+                "check the network, the region, the endpoint and the credentials".to_owned()
+            }
+            CallErrorKind::Refused => "see AWS's message".to_owned(),
+        }
+    }
+
+    /// Whether the thing is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == CallErrorKind::NotFound
+    }
+}
+
+/// Sorts AWS's error codes. The names of the throttling ones are those that the SDK itself retries.
+fn kind_of(code: &str) -> CallErrorKind {
+    const THROTTLED: &[&str] = &[
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "SlowDown",
+        "PriorRequestNotComplete",
+    ];
+    if THROTTLED.contains(&code) {
+        CallErrorKind::Throttled
+    } else if code.contains("AccessDenied")
+        || code.contains("NotAuthorized")
+        || code.contains("Unauthorized")
+        || code.contains("AuthorizationError")
+        || code == "OptInRequired"
+    {
+        CallErrorKind::Denied
+    } else if code.contains("NotFound")
+        || code.contains("DoesNotExist")
+        || code.contains("NonExistent")
+        || code == "InvalidDocument"
+    {
+        CallErrorKind::NotFound
+    } else if code.contains("InternalFailure")
+        || code.contains("InternalServer")
+        || code.contains("InternalError")
+        || code == "ServiceUnavailable"
+    {
+        CallErrorKind::Unreachable
+    } else {
+        CallErrorKind::Refused
+    }
+}
+
+/// An error and its causes, joined: the SDK's own Display says little.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The SDK's timestamp as ours, in whole milliseconds.
+pub fn timestamp(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(at.to_millis().ok()?).ok()
+}
+
+/// Our timestamp as the SDK's.
+pub fn date_time(at: jiff::Timestamp) -> aws_smithy_types::DateTime {
+    aws_smithy_types::DateTime::from_millis(at.as_millisecond())
+}

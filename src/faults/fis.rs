@@ -1,0 +1,221 @@
+//! FIS experiments: an existing template, or an inline one that is created, tagged and deleted afterwards.
+//!
+//! The fault's start is the start of the first action that breaks something, by FIS's own clock; `stopped`
+//! and `cancelled` are not success. Source:
+//! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
+
+use aws_sdk_fis::types::{Experiment, ExperimentStatus, ExperimentTemplateSummary};
+use jiff::Timestamp;
+
+use super::{Context, FaultError, Injected, ids, started};
+use crate::aws::{CallError, timestamp};
+use crate::plan::PlannedFault;
+use crate::timeline::{EntryKind, Purpose, Undo};
+use crate::wakeup::Topic;
+
+/// The action that breaks nothing: it never is a fault's start.
+const WAIT: &str = "aws:fis:wait";
+
+pub(super) async fn inject_template<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    template: &str,
+) -> Result<Injected<'a>, FaultError> {
+    let id = find_template(context, template).await?;
+    start(context, fault, &id).await
+}
+
+pub(super) async fn inject_inline<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    template: &serde_json::Value,
+) -> Result<Injected<'a>, FaultError> {
+    let token = token(context, fault);
+    let request = super::inline::template(template)
+        .map_err(FaultError::NoEffect)?
+        .client_token(&token)
+        .tags("firedrill:run", context.run_id)
+        .tags("firedrill:token", &token);
+    let undo = Undo::DeleteExperimentTemplate { client_token: token.clone() };
+    let intent = context.recorder.intent(
+        Some(&fault.id),
+        Purpose::Inject,
+        "fis:CreateExperimentTemplate",
+        Some(undo),
+    )?;
+    match request.send_with(&context.aws.fis).await {
+        Ok(answer) => {
+            let id =
+                answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
+            context.recorder.receipt(intent, Ok(ids([("template", &id)])));
+            start(context, fault, &id).await
+        }
+        Err(error) => {
+            let error = CallError::of("fis:CreateExperimentTemplate", &error);
+            context.recorder.receipt(intent, Err(&error));
+            Err(error.into())
+        }
+    }
+}
+
+/// The token that makes the calls of a fault idempotent and findable.
+fn token(context: Context<'_>, fault: &PlannedFault) -> String {
+    format!("{}-{}", context.run_id, fault.id)
+}
+
+/// Resolves a template's id or `Name` tag.
+pub(crate) async fn find_template(
+    context: Context<'_>,
+    template: &str,
+) -> Result<String, FaultError> {
+    let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
+    let mut named = Vec::new();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
+        if summary.id() == Some(template) {
+            return Ok(template.to_owned());
+        }
+        if has_name(&summary, template) {
+            named.extend(summary.id);
+        }
+    }
+    match named.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(FaultError::NoEffect(format!(
+            "no experiment template has the id or the Name tag `{template}`"
+        ))),
+        several => Err(FaultError::NoEffect(format!(
+            "{} experiment templates have the Name tag `{template}` ({}): name one by its id",
+            several.len(),
+            several.join(", ")
+        ))),
+    }
+}
+
+fn has_name(summary: &ExperimentTemplateSummary, name: &str) -> bool {
+    summary.tags().and_then(|tags| tags.get("Name")).is_some_and(|tag| tag == name)
+}
+
+async fn start<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    template: &str,
+) -> Result<Injected<'a>, FaultError> {
+    let token = token(context, fault);
+    let undo = Undo::StopExperiment { client_token: token.clone() };
+    let intent = context.recorder.intent(
+        Some(&fault.id),
+        Purpose::Inject,
+        "fis:StartExperiment",
+        Some(undo),
+    )?;
+    let sent = context
+        .aws
+        .fis
+        .start_experiment()
+        .client_token(&token)
+        .experiment_template_id(template)
+        .tags("firedrill:run", context.run_id)
+        .tags("firedrill:token", &token)
+        .send()
+        .await;
+    let experiment = match sent {
+        Ok(answer) => answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default(),
+        Err(error) => {
+            let error = CallError::of("fis:StartExperiment", &error);
+            context.recorder.receipt(intent, Err(&error));
+            return Err(error.into());
+        }
+    };
+    context
+        .recorder
+        .receipt(intent, Ok(ids([("experiment", &experiment), ("template", template)])));
+    follow_to_effect(context, fault, template, &experiment).await
+}
+
+/// Waits until an action that breaks something runs.
+async fn follow_to_effect<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    template: &str,
+    id: &str,
+) -> Result<Injected<'a>, FaultError> {
+    loop {
+        let mark = context.pace.mark(Topic::Experiments);
+        let experiment = get(context, id).await?;
+        if let Some((action, at)) = first_effect(&experiment) {
+            started(
+                context,
+                fault,
+                at,
+                [
+                    ("experiment", id.to_owned()),
+                    ("template", template.to_owned()),
+                    ("action", action),
+                ],
+            );
+            return Ok(Injected { experiment: Some(id.to_owned()), continuation: None });
+        }
+        if let Some((state, reason, at)) = ended(&experiment) {
+            context.recorder.record(EntryKind::FaultEnded {
+                fault: fault.id.clone(),
+                occurred_at: at.unwrap_or_else(|| context.clock().now()),
+                state: state.clone(),
+                reason: reason.clone(),
+            });
+            return Err(FaultError::NoEffect(format!(
+                "experiment {id} is {state} and none of its actions took effect: {}",
+                reason.as_deref().unwrap_or("FIS gives no reason")
+            )));
+        }
+        context.pace.pause(Topic::Experiments, mark).await;
+    }
+}
+
+/// The experiment as it is now.
+pub(crate) async fn get(context: Context<'_>, id: &str) -> Result<Experiment, CallError> {
+    let answer = context
+        .aws
+        .fis
+        .get_experiment()
+        .id(id)
+        .send()
+        .await
+        .map_err(|error| CallError::of("fis:GetExperiment", &error))?;
+    answer.experiment.ok_or_else(|| CallError {
+        kind: crate::aws::CallErrorKind::Unreachable,
+        operation: "fis:GetExperiment",
+        code: None,
+        message: "the answer holds no experiment".to_owned(),
+    })
+}
+
+/// The earliest start of an action that breaks something, with the action's name.
+fn first_effect(experiment: &Experiment) -> Option<(String, Timestamp)> {
+    let actions = experiment.actions()?;
+    actions
+        .iter()
+        .filter(|(_, action)| action.action_id() != Some(WAIT))
+        .filter_map(|(name, action)| Some((timestamp(action.start_time()?)?, name)))
+        .min()
+        .map(|(at, name)| (name.clone(), at))
+}
+
+/// The final state of an experiment, with AWS's reason and time.
+pub(crate) fn ended(
+    experiment: &Experiment,
+) -> Option<(String, Option<String>, Option<Timestamp>)> {
+    let state = experiment.state()?;
+    let status = state.status()?;
+    matches!(
+        status,
+        ExperimentStatus::Completed
+            | ExperimentStatus::Stopped
+            | ExperimentStatus::Failed
+            | ExperimentStatus::Cancelled
+    )
+    .then(|| {
+        let at = experiment.end_time().and_then(timestamp);
+        (status.as_str().to_owned(), state.reason().map(str::to_owned), at)
+    })
+}

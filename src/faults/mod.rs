@@ -1,0 +1,108 @@
+//! Faults: how each kind is injected, and how what was injected is taken back.
+//!
+//! Main function: [`inject`]. One file per kind; [`revert`] undoes from the timeline alone. Invariants:
+//! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
+//! gives one; a fault that had no effect is a failure, never a success.
+
+pub(crate) mod fis;
+mod inline;
+mod put_events;
+mod put_metric_data;
+pub mod revert;
+mod set_alarm_state;
+
+use futures_util::future::LocalBoxFuture;
+use indexmap::IndexMap;
+
+use crate::aws::{Aws, CallError};
+use crate::clock::Clock;
+use crate::plan::{FaultAction, PlannedFault};
+use crate::recorder::{RecordError, Recorder};
+use crate::timeline::EntryKind;
+use crate::wakeup::Pace;
+
+/// What an injection needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The account.
+    pub aws: &'a Aws,
+    /// The record, and our clock.
+    pub recorder: &'a Recorder,
+    /// How long to rest between looks.
+    pub pace: &'a Pace,
+    /// The drill's id.
+    pub run_id: &'a str,
+}
+
+impl Context<'_> {
+    /// Our clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.recorder.clock()
+    }
+}
+
+/// What goes on after a fault took effect (the rest of its datapoints), until it ends by itself.
+pub type Continuation<'a> = LocalBoxFuture<'a, ()>;
+
+/// An injection that took effect.
+pub struct Injected<'a> {
+    /// The FIS experiment, where there is one to follow.
+    pub experiment: Option<String>,
+    /// What goes on.
+    pub continuation: Option<Continuation<'a>>,
+}
+
+/// Why a fault could not be injected.
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The timeline can't be written, so nothing may be changed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// AWS took the call, but the fault did not take effect.
+    #[error("{0}")]
+    NoEffect(String),
+}
+
+/// Injects one fault and returns once it took effect, which is recorded with AWS's own time.
+pub async fn inject<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+) -> Result<Injected<'a>, FaultError> {
+    match &fault.action {
+        FaultAction::FisTemplate { template } => {
+            fis::inject_template(context, fault, template).await
+        }
+        FaultAction::FisInline { template } => fis::inject_inline(context, fault, template).await,
+        FaultAction::PutEvents { bus, entries } => {
+            put_events::inject(context, fault, bus, entries).await
+        }
+        FaultAction::SetAlarmState { alarm, state, reason } => {
+            set_alarm_state::inject(context, fault, alarm, *state, reason).await
+        }
+        FaultAction::PutMetricData { .. } => put_metric_data::inject(context, fault).await,
+    }
+}
+
+/// Announces a fault's start, by AWS's clock.
+fn started<const N: usize>(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    occurred_at: jiff::Timestamp,
+    evidence: [(&str, String); N],
+) {
+    let evidence: IndexMap<String, String> =
+        evidence.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    context.recorder.record(EntryKind::FaultStarted {
+        fault: fault.id.clone(),
+        occurred_at,
+        evidence,
+    });
+}
+
+/// The ids that a receipt carries.
+pub(crate) fn ids<const N: usize>(pairs: [(&str, &str); N]) -> IndexMap<String, String> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

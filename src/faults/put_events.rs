@@ -1,0 +1,97 @@
+//! Synthetic events: PutEvents in batches of ten.
+//!
+//! AWS answers success for a bus that does not exist, so the bus is looked up first; an entry that AWS
+//! refuses is an error of the fault. Source:
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>.
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+use super::{Context, FaultError, Injected, ids, started};
+use crate::aws::CallError;
+use crate::plan::PlannedFault;
+use crate::scenario::types::EventEntry;
+use crate::timeline::Purpose;
+
+/// The most entries that one call takes.
+const BATCH: usize = 10;
+
+pub(super) async fn inject<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    bus: &str,
+    entries: &[EventEntry],
+) -> Result<Injected<'a>, FaultError> {
+    context
+        .aws
+        .events
+        .describe_event_bus()
+        .name(bus)
+        .send()
+        .await
+        .map_err(|error| CallError::of("events:DescribeEventBus", &error))?;
+    let occurred_at = context.clock().now();
+    let mut event_ids = Vec::new();
+    for batch in entries.chunks(BATCH) {
+        event_ids.extend(put(context, fault, bus, batch).await?);
+    }
+    started(
+        context,
+        fault,
+        occurred_at,
+        [("events", event_ids.join(" ")), ("bus", bus.to_owned())],
+    );
+    Ok(Injected { experiment: None, continuation: None })
+}
+
+async fn put(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    bus: &str,
+    batch: &[EventEntry],
+) -> Result<Vec<String>, FaultError> {
+    let intent =
+        context.recorder.intent(Some(&fault.id), Purpose::Inject, "events:PutEvents", None)?;
+    let requests = batch.iter().map(|entry| request(bus, entry)).collect();
+    let sent = context.aws.events.put_events().set_entries(Some(requests)).send().await;
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = CallError::of("events:PutEvents", &error);
+            context.recorder.receipt(intent, Err(&error));
+            return Err(error.into());
+        }
+    };
+    let results = answer.entries.unwrap_or_default();
+    let accepted: Vec<String> =
+        results.iter().filter_map(|result| result.event_id.clone()).collect();
+    context.recorder.receipt(intent, Ok(ids([("events", &accepted.join(" "))])));
+    let refused = results.iter().zip(batch).find(|(result, _)| result.error_code.is_some());
+    if let Some((result, entry)) = refused {
+        return Err(FaultError::NoEffect(format!(
+            "{} of {} events were refused; the first, from `{}`: {}: {}",
+            answer.failed_entry_count,
+            batch.len(),
+            entry.source,
+            result.error_code.as_deref().unwrap_or_default(),
+            result.error_message.as_deref().unwrap_or_default(),
+        )));
+    }
+    if accepted.len() != batch.len() {
+        return Err(FaultError::NoEffect(format!(
+            "AWS accounted for {} of {} events",
+            accepted.len(),
+            batch.len()
+        )));
+    }
+    Ok(accepted)
+}
+
+fn request(bus: &str, entry: &EventEntry) -> PutEventsRequestEntry {
+    PutEventsRequestEntry::builder()
+        .event_bus_name(bus)
+        .source(&entry.source)
+        .detail_type(&entry.detail_type)
+        .detail(entry.detail.to_string())
+        .set_resources((!entry.resources.is_empty()).then(|| entry.resources.clone()))
+        .build()
+}

@@ -1,0 +1,86 @@
+//! Datapoints published as a fault: the first proves the start, the rest follow at their distance.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>.
+
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
+
+use super::{Context, FaultError, Injected, ids, started};
+use crate::aws::CallError;
+use crate::plan::{FaultAction, PlannedFault};
+use crate::timeline::{EntryKind, Purpose};
+
+pub(super) async fn inject<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+) -> Result<Injected<'a>, FaultError> {
+    let occurred_at = context.clock().now();
+    publish(context, fault).await?;
+    let FaultAction::PutMetricData { namespace, metric, datapoints, every, .. } = &fault.action
+    else {
+        unreachable!("the caller matched on the action");
+    };
+    started(
+        context,
+        fault,
+        occurred_at,
+        [("metric", format!("{namespace}/{metric}")), ("datapoints", datapoints.to_string())],
+    );
+    let (datapoints, every) = (*datapoints, *every);
+    let continuation = Box::pin(async move {
+        let mut next = occurred_at;
+        for _ in 1..datapoints {
+            next += every;
+            context.clock().sleep_until(next).await;
+            if let Err(error) = publish(context, fault).await {
+                end(context, fault, "failed", Some(error.to_string()));
+                return;
+            }
+        }
+        end(context, fault, "completed", None);
+    });
+    Ok(Injected { experiment: None, continuation: Some(continuation) })
+}
+
+fn end(context: Context<'_>, fault: &PlannedFault, state: &str, reason: Option<String>) {
+    context.recorder.record(EntryKind::FaultEnded {
+        fault: fault.id.clone(),
+        occurred_at: context.clock().now(),
+        state: state.to_owned(),
+        reason,
+    });
+}
+
+async fn publish(context: Context<'_>, fault: &PlannedFault) -> Result<(), FaultError> {
+    let FaultAction::PutMetricData { namespace, metric, dimensions, value, unit, .. } =
+        &fault.action
+    else {
+        unreachable!("the caller matched on the action");
+    };
+    let dimensions =
+        dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let datum = MetricDatum::builder()
+        .metric_name(metric)
+        .set_dimensions(Some(dimensions.collect()))
+        .value(*value)
+        .set_unit(unit.as_deref().map(StandardUnit::from))
+        .build();
+    let intent = context.recorder.intent(
+        Some(&fault.id),
+        Purpose::Inject,
+        "cloudwatch:PutMetricData",
+        None,
+    )?;
+    let sent =
+        context.aws.cloudwatch.put_metric_data().namespace(namespace).metric_data(datum).send();
+    match sent.await {
+        Ok(_) => {
+            context.recorder.receipt(intent, Ok(ids([])));
+            Ok(())
+        }
+        Err(error) => {
+            let error = CallError::of("cloudwatch:PutMetricData", &error);
+            context.recorder.receipt(intent, Err(&error));
+            Err(error.into())
+        }
+    }
+}

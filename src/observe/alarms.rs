@@ -1,0 +1,361 @@
+//! Alarms, metric and composite: read from their history, so that a flap between two looks is seen.
+//!
+//! Main function: [`poll`]. One DescribeAlarms for up to a hundred names says which alarms changed; only
+//! those are asked for their history. Sources:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html>; its
+//! `AlarmTypes` defaults to metric alarms alone, so both are asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::{Seen, Watch};
+use crate::aws::{Aws, CallError, date_time, timestamp};
+use crate::plan::{Kind, Plan};
+use crate::scenario::types::{Correlation, StateValue};
+use crate::wakeup::Topic;
+
+/// The most names that one DescribeAlarms takes.
+const BATCH: usize = 100;
+
+/// The history shows a change at once.
+const LAG: SignedDuration = SignedDuration::ZERO;
+
+/// An alarm as DescribeAlarms shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    pub(crate) actions_enabled: bool,
+    /// How many actions it has for ALARM.
+    pub(crate) actions: usize,
+    /// When `state` was entered.
+    pub(crate) since: Option<Timestamp>,
+    /// CloudWatch says that it can't evaluate the alarm fully.
+    pub(crate) impaired: Option<String>,
+}
+
+/// Whether the plan looks at any alarm.
+pub(super) fn wanted(plan: &Plan) -> bool {
+    !plan.stop_conditions.is_empty()
+        || plan
+            .expectations
+            .iter()
+            .any(|expectation| matches!(expectation.kind, Kind::Alarm { .. }))
+}
+
+/// One expectation about an alarm.
+struct Subject {
+    expectation: String,
+    alarm: String,
+    state: StateValue,
+    action: Option<String>,
+}
+
+/// Watches every alarm of the plan. Never returns.
+pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
+    let subjects = watch.pick(|expectation| match &expectation.kind {
+        Kind::Alarm { name, state, action } => Some(Subject {
+            expectation: expectation.id.clone(),
+            alarm: name.clone(),
+            state: *state,
+            action: action.clone(),
+        }),
+        Kind::Rule { .. }
+        | Kind::Runbook { .. }
+        | Kind::CodeDeployRollback { .. }
+        | Kind::Event { .. }
+        | Kind::Notification { .. }
+        | Kind::Experiment { .. } => None,
+    });
+    let expectations: Vec<String> =
+        subjects.iter().map(|subject| subject.expectation.clone()).collect();
+    let names: BTreeSet<String> = subjects
+        .iter()
+        .map(|subject| subject.alarm.clone())
+        .chain(watch.plan.stop_conditions.iter().cloned())
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let mut state = Progress::default();
+    watch
+        .keep_looking(Topic::Alarms, LAG, &expectations, async || {
+            look(watch, &subjects, &names, &mut state, stop).await
+        })
+        .await;
+}
+
+/// What has been seen so far.
+#[derive(Default)]
+struct Progress {
+    latest: BTreeMap<String, (String, Option<Timestamp>)>,
+    items: BTreeSet<(Timestamp, String)>,
+    impaired: BTreeSet<String>,
+}
+
+async fn look(
+    watch: &Watch<'_>,
+    subjects: &[Subject],
+    names: &[String],
+    progress: &mut Progress,
+    stop: &dyn Fn(String),
+) -> Result<(), CallError> {
+    for alarm in describe(watch.aws, names).await? {
+        if watch.plan.stop_conditions.contains(&alarm.name) && alarm.state == "ALARM" {
+            stop(format!("alarm `{}` is in ALARM: {}", alarm.name, alarm.reason));
+        }
+        note_impairment(watch, subjects, &alarm, progress);
+        let of_alarm: Vec<&Subject> =
+            subjects.iter().filter(|subject| subject.alarm == alarm.name).collect();
+        if of_alarm.is_empty() {
+            continue;
+        }
+        let now = (alarm.state.clone(), alarm.since);
+        let before = progress.latest.insert(alarm.name.clone(), now.clone());
+        let Some(before) = before else {
+            baseline(watch, &of_alarm, &alarm);
+            continue;
+        };
+        let wants_action = of_alarm.iter().any(|subject| subject.action.is_some());
+        if before != now || (wants_action && alarm.state != "OK") {
+            read_history(watch, &of_alarm, &alarm.name, progress).await?;
+        }
+    }
+    Ok(())
+}
+
+/// An alarm that CloudWatch itself can't evaluate is a blind spot, not an answer.
+fn note_impairment(
+    watch: &Watch<'_>,
+    subjects: &[Subject],
+    alarm: &Snapshot,
+    progress: &mut Progress,
+) {
+    let Some(state) = &alarm.impaired else {
+        progress.impaired.remove(&alarm.name);
+        return;
+    };
+    if !progress.impaired.insert(alarm.name.clone()) {
+        return;
+    }
+    let expectations: Vec<String> = subjects
+        .iter()
+        .filter(|subject| subject.alarm == alarm.name)
+        .map(|subject| subject.expectation.clone())
+        .collect();
+    let error = CallError {
+        kind: crate::aws::CallErrorKind::Unreachable,
+        operation: "cloudwatch:DescribeAlarms",
+        code: None,
+        message: format!("alarm `{}` reports evaluation state {state}", alarm.name),
+    };
+    watch.blind(&expectations, &error);
+}
+
+/// What the state was when the watch began: what a later change is a change from.
+fn baseline(watch: &Watch<'_>, subjects: &[&Subject], alarm: &Snapshot) {
+    for subject in subjects.iter().filter(|subject| subject.action.is_none()) {
+        let since = alarm.since.unwrap_or(watch.since).min(watch.since);
+        let mut seen = Seen::new(
+            &subject.expectation,
+            since,
+            format!("alarm {} is {} when the watch begins", alarm.name, alarm.state),
+        )
+        .with("alarm", &alarm.name)
+        .with("state", &alarm.state);
+        seen.holds = alarm.state == subject.state.as_str();
+        seen.correlation = Some(Correlation::Window);
+        watch.saw(seen, "");
+    }
+}
+
+async fn read_history(
+    watch: &Watch<'_>,
+    subjects: &[&Subject],
+    alarm: &str,
+    progress: &mut Progress,
+) -> Result<(), CallError> {
+    let mut pages = watch
+        .aws
+        .cloudwatch
+        .describe_alarm_history()
+        .alarm_name(alarm)
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .start_date(date_time(watch.since))
+        .scan_by(ScanBy::TimestampAscending)
+        .max_records(100)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(item) = pages.next().await {
+        let item =
+            item.map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
+        let Some(at) = item.timestamp().and_then(timestamp) else { continue };
+        // AWS may show one change more than once.
+        let identity = format!("{alarm} {}", item.history_summary().unwrap_or_default());
+        if at >= watch.since && progress.items.insert((at, identity)) {
+            tell(watch, subjects, alarm, at, &item);
+        }
+    }
+    Ok(())
+}
+
+/// `HistoryData` of a state update.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StateUpdate {
+    old_state: State,
+    new_state: State,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct State {
+    state_value: String,
+    #[serde(default)]
+    state_reason: String,
+}
+
+/// `HistoryData` of an action.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Action {
+    action_state: String,
+    notification_resource: Option<String>,
+    error: Option<String>,
+}
+
+fn tell(
+    watch: &Watch<'_>,
+    subjects: &[&Subject],
+    alarm: &str,
+    at: Timestamp,
+    item: &AlarmHistoryItem,
+) {
+    let data = item.history_data().unwrap_or_default();
+    match item.history_item_type() {
+        Some(HistoryItemType::StateUpdate) => {
+            if let Ok(update) = serde_json::from_str::<StateUpdate>(data) {
+                tell_state(watch, subjects, alarm, at, &update);
+            }
+        }
+        Some(HistoryItemType::Action) => {
+            if let Ok(action) = serde_json::from_str::<Action>(data) {
+                let summary = item.history_summary().unwrap_or_default();
+                tell_action(watch, subjects, alarm, at, &action, summary);
+            }
+        }
+        // Configuration changes and the per-series items of contributors answer no expectation.
+        Some(_) | None => {}
+    }
+}
+
+fn tell_state(
+    watch: &Watch<'_>,
+    subjects: &[&Subject],
+    alarm: &str,
+    at: Timestamp,
+    update: &StateUpdate,
+) {
+    for subject in subjects.iter().filter(|subject| subject.action.is_none()) {
+        let summary = format!(
+            "alarm {alarm} went from {} to {}",
+            update.old_state.state_value, update.new_state.state_value
+        );
+        let mut seen = Seen::new(&subject.expectation, at, summary)
+            .with("alarm", alarm)
+            .with("from", &update.old_state.state_value)
+            .with("state", &update.new_state.state_value)
+            .with("reason", &update.new_state.state_reason);
+        seen.holds = update.new_state.state_value == subject.state.as_str();
+        // Our run id in the state reason is as good as an id: only we set that reason.
+        if update.new_state.state_reason.contains(&watch.plan.run_id) {
+            seen.correlation = Some(Correlation::Exact);
+        }
+        watch.saw(seen, &update.new_state.state_reason);
+    }
+}
+
+fn tell_action(
+    watch: &Watch<'_>,
+    subjects: &[&Subject],
+    alarm: &str,
+    at: Timestamp,
+    action: &Action,
+    summary: &str,
+) {
+    let resource = action.notification_resource.as_deref().unwrap_or_default();
+    for subject in subjects {
+        let Some(wanted) = &subject.action else { continue };
+        if wanted != "*" && wanted != resource {
+            continue;
+        }
+        let mut seen = Seen::new(&subject.expectation, at, format!("alarm {alarm}: {summary}"))
+            .with("alarm", alarm)
+            .with("action", resource)
+            .with("action state", &action.action_state)
+            .with("error", action.error.as_deref().unwrap_or_default());
+        seen.holds = action.action_state == "Succeeded";
+        watch.saw(seen, summary);
+    }
+}
+
+/// Asks for alarms of both types by name, in batches.
+pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot>, CallError> {
+    let mut found = IndexMap::new();
+    for batch in names.chunks(BATCH) {
+        let answer = aws
+            .cloudwatch
+            .describe_alarms()
+            .set_alarm_names(Some(batch.to_vec()))
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm)
+            .max_records(100)
+            .send()
+            .await
+            .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
+        for alarm in answer.metric_alarms() {
+            let name = alarm.alarm_name().unwrap_or_default().to_owned();
+            let snapshot = Snapshot {
+                name: name.clone(),
+                state: alarm
+                    .state_value()
+                    .map(|state| state.as_str().to_owned())
+                    .unwrap_or_default(),
+                reason: alarm.state_reason().unwrap_or_default().to_owned(),
+                actions_enabled: alarm.actions_enabled().unwrap_or(true),
+                actions: alarm.alarm_actions().len(),
+                since: alarm
+                    .state_transitioned_timestamp()
+                    .or(alarm.state_updated_timestamp())
+                    .and_then(timestamp),
+                impaired: alarm.evaluation_state().map(|state| state.as_str().to_owned()),
+            };
+            found.insert(name, snapshot);
+        }
+        for alarm in answer.composite_alarms() {
+            let name = alarm.alarm_name().unwrap_or_default().to_owned();
+            let snapshot = Snapshot {
+                name: name.clone(),
+                state: alarm
+                    .state_value()
+                    .map(|state| state.as_str().to_owned())
+                    .unwrap_or_default(),
+                reason: alarm.state_reason().unwrap_or_default().to_owned(),
+                actions_enabled: alarm.actions_enabled().unwrap_or(true),
+                actions: alarm.alarm_actions().len(),
+                since: alarm
+                    .state_transitioned_timestamp()
+                    .or(alarm.state_updated_timestamp())
+                    .and_then(timestamp),
+                impaired: None,
+            };
+            found.insert(name, snapshot);
+        }
+    }
+    Ok(found.into_values().collect())
+}

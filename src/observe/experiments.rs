@@ -1,0 +1,114 @@
+//! The FIS experiment of a fault, followed to its end.
+//!
+//! Main function: [`follow`]. Invariant: a final state is recorded once, with FIS's own time and reason;
+//! `stopped` and `cancelled` are told apart from `completed`.
+
+use super::{Seen, Watch};
+use crate::aws::CallErrorKind;
+use crate::faults;
+use crate::plan::{Kind, PlannedFault};
+use crate::scenario::types::Correlation;
+use crate::timeline::EntryKind;
+use crate::wakeup::Topic;
+
+/// How an experiment ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) state: String,
+    pub(crate) reason: String,
+}
+
+/// Follows an experiment until it ends, telling each state to the expectations about it.
+pub(crate) async fn follow(
+    watch: &Watch<'_>,
+    context: faults::Context<'_>,
+    fault: &PlannedFault,
+    experiment: &str,
+) -> End {
+    let subjects = subjects(watch, fault);
+    let expectations: Vec<String> = subjects.iter().map(|(id, _)| id.clone()).collect();
+    let mut last = String::new();
+    loop {
+        let mark = watch.pace.mark(Topic::Experiments);
+        let asked_at = watch.clock().now();
+        match faults::fis::get(context, experiment).await {
+            Ok(now) => {
+                let ended = faults::fis::ended(&now);
+                let status = now.state().and_then(|state| state.status());
+                let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+                let reason = now.state().and_then(|state| state.reason()).unwrap_or_default();
+                let at = match &ended {
+                    Some((_, _, at)) => at.unwrap_or(asked_at),
+                    None => asked_at,
+                };
+                if status != last {
+                    tell(watch, &subjects, experiment, &status, reason, at);
+                    last.clone_from(&status);
+                }
+                watch.looked(&expectations, asked_at);
+                if ended.is_some() {
+                    watch.recorder.record(EntryKind::FaultEnded {
+                        fault: fault.id.clone(),
+                        occurred_at: at,
+                        state: status.clone(),
+                        reason: (!reason.is_empty()).then(|| reason.to_owned()),
+                    });
+                    return End { state: status, reason: reason.to_owned() };
+                }
+                let through = asked_at;
+                watch
+                    .pace
+                    .rest(
+                        watch.clock(),
+                        Topic::Experiments,
+                        mark,
+                        jiff::SignedDuration::ZERO,
+                        through,
+                    )
+                    .await;
+            }
+            Err(error) => {
+                watch.blind(&expectations, &error);
+                if error.kind == CallErrorKind::NotFound {
+                    return End { state: "gone".to_owned(), reason: error.to_string() };
+                }
+                tokio::time::sleep(super::AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
+fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
+    watch.pick(|expectation| match &expectation.kind {
+        Kind::Experiment { fault: id, state } if *id == fault.id => {
+            Some((expectation.id.clone(), state.clone()))
+        }
+        Kind::Experiment { .. }
+        | Kind::Alarm { .. }
+        | Kind::Rule { .. }
+        | Kind::Runbook { .. }
+        | Kind::CodeDeployRollback { .. }
+        | Kind::Event { .. }
+        | Kind::Notification { .. } => None,
+    })
+}
+
+fn tell(
+    watch: &Watch<'_>,
+    subjects: &[(String, String)],
+    experiment: &str,
+    status: &str,
+    reason: &str,
+    at: jiff::Timestamp,
+) {
+    for (expectation, wanted) in subjects {
+        let mut seen = Seen::new(expectation, at, format!("experiment {experiment} is {status}"))
+            .with("experiment", experiment)
+            .with("state", status)
+            .with("reason", reason);
+        seen.holds = status == wanted;
+        // The experiment is the one that we started, known by its id.
+        seen.correlation = Some(Correlation::Exact);
+        watch.saw(seen, "");
+    }
+}

@@ -1,0 +1,273 @@
+//! Observers: how each kind of expectation is looked at, and how we know what was ours.
+//!
+//! Main type: [`Watch`]. One file per kind of thing observed; each is one poller that serves every
+//! expectation of its kind with batched calls. Invariants: what is recorded was read from an API, with
+//! AWS's own time; a failed look is recorded as blindness, never as absence; how far a poller has seen
+//! (`through`) is only ever moved by a look that succeeded.
+
+pub(crate) mod alarms;
+mod correlation;
+mod experiments;
+pub(crate) mod listener;
+mod rollbacks;
+mod rules;
+mod runbooks;
+
+use std::sync::Mutex;
+
+use futures_util::future::{LocalBoxFuture, join_all};
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use crate::aws::{Aws, CallError};
+use crate::clock::Clock;
+use crate::plan::{Kind, Plan, PlannedExpectation};
+use crate::recorder::Recorder;
+use crate::timeline::{EntryKind, Observation};
+use crate::wakeup::{Pace, Topic};
+
+pub(crate) use experiments::follow;
+pub(crate) use listener::Listener;
+
+/// How long to rest after a look that failed.
+const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The longest that any observer needs until it can see a moment: metrics of a rule.
+pub const LONGEST_LAG: SignedDuration = rules::LAG;
+
+/// What the observers of one drill share.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    pub(crate) aws: &'a Aws,
+    pub(crate) recorder: &'a Recorder,
+    pub(crate) pace: &'a Pace,
+    pub(crate) plan: &'a Plan,
+    /// Nothing that occurred before this is of interest.
+    pub(crate) since: Timestamp,
+    sight: Mutex<IndexMap<String, Sight>>,
+    /// How many pollers have not looked yet; nothing while they are being set up.
+    unready: watch::Sender<Option<usize>>,
+}
+
+/// How far an expectation has been seen, and how much of that is in the record.
+#[derive(Debug, Clone, Copy)]
+struct Sight {
+    through: Timestamp,
+    recorded: Option<Timestamp>,
+    blind: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Nothing is seen yet; `since` is now.
+    pub fn new(aws: &'a Aws, recorder: &'a Recorder, pace: &'a Pace, plan: &'a Plan) -> Self {
+        let since = recorder.clock().now();
+        let unready = watch::Sender::new(None);
+        Self { aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.recorder.clock()
+    }
+
+    /// The expectations that `select` picks from, with what it picks.
+    pub(crate) fn pick<T>(&self, select: impl Fn(&'a PlannedExpectation) -> Option<T>) -> Vec<T> {
+        self.plan.expectations.iter().filter_map(select).collect()
+    }
+
+    /// Looks with every poller that the plan needs. Never returns.
+    ///
+    /// `stop` is called when a stop condition's alarm is in ALARM.
+    pub async fn look(&self, listener: Option<&Listener>, stop: &dyn Fn(String)) {
+        let matches = listener::Matches::default();
+        let mut pollers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
+        if alarms::wanted(self.plan) {
+            pollers.push(Box::pin(alarms::poll(self, stop)));
+        }
+        if let Some(listener) = listener {
+            pollers.push(Box::pin(listener::poll(self, listener, &matches)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Rule { .. })) {
+            pollers.push(Box::pin(rules::poll(self, &matches)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Runbook { .. })) {
+            pollers.push(Box::pin(runbooks::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::CodeDeployRollback { .. })) {
+            pollers.push(Box::pin(rollbacks::poll(self)));
+        }
+        self.unready.send_replace(Some(pollers.len()));
+        join_all(pollers).await;
+        // A plan without pollers still waits for whoever ends the drill.
+        std::future::pending::<()>().await;
+    }
+
+    /// Waits until every poller has looked once, so that what was there before is known.
+    pub async fn ready(&self) {
+        let mut listener = self.unready.subscribe();
+        let ready = listener.wait_for(|unready| *unready == Some(0)).await;
+        ready.expect("the sender lives as long as this watch");
+    }
+
+    fn has(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
+        self.plan.expectations.iter().any(|expectation| wanted(&expectation.kind))
+    }
+
+    /// Records something that was seen; `payload` is searched for ids that are ours.
+    pub(crate) fn saw(&self, seen: Seen, payload: &str) {
+        let correlation = match seen.correlation {
+            Some(known) => known,
+            None => {
+                self.recorder.read(|timeline| correlation::of(timeline, &self.plan.run_id, payload))
+            }
+        };
+        self.recorder.record(EntryKind::Observation(Observation {
+            expectation: seen.expectation,
+            holds: seen.holds,
+            occurred_at: seen.occurred_at,
+            resolution_ms: seen.resolution_ms,
+            seen_at: self.clock().now(),
+            correlation,
+            summary: seen.summary,
+            blocked: seen.blocked,
+            evidence: seen.evidence,
+        }));
+    }
+
+    /// Notes that everything that occurred before `through` has been seen for these expectations.
+    ///
+    /// It goes into the record when somebody waits for it, when sight returns, and at the end.
+    pub(crate) fn looked(&self, expectations: &[String], through: Timestamp) {
+        let mut news = Vec::new();
+        {
+            let mut sight = self.sight.lock().expect("no poller panics while it notes");
+            for expectation in expectations {
+                let entry = sight.entry(expectation.clone()).or_insert(Sight {
+                    through,
+                    recorded: None,
+                    blind: false,
+                });
+                entry.through = entry.through.max(through);
+                let awaited = self.pace.awaits(entry.recorded, entry.through);
+                if entry.blind || awaited {
+                    entry.recorded = Some(entry.through);
+                    entry.blind = false;
+                    news.push(expectation.clone());
+                }
+            }
+        }
+        if !news.is_empty() {
+            self.recorder.record(EntryKind::Looked { expectations: news, through });
+        }
+    }
+
+    /// Notes that we could not look; told once until sight returns.
+    pub(crate) fn blind(&self, expectations: &[String], error: &CallError) {
+        let mut news = Vec::new();
+        {
+            let mut sight = self.sight.lock().expect("no poller panics while it notes");
+            for expectation in expectations {
+                let entry = sight.entry(expectation.clone()).or_insert(Sight {
+                    through: self.since,
+                    recorded: None,
+                    blind: false,
+                });
+                if !entry.blind {
+                    entry.blind = true;
+                    news.push(expectation.clone());
+                }
+            }
+        }
+        if !news.is_empty() {
+            let reason = format!("{error} ({})", error.hint());
+            self.recorder.record(EntryKind::Blind { expectations: news, reason });
+        }
+    }
+
+    /// Writes down how far each expectation has been seen: the last word before a verdict.
+    pub fn settle(&self) {
+        let mut by_moment: IndexMap<Timestamp, Vec<String>> = IndexMap::new();
+        {
+            let mut sight = self.sight.lock().expect("no poller panics while it notes");
+            for (expectation, entry) in sight.iter_mut() {
+                if entry.recorded != Some(entry.through) && entry.through > self.since {
+                    entry.recorded = Some(entry.through);
+                    by_moment.entry(entry.through).or_default().push(expectation.clone());
+                }
+            }
+        }
+        for (through, expectations) in by_moment {
+            self.recorder.record(EntryKind::Looked { expectations, through });
+        }
+    }
+
+    /// The common loop of a poller: look, note how far or why not, rest.
+    pub(crate) async fn keep_looking(
+        &self,
+        topic: Topic,
+        lag: SignedDuration,
+        expectations: &[String],
+        mut look: impl AsyncFnMut() -> Result<(), CallError>,
+    ) {
+        let mut first = true;
+        loop {
+            let mark = self.pace.mark(topic);
+            let through = self.clock().now() - lag;
+            let looked = look().await;
+            if std::mem::take(&mut first) {
+                self.unready.send_modify(|unready| {
+                    *unready = unready.map(|count| count.saturating_sub(1));
+                });
+            }
+            match looked {
+                Ok(()) => {
+                    self.looked(expectations, through);
+                    self.pace.rest(self.clock(), topic, mark, lag, through).await;
+                }
+                Err(error) => {
+                    self.blind(expectations, &error);
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Something that a poller saw, before it is known whether it was ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) expectation: String,
+    pub(crate) holds: bool,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) resolution_ms: u64,
+    /// Set where the poller knows better than a search of the payload.
+    pub(crate) correlation: Option<crate::scenario::types::Correlation>,
+    pub(crate) summary: String,
+    pub(crate) blocked: Option<String>,
+    pub(crate) evidence: IndexMap<String, String>,
+}
+
+impl Seen {
+    /// An exact moment, a fact that holds, nothing blocked.
+    pub(crate) fn new(expectation: &str, occurred_at: Timestamp, summary: String) -> Self {
+        Self {
+            expectation: expectation.to_owned(),
+            holds: true,
+            occurred_at,
+            resolution_ms: 0,
+            correlation: None,
+            summary,
+            blocked: None,
+            evidence: IndexMap::new(),
+        }
+    }
+
+    /// Adds a piece of evidence; an empty value adds nothing.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        if !value.is_empty() {
+            self.evidence.insert(name.to_owned(), value);
+        }
+        self
+    }
+}

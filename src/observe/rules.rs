@@ -1,0 +1,168 @@
+//! `EventBridge` rules: whether the real rule matched, invoked its targets or failed to.
+//!
+//! Main function: [`poll`]. AWS has no API that says which rule fired for an event, so two means are put
+//! together: the rule's own metrics in AWS/Events (they prove that it was this rule, once a minute) and
+//! the drill's listener, which has the event itself with its id and time (it proves that the pattern
+//! matched). Where no event can be paired with a minute's count, the evidence is only exact to that
+//! minute, and says so. Source:
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
+use jiff::{SignedDuration, Timestamp};
+
+use super::listener::{METRIC_CORRELATION, Matches};
+use super::{Seen, Watch};
+use crate::aws::{CallError, date_time, timestamp};
+use crate::plan::Kind;
+use crate::scenario::types::RuleState;
+use crate::wakeup::Topic;
+
+/// A minute's count is published within about two minutes of its end (no figure is published; ours).
+pub(super) const LAG: SignedDuration = SignedDuration::from_mins(3);
+
+/// Metrics come by the minute.
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+/// An event is delivered to our queue within this long of the rule's own minute.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
+/// More occurrences in one minute than this are told as this many.
+const MOST_PER_MINUTE: u32 = 50;
+
+struct Subject {
+    expectation: String,
+    rule: String,
+    bus: String,
+    state: RuleState,
+}
+
+/// Watches the metrics of every rule of the plan. Never returns.
+pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
+    let subjects = watch.pick(|expectation| match &expectation.kind {
+        Kind::Rule { name, bus, state } => Some(Subject {
+            expectation: expectation.id.clone(),
+            rule: name.clone(),
+            bus: bus.clone(),
+            state: *state,
+        }),
+        Kind::Alarm { .. }
+        | Kind::Runbook { .. }
+        | Kind::CodeDeployRollback { .. }
+        | Kind::Event { .. }
+        | Kind::Notification { .. }
+        | Kind::Experiment { .. } => None,
+    });
+    let expectations: Vec<String> =
+        subjects.iter().map(|subject| subject.expectation.clone()).collect();
+    let mut counted = BTreeMap::new();
+    watch
+        .keep_looking(Topic::RuleMetrics, LAG, &expectations, async || {
+            look(watch, &subjects, matches, &mut counted).await
+        })
+        .await;
+}
+
+/// How many occurrences were told, by subject and minute.
+type Counted = BTreeMap<(usize, Timestamp), u32>;
+
+async fn look(
+    watch: &Watch<'_>,
+    subjects: &[Subject],
+    matches: &Matches,
+    counted: &mut Counted,
+) -> Result<(), CallError> {
+    let queries = subjects.iter().enumerate().map(|(index, subject)| query(index, subject));
+    let start = minute_of(watch.since);
+    let end = minute_of(watch.clock().now()) + MINUTE;
+    let mut pages = watch
+        .aws
+        .cloudwatch
+        .get_metric_data()
+        .set_metric_data_queries(Some(queries.collect()))
+        .start_time(date_time(start))
+        .end_time(date_time(end))
+        .scan_by(ScanBy::TimestampAscending)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::of("cloudwatch:GetMetricData", &error))?;
+        for result in page.metric_data_results() {
+            let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
+            let Some(index) = index.filter(|index| *index < subjects.len()) else { continue };
+            let points = result.timestamps().iter().filter_map(timestamp).zip(result.values());
+            for (minute, count) in points {
+                tell(watch, subjects, matches, counted, index, minute, *count);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn query(index: usize, subject: &Subject) -> MetricDataQuery {
+    let name = match subject.state {
+        RuleState::Matched => "TriggeredRules",
+        RuleState::Invoked => "Invocations",
+        RuleState::Failed => "FailedInvocations",
+    };
+    let mut metric = Metric::builder().namespace("AWS/Events").metric_name(name);
+    // A rule of the default bus is known by its name alone.
+    if subject.bus != "default" {
+        let bus = subject.bus.rsplit('/').next().unwrap_or(&subject.bus);
+        metric = metric.dimensions(Dimension::builder().name("EventBusName").value(bus).build());
+    }
+    let rule = Dimension::builder().name("RuleName").value(&subject.rule).build();
+    let stat = MetricStat::builder().metric(metric.dimensions(rule).build()).period(60).stat("Sum");
+    MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat.build()).build()
+}
+
+fn minute_of(at: Timestamp) -> Timestamp {
+    let second = at.as_second();
+    Timestamp::from_second(second - second.rem_euclid(60)).expect("earlier by less than a minute")
+}
+
+fn tell(
+    watch: &Watch<'_>,
+    subjects: &[Subject],
+    matches: &Matches,
+    counted: &mut Counted,
+    index: usize,
+    minute: Timestamp,
+    count: f64,
+) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, bounded on both sides"
+    )]
+    let count = count.clamp(0.0, f64::from(MOST_PER_MINUTE)).round() as u32;
+    let told = counted.entry((index, minute)).or_insert(0);
+    for _ in *told..count {
+        tell_one(watch, &subjects[index], matches, minute);
+    }
+    *told = (*told).max(count);
+}
+
+fn tell_one(watch: &Watch<'_>, subject: &Subject, matches: &Matches, minute: Timestamp) {
+    let did = match subject.state {
+        RuleState::Matched => "matched",
+        RuleState::Invoked => "invoked a target",
+        RuleState::Failed => "failed to invoke a target",
+    };
+    let paired = matches.take(&subject.expectation, minute - SLACK, minute + MINUTE + SLACK);
+    let (at, payload, event) = match &paired {
+        Some(found) => (found.at, found.payload.as_str(), found.event.as_str()),
+        None => (minute, "", ""),
+    };
+    let mut seen = Seen::new(&subject.expectation, at, format!("rule {} {did}", subject.rule))
+        .with("rule", &subject.rule)
+        .with("bus", &subject.bus)
+        .with("metric minute", minute.to_string())
+        .with("event", event);
+    if paired.is_none() {
+        seen.resolution_ms = 60_000;
+        seen.correlation = Some(METRIC_CORRELATION);
+    }
+    watch.saw(seen, payload);
+}

@@ -1,0 +1,151 @@
+//! Writes the timeline of one drill while it happens.
+//!
+//! Main type: [`Recorder`]. Every part of a running drill records through one recorder, so the record is
+//! one ordered list. Invariant: an intent is in the sink before [`Recorder::intent`] returns; if it can't
+//! be written, the call that it announces must not be made.
+
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, MutexGuard};
+
+use indexmap::IndexMap;
+use tokio::sync::Notify;
+
+use crate::aws::CallError;
+use crate::clock::Clock;
+use crate::timeline::{Entry, EntryKind, Purpose, Undo};
+
+/// Where entries go as they happen: a file that is flushed line by line, a terminal, a test.
+pub type Sink = Box<dyn FnMut(&Entry) -> io::Result<()> + Send>;
+
+/// The timeline of a drill that is still running.
+pub struct Recorder {
+    clock: Clock,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    entries: Vec<Entry>,
+    intents: u32,
+    sink: Sink,
+    failure: Option<String>,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.lock().entries.len();
+        formatter.debug_struct("Recorder").field("entries", &entries).finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    /// An empty timeline that is written to `sink`.
+    pub fn new(clock: Clock, sink: Sink) -> Self {
+        let state = State { entries: Vec::new(), intents: 0, sink, failure: None };
+        Self { clock, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// Our clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Records something that happened. A sink that fails is remembered ([`Recorder::failure`]).
+    pub fn record(&self, kind: EntryKind) {
+        self.lock().push(self.clock, kind);
+        self.changed.notify_waiters();
+    }
+
+    /// Announces a call that changes something, before it is made.
+    ///
+    /// # Errors
+    /// The record could not be written: the call must not be made.
+    pub fn intent(
+        &self,
+        fault: Option<&str>,
+        purpose: Purpose,
+        call: &str,
+        undo: Option<Undo>,
+    ) -> Result<u32, RecordError> {
+        let mut state = self.lock();
+        let intent = state.intents + 1;
+        let kind = EntryKind::Intent {
+            intent,
+            fault: fault.map(str::to_owned),
+            purpose,
+            call: call.to_owned(),
+            undo,
+        };
+        state.intents = intent;
+        state.push(self.clock, kind);
+        let failure = state.failure.clone();
+        drop(state);
+        self.changed.notify_waiters();
+        failure.map_or(Ok(intent), |reason| Err(RecordError { reason }))
+    }
+
+    /// Records what came of an announced call.
+    pub fn receipt(&self, intent: u32, result: Result<IndexMap<String, String>, &CallError>) {
+        let (error, ids) = match result {
+            Ok(ids) => (None, ids),
+            Err(error) => (Some(error.to_string()), IndexMap::new()),
+        };
+        self.record(EntryKind::Receipt { intent, error, ids });
+    }
+
+    /// Reads the timeline as it stands.
+    pub fn read<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
+        look(&self.lock().entries)
+    }
+
+    /// Why the record could not be written, if it could not.
+    pub fn failure(&self) -> Option<String> {
+        self.lock().failure.clone()
+    }
+
+    /// Waits until `done` says something about the timeline.
+    pub async fn until<T>(&self, mut done: impl FnMut(&[Entry]) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Listening starts before the look, so that nothing recorded in between is missed.
+            changed.as_mut().enable();
+            if let Some(answer) = self.read(&mut done) {
+                return answer;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits for the next entry.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The finished timeline.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.state.into_inner().expect("no thread panics while it records").entries
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics while it records")
+    }
+}
+
+impl State {
+    fn push(&mut self, clock: Clock, kind: EntryKind) {
+        let entry = Entry { at: clock.now(), kind };
+        if let Err(error) = (self.sink)(&entry) {
+            self.failure.get_or_insert_with(|| error.to_string());
+        }
+        self.entries.push(entry);
+    }
+}
+
+/// The timeline could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the timeline can't be written: {reason}")]
+pub struct RecordError {
+    reason: String,
+}

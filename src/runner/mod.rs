@@ -1,0 +1,343 @@
+//! One drill: guard -> steady state -> arm observers -> inject -> observe -> revert -> recover.
+//!
+//! Main function: [`run`]. It writes the timeline and decides nothing: verdicts are the judge's, who is
+//! asked here only what is still open. Invariants: nothing is injected unless preflight and steady state
+//! hold; whatever ends the drill, everything is reverted, newest first; every wait has a bound.
+
+mod preflight;
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::faults::{self, revert};
+use crate::judge;
+use crate::observe::{self, Listener, Watch};
+use crate::plan::{Kind, Phase, Plan, PlannedFault, Start};
+use crate::recorder::Recorder;
+use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason, Target};
+use crate::wakeup::{Pace, Urgency};
+
+/// How long past the last window an observer may still need before we stop waiting for it.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Everything that one drill needs.
+#[derive(Debug)]
+pub struct Drill<'a> {
+    /// What will happen.
+    pub plan: &'a Plan,
+    /// The account.
+    pub aws: &'a Aws,
+    /// The record.
+    pub recorder: &'a Recorder,
+    /// How observers rest.
+    pub pace: &'a Pace,
+    /// How observers are hurried.
+    pub urgency: &'a Urgency,
+    /// What ends the drill early.
+    pub stop: &'a StopSwitch,
+    /// Where it runs.
+    pub target: Target,
+    /// The partition of ARNs, such as `aws`.
+    pub partition: String,
+    /// How long new rules and subscriptions need until they deliver (they are eventually consistent on a
+    /// real account).
+    pub settle: Duration,
+}
+
+/// Ends a drill early. The first reason counts.
+#[derive(Debug, Clone)]
+pub struct StopSwitch {
+    pressed: watch::Sender<Option<(StopReason, String)>>,
+}
+
+impl Default for StopSwitch {
+    fn default() -> Self {
+        Self { pressed: watch::Sender::new(None) }
+    }
+}
+
+impl StopSwitch {
+    /// Asks the drill to end and revert.
+    pub fn press(&self, reason: StopReason, detail: String) {
+        self.pressed.send_if_modified(|pressed| {
+            let first = pressed.is_none();
+            if first {
+                *pressed = Some((reason, detail));
+            }
+            first
+        });
+    }
+
+    async fn pressed(&self) -> (StopReason, String) {
+        let mut listener = self.pressed.subscribe();
+        let pressed = listener.wait_for(Option::is_some).await;
+        let pressed = pressed.expect("the switch outlives its listeners");
+        pressed.clone().expect("it was waited for")
+    }
+}
+
+/// Runs one drill to its end, whatever happens; the record says how it went.
+pub async fn run(drill: Drill<'_>) {
+    drill.recorder.record(EntryKind::DrillStarted {
+        scenario: drill.plan.scenario.name.clone(),
+        run_id: drill.plan.run_id.clone(),
+        target: drill.target.clone(),
+    });
+    if preflight::holds(&drill).await {
+        drill.run_armed().await;
+    }
+    drill.recorder.record(EntryKind::DrillEnded);
+}
+
+/// What came of waiting for a phase.
+enum Waited {
+    Decided,
+    Stopped,
+}
+
+impl<'a> Drill<'a> {
+    fn clock(&self) -> Clock {
+        self.recorder.clock()
+    }
+
+    fn context(&self) -> faults::Context<'a> {
+        faults::Context {
+            aws: self.aws,
+            recorder: self.recorder,
+            pace: self.pace,
+            run_id: &self.plan.run_id,
+        }
+    }
+
+    /// From the first listener to the last: whatever is made here is taken away here.
+    async fn run_armed(&self) {
+        let watch = Watch::new(self.aws, self.recorder, self.pace, self.plan);
+        let Target { account, region, .. } = &self.target;
+        let armed = Listener::arm(&watch, self.context(), account, region, &self.partition).await;
+        match armed {
+            Ok(listener) => {
+                if preflight::steady(self).await {
+                    tokio::time::sleep(self.settle).await;
+                    self.live(&watch, listener.as_ref()).await;
+                }
+            }
+            Err(error) => {
+                let problem = Problem {
+                    message: format!("the drill's listeners could not be set up: {error}"),
+                    hint: "see `firedrill plan --iam` for what the drill needs".to_owned(),
+                    blind: true,
+                };
+                let subject = "listeners".to_owned();
+                self.recorder.record(EntryKind::Preflight { subject, problem: Some(problem) });
+            }
+        }
+        let left = self.take_back(Purpose::Listen).await;
+        let injected = self.recorder.read(|timeline| was_injected(timeline));
+        if injected || !left.is_empty() {
+            let mut all = self.left_behind(Purpose::Inject);
+            all.extend(left);
+            self.recorder.record(EntryKind::Reverted { left: all });
+        }
+    }
+
+    /// Injects, observes, reverts, and waits for recovery.
+    async fn live(&self, watch: &Watch<'_>, listener: Option<&Listener>) {
+        let stop = |detail: String| self.stop.press(StopReason::StopCondition, detail);
+        let observers = watch.look(listener, &stop);
+        let injections = async {
+            watch.ready().await;
+            join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::pin!(observers, injections);
+        let waited = tokio::select! {
+            biased;
+            () = &mut observers => Waited::Stopped,
+            () = &mut injections => Waited::Stopped,
+            waited = self.wait_for(Phase::Expect) => waited,
+        };
+        watch.settle();
+        self.recorder.record(EntryKind::Reverting);
+        tokio::select! {
+            biased;
+            () = &mut observers => {}
+            () = &mut injections => {}
+            _left = self.take_back(Purpose::Inject) => {}
+        }
+        if matches!(waited, Waited::Decided) {
+            tokio::select! {
+                biased;
+                () = &mut observers => {}
+                () = &mut injections => {}
+                _waited = self.wait_for(Phase::Recovery) => {}
+            }
+        }
+        watch.settle();
+    }
+
+    /// One fault from its start to its end.
+    async fn inject(&self, watch: &Watch<'_>, fault: &PlannedFault) {
+        if let Err(reason) = self.wait_for_start(fault).await {
+            self.recorder.record(EntryKind::FaultFailed { fault: fault.id.clone(), reason });
+            return;
+        }
+        match faults::inject(self.context(), fault).await {
+            Ok(injected) => {
+                if let Some(experiment) = injected.experiment {
+                    self.follow(watch, fault, &experiment).await;
+                }
+                if let Some(continuation) = injected.continuation {
+                    continuation.await;
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.recorder.record(EntryKind::FaultFailed { fault: fault.id.clone(), reason });
+            }
+        }
+    }
+
+    async fn wait_for_start(&self, fault: &PlannedFault) -> Result<(), String> {
+        let delay = match &fault.start {
+            Start::At(delay) => *delay,
+            Start::After { fault: other, delay } => {
+                let started = self.recorder.until(|timeline| has_started(timeline, other)).await;
+                if !started {
+                    return Err(format!("fault `{other}`, which it waits for, did not start"));
+                }
+                *delay
+            }
+        };
+        let clock = self.clock();
+        clock.sleep_until(clock.now() + delay).await;
+        Ok(())
+    }
+
+    /// Follows an experiment; an end that nobody expects ends the drill.
+    async fn follow(&self, watch: &Watch<'_>, fault: &PlannedFault, experiment: &str) {
+        let end = observe::follow(watch, self.context(), fault, experiment).await;
+        let halted = matches!(end.state.as_str(), "stopped" | "cancelled");
+        let reverting = self.recorder.read(|timeline| {
+            timeline.iter().any(|entry| matches!(entry.kind, EntryKind::Reverting))
+        });
+        let expected = self.plan.expectations.iter().any(|expectation| {
+            matches!(&expectation.kind, Kind::Experiment { fault: id, state }
+                if *id == fault.id && *state == end.state)
+        });
+        if halted && !reverting && !expected {
+            let detail = format!("experiment {experiment} is {}: {}", end.state, end.reason);
+            self.stop.press(StopReason::ExperimentStopped, detail);
+        }
+    }
+
+    /// Waits until every expectation of a phase is decided, or something ends the drill.
+    async fn wait_for(&self, phase: Phase) -> Waited {
+        let clock = self.clock();
+        let begun = self.recorder.read(|timeline| timeline.first().map(|entry| entry.at));
+        let limit = begun.unwrap_or_else(|| clock.now()) + self.plan.max_duration;
+        tokio::select! {
+            biased;
+            (reason, detail) = self.stop.pressed() => {
+                self.recorder.record(EntryKind::Stopping { reason, detail });
+                Waited::Stopped
+            }
+            () = clock.sleep_until(limit) => {
+                let reason = StopReason::Guardrail;
+                let detail = "the drill took longer than its max_duration".to_owned();
+                self.recorder.record(EntryKind::Stopping { reason, detail });
+                Waited::Stopped
+            }
+            () = self.decided(phase) => Waited::Decided,
+        }
+    }
+
+    async fn decided(&self, phase: Phase) {
+        let clock = self.clock();
+        loop {
+            let now = clock.now();
+            let (open, begun) = self.recorder.read(|timeline| {
+                let mut open = judge::open(self.plan, timeline, now);
+                open.retain(|open| open.phase == phase);
+                (open, self.all_begun(timeline))
+            });
+            if begun && open.is_empty() {
+                return;
+            }
+            self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).min());
+            let last = open.iter().map(|open| open.closes_at).collect::<Option<Vec<_>>>();
+            let give_up = last
+                .and_then(|windows| windows.into_iter().max())
+                .filter(|_| begun)
+                .map(|at| at + observe::LONGEST_LAG + PATIENCE);
+            if give_up.is_some_and(|at| at <= now) {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = self.recorder.changed() => {}
+                () = sleep_until(clock, give_up) => {}
+            }
+        }
+    }
+
+    /// Whether each fault has started or failed to.
+    fn all_begun(&self, timeline: &[Entry]) -> bool {
+        self.plan.faults.iter().all(|fault| has_started(timeline, &fault.id).is_some())
+    }
+
+    /// Undoes every change of this purpose, newest first; answers what is left, in words.
+    async fn take_back(&self, purpose: Purpose) -> Vec<String> {
+        for change in self.recorder.read(|timeline| revert::pending(timeline, purpose)) {
+            // A failed undo is in the record; the others are tried all the same.
+            let _recorded = revert::undo(self.context(), &change).await;
+        }
+        self.left_behind(purpose)
+    }
+
+    fn left_behind(&self, purpose: Purpose) -> Vec<String> {
+        let pending = self.recorder.read(|timeline| revert::pending(timeline, purpose));
+        pending.iter().map(|change| revert::describe(&change.undo)).collect()
+    }
+}
+
+async fn sleep_until(clock: Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a fault took effect (true) or failed (false); nothing while neither is known.
+fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
+    timeline.iter().find_map(|entry| match &entry.kind {
+        EntryKind::FaultStarted { fault: id, .. } if id == fault => Some(true),
+        EntryKind::FaultFailed { fault: id, .. } if id == fault => Some(false),
+        EntryKind::FaultStarted { .. }
+        | EntryKind::FaultFailed { .. }
+        | EntryKind::DrillStarted { .. }
+        | EntryKind::Preflight { .. }
+        | EntryKind::ObserverArmed { .. }
+        | EntryKind::SteadyState { .. }
+        | EntryKind::Intent { .. }
+        | EntryKind::Receipt { .. }
+        | EntryKind::FaultEnded { .. }
+        | EntryKind::Observation(_)
+        | EntryKind::Looked { .. }
+        | EntryKind::Blind { .. }
+        | EntryKind::Stopping { .. }
+        | EntryKind::Reverting
+        | EntryKind::Reverted { .. }
+        | EntryKind::DrillEnded => None,
+    })
+}
+
+fn was_injected(timeline: &[Entry]) -> bool {
+    timeline
+        .iter()
+        .any(|entry| matches!(entry.kind, EntryKind::Intent { purpose: Purpose::Inject, .. }))
+}

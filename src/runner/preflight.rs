@@ -1,0 +1,297 @@
+//! What must be true before anything is injected: everything that the plan names is there and could
+//! answer, and the steady state holds.
+//!
+//! Main functions: [`holds`] and [`steady`]. Invariants: each condition is recorded; a condition that we
+//! could not look at is told apart from one that does not hold; nothing here changes the account.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_eventbridge::types::RuleState as State;
+
+use super::Drill;
+use crate::aws::CallError;
+use crate::faults;
+use crate::observe::alarms::{self, Snapshot};
+use crate::plan::{Demand, FaultAction, Kind, Phase};
+use crate::scenario::types::{RuleState, StateValue};
+use crate::timeline::{EntryKind, Problem};
+
+/// A condition that does not hold, or that we could not look at.
+type Finding = Result<(), Problem>;
+
+fn wrong(message: String, hint: &str) -> Finding {
+    Err(Problem { message, hint: hint.to_owned(), blind: false })
+}
+
+/// A failed look: a thing that is not there is wrong, anything else is blindness.
+fn failed(subject: &str, error: &CallError) -> Problem {
+    let blind = !error.is_not_found();
+    let message =
+        if blind { error.to_string() } else { format!("{subject} does not exist: {error}") };
+    Problem { message, hint: error.hint(), blind }
+}
+
+/// Looks at everything that the plan names; true when all of it could answer.
+pub(super) async fn holds(drill: &Drill<'_>) -> bool {
+    let mut fine = alarms_hold(drill).await;
+    let mut subjects = BTreeSet::new();
+    for fault in &drill.plan.faults {
+        match &fault.action {
+            FaultAction::FisTemplate { template } => {
+                let found = template_exists(drill, template).await;
+                fine &= tell(drill, format!("experiment template {template}"), found);
+            }
+            FaultAction::PutEvents { bus, .. } => {
+                subjects.insert(Subject::Bus(bus.clone()));
+            }
+            FaultAction::FisInline { .. }
+            | FaultAction::SetAlarmState { .. }
+            | FaultAction::PutMetricData { .. } => {}
+        }
+    }
+    for expectation in &drill.plan.expectations {
+        let happens = matches!(expectation.demand, Demand::Happens { .. });
+        subjects.extend(subject(&expectation.kind, happens));
+    }
+    for subject in subjects {
+        let finding = look(drill, &subject).await;
+        fine &= tell(drill, subject.words(), finding);
+    }
+    fine
+}
+
+fn tell(drill: &Drill<'_>, subject: String, finding: Finding) -> bool {
+    let problem = finding.err();
+    let fine = problem.is_none();
+    drill.recorder.record(EntryKind::Preflight { subject, problem });
+    fine
+}
+
+/// Something that the plan names, other than alarms and templates.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Bus(String),
+    Rule { bus: String, name: String, must_invoke: bool, must_match: bool },
+    Document(String),
+    Topic(String),
+    Group { application: String, group: String },
+}
+
+impl Subject {
+    fn words(&self) -> String {
+        match self {
+            Self::Bus(bus) => format!("event bus {bus}"),
+            Self::Rule { bus, name, .. } => format!("rule {name} on bus {bus}"),
+            Self::Document(name) => format!("document {name}"),
+            Self::Topic(topic) => format!("topic {topic}"),
+            Self::Group { application, group } => {
+                format!("deployment group {group} of {application}")
+            }
+        }
+    }
+}
+
+fn subject(kind: &Kind, happens: bool) -> Option<Subject> {
+    match kind {
+        Kind::Rule { name, bus, state } => Some(Subject::Rule {
+            bus: bus.clone(),
+            name: name.clone(),
+            must_match: happens,
+            must_invoke: happens && *state != RuleState::Matched,
+        }),
+        Kind::Runbook { document, .. } => Some(Subject::Document(document.clone())),
+        Kind::CodeDeployRollback { application, group } => {
+            Some(Subject::Group { application: application.clone(), group: group.clone() })
+        }
+        Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
+        Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
+        Kind::Alarm { .. } | Kind::Experiment { .. } => None,
+    }
+}
+
+async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
+    let aws = drill.aws;
+    let words = subject.words();
+    match subject {
+        Subject::Bus(bus) => {
+            let sent = aws.events.describe_event_bus().name(bus).send().await;
+            let sent = sent.map_err(|error| CallError::of("events:DescribeEventBus", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::Rule { bus, name, must_match, must_invoke } => {
+            rule_can_act(drill, bus, name, *must_match, *must_invoke).await
+        }
+        Subject::Document(name) => {
+            let sent = aws.ssm.describe_document().name(name).send().await;
+            let sent = sent.map_err(|error| CallError::of("ssm:DescribeDocument", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::Topic(topic) => {
+            let arn = topic_arn(drill, topic);
+            let sent = aws.sns.get_topic_attributes().topic_arn(arn).send().await;
+            let sent = sent.map_err(|error| CallError::of("sns:GetTopicAttributes", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::Group { application, group } => {
+            let request = aws.codedeploy.get_deployment_group();
+            let sent =
+                request.application_name(application).deployment_group_name(group).send().await;
+            let sent = sent.map_err(|error| CallError::of("codedeploy:GetDeploymentGroup", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+    }
+}
+
+fn topic_arn(drill: &Drill<'_>, topic: &str) -> String {
+    if topic.starts_with("arn:") {
+        return topic.to_owned();
+    }
+    let target = &drill.target;
+    format!("arn:{}:sns:{}:{}:{topic}", drill.partition, target.region, target.account)
+}
+
+async fn rule_can_act(
+    drill: &Drill<'_>,
+    bus: &str,
+    name: &str,
+    must_match: bool,
+    must_invoke: bool,
+) -> Finding {
+    let events = &drill.aws.events;
+    let words = format!("rule `{name}` on bus `{bus}`");
+    let sent = events.describe_rule().name(name).event_bus_name(bus).send().await;
+    let rule = sent
+        .map_err(|error| CallError::of("events:DescribeRule", &error))
+        .map_err(|error| failed(&words, &error))?;
+    if must_match && rule.state() == Some(&State::Disabled) {
+        return wrong(
+            format!("{words} is disabled: it can't match"),
+            "enable the rule, or expect with `never` that it stays quiet",
+        );
+    }
+    if must_invoke {
+        let sent = events.list_targets_by_rule().rule(name).event_bus_name(bus).send().await;
+        let targets = sent
+            .map_err(|error| CallError::of("events:ListTargetsByRule", &error))
+            .map_err(|error| failed(&words, &error))?;
+        if targets.targets().is_empty() {
+            return wrong(format!("{words} has no targets: it can't invoke any"), "add a target");
+        }
+    }
+    Ok(())
+}
+
+async fn template_exists(drill: &Drill<'_>, template: &str) -> Finding {
+    match faults::fis::find_template(drill.context(), template).await {
+        Ok(_) => Ok(()),
+        Err(faults::FaultError::Call(error)) => {
+            Err(failed(&format!("experiment template `{template}`"), &error))
+        }
+        Err(error @ (faults::FaultError::NoEffect(_) | faults::FaultError::Record(_))) => {
+            wrong(error.to_string(), "name a template by its id (EXT…) or by its Name tag")
+        }
+    }
+}
+
+/// Looks at every alarm of the plan with one batched call.
+async fn alarms_hold(drill: &Drill<'_>) -> bool {
+    let names = alarm_names(drill);
+    if names.is_empty() {
+        return true;
+    }
+    let found = match alarms::describe(drill.aws, &names).await {
+        Ok(found) => found,
+        Err(error) => {
+            let problem = Problem { blind: true, ..failed("alarms", &error) };
+            return tell(drill, "alarms".to_owned(), Err(problem));
+        }
+    };
+    let mut fine = true;
+    for name in &names {
+        let finding = match found.iter().find(|alarm| alarm.name == *name) {
+            Some(alarm) => alarm_can_act(drill, alarm),
+            None => wrong(
+                format!("alarm `{name}` does not exist in this account and region"),
+                "check the name, the account and the region; composite alarms are only visible \
+                 with cloudwatch:DescribeAlarms on all resources",
+            ),
+        };
+        fine &= tell(drill, format!("alarm {name}"), finding);
+    }
+    fine
+}
+
+fn alarm_names(drill: &Drill<'_>) -> Vec<String> {
+    let expected =
+        drill.plan.expectations.iter().filter_map(|expectation| match &expectation.kind {
+            Kind::Alarm { name, .. } => Some(name.clone()),
+            Kind::Rule { .. }
+            | Kind::Runbook { .. }
+            | Kind::CodeDeployRollback { .. }
+            | Kind::Event { .. }
+            | Kind::Notification { .. }
+            | Kind::Experiment { .. } => None,
+        });
+    let steady = drill.plan.steady_state.iter().map(|steady| steady.alarm.clone());
+    let stops = drill.plan.stop_conditions.iter().cloned();
+    let names: BTreeSet<String> = expected.chain(steady).chain(stops).collect();
+    names.into_iter().collect()
+}
+
+fn alarm_can_act(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
+    let name = &alarm.name;
+    if drill.plan.stop_conditions.contains(name) && alarm.state == "ALARM" {
+        return wrong(
+            format!("stop condition `{name}` is already in ALARM: {}", alarm.reason),
+            "an incident may be going on; drill when it is over",
+        );
+    }
+    for expectation in &drill.plan.expectations {
+        let Kind::Alarm { name: expected, state, .. } = &expectation.kind else { continue };
+        let happens = matches!(expectation.demand, Demand::Happens { .. });
+        if expected != name || !happens || expectation.phase == Phase::Recovery {
+            continue;
+        }
+        if *state == StateValue::Alarm && alarm.state == "ALARM" {
+            return wrong(
+                format!("alarm `{name}` is already in ALARM: {}", alarm.reason),
+                "it can't enter a state that it is in; drill when it is OK",
+            );
+        }
+        if *state == StateValue::Alarm && !alarm.actions_enabled {
+            return wrong(
+                format!("the actions of alarm `{name}` are disabled: nobody would be told"),
+                "enable them (aws cloudwatch enable-alarm-actions)",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the steady state; true when it holds.
+pub(super) async fn steady(drill: &Drill<'_>) -> bool {
+    let steady = &drill.plan.steady_state;
+    if steady.is_empty() {
+        return true;
+    }
+    let names: Vec<String> = steady.iter().map(|steady| steady.alarm.clone()).collect();
+    let looked = alarms::describe(drill.aws, &names).await;
+    let mut holds = true;
+    for condition in steady {
+        let (found, reason) = match &looked {
+            Ok(alarms) => {
+                let alarm = alarms.iter().find(|alarm| alarm.name == condition.alarm);
+                (alarm.map(|alarm| alarm.state.clone()), None)
+            }
+            Err(error) => (None, Some(error.to_string())),
+        };
+        holds &= found.as_deref() == Some(condition.state.as_str());
+        drill.recorder.record(EntryKind::SteadyState {
+            alarm: condition.alarm.clone(),
+            expected: condition.state.as_str().to_owned(),
+            found,
+            reason,
+        });
+    }
+    holds
+}
