@@ -44,3 +44,57 @@ pub struct Span {
     /// How many characters on that line.
     pub length: usize,
 }
+
+impl Diagnostic {
+    /// An error: what is written can't run.
+    pub fn error(
+        code: &str,
+        file: &str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Error, code, file, span.into(), message.into())
+    }
+
+    /// A warning: probably not meant.
+    pub fn warning(
+        code: &str,
+        file: &str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Warning, code, file, span.into(), message.into())
+    }
+
+    /// A note: worth knowing.
+    pub fn note(
+        code: &str,
+        file: &str,
+        span: impl Into<Option<Span>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Note, code, file, span.into(), message.into())
+    }
+
+    fn new(
+        severity: Severity,
+        code: &str,
+        file: &str,
+        span: Option<Span>,
+        message: String,
+    ) -> Self {
+        Self { code: code.to_owned(), severity, file: file.to_owned(), span, message, hint: None }
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Whether any of these stops a run.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}

@@ -4,6 +4,9 @@
 //! function, and specific enough that no choice is left for execution. Every offset, deadline and id is
 //! here; the dry run and the IAM policy are renderings of it.
 
+mod resolve;
+mod schedule;
+
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::types::{
     Correlation, EventEntry, Guardrails, Objectives, RuleState, Stage, StateValue,
 };
+
+pub use resolve::{
+    DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
+};
+pub use schedule::{FIS_START, MARGIN, Schedule, Window};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,503 @@
+//! From a scenario to its plan: defaults filled in, references resolved, nothing left to choose.
+//!
+//! Main function: [`Plan::new`]. Invariant: it is pure, and a scenario that the check passes always has a
+//! plan; what the check refuses is an [`Unplannable`] here, never a panic.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::{
+    About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
+    PlannedSteadyState, Start, schedule,
+};
+use crate::scenario::names;
+use crate::scenario::types::{
+    AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
+    Fault, FisFault, NotificationExpectation, PutMetricDataFault, RollbackExpectation,
+    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+};
+
+/// How long to look past a deadline where the scenario does not say.
+pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_secs(60);
+/// The distance between datapoints where the scenario does not say.
+pub const DEFAULT_SPACING: SignedDuration = SignedDuration::from_secs(60);
+/// The key of the tag, and the marker in texts, that carries the run id.
+pub const RUN_MARKER: &str = "firedrill:run";
+/// The longest `StateReason` of `SetAlarmState`, in characters:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html>.
+const MAX_REASON: usize = 1023;
+/// No plan sends more datapoints than this (a day at one a second).
+const MAX_DATAPOINTS: i64 = 86_400;
+/// No duration of a plan is longer than this; the check refuses longer ones.
+const MAX_DURATION: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// The most faults and expectations that a drill may have together.
+pub const MAX_PARTS: usize = 500;
+
+/// Why a scenario has no plan. The check finds the same, with the line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unplannable {
+    /// There is nothing that windows could count from.
+    #[error("the scenario has no fault")]
+    NoFault,
+    /// A fault or an expectation without exactly one kind.
+    #[error("`{id}` must have exactly one kind")]
+    NotOneKind {
+        /// Its id.
+        id: String,
+    },
+    /// An expectation without a deadline, or a never without a window.
+    #[error("`{id}` has no `{key}`")]
+    Missing {
+        /// Its id.
+        id: String,
+        /// The missing key.
+        key: &'static str,
+    },
+    /// A reference to nothing.
+    #[error("`{id}` refers to `{target}`, which does not exist")]
+    UnknownReference {
+        /// Who refers.
+        id: String,
+        /// To what.
+        target: String,
+    },
+    /// Two things have one id.
+    #[error("two things have the id `{id}`")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// More faults and expectations than a drill may have.
+    #[error("the scenario has more than {MAX_PARTS} faults and expectations")]
+    TooMany,
+    /// Things wait for one another.
+    #[error("`{id}` waits for itself")]
+    Cycle {
+        /// One of them.
+        id: String,
+    },
+}
+
+impl Plan {
+    /// The plan of a scenario. `file` is the scenario's file as given, `run_id` marks everything that the
+    /// drill creates.
+    pub fn new(scenario: &Scenario, file: &str, run_id: &str) -> Result<Self, Unplannable> {
+        if scenario.faults.len() + scenario.expect.len() + scenario.recovery.len() > MAX_PARTS {
+            return Err(Unplannable::TooMany);
+        }
+        let ids = Ids::new(scenario)?;
+        let faults = faults(scenario, &ids, run_id)?;
+        let first = faults.first().ok_or(Unplannable::NoFault)?.id.clone();
+        let expectations = expectations(scenario, &ids, &first)?;
+        let grace = scenario.grace.map_or(DEFAULT_GRACE, signed);
+        let mut plan = Self {
+            scenario: about(scenario, file),
+            run_id: run_id.to_owned(),
+            guardrails: scenario.guardrails.clone(),
+            max_duration: SignedDuration::ZERO,
+            stop_conditions: scenario
+                .stop_conditions
+                .iter()
+                .map(|stop| stop.alarm.clone())
+                .collect(),
+            steady_state: scenario
+                .steady_state
+                .iter()
+                .map(|steady| PlannedSteadyState {
+                    alarm: steady.alarm.name.clone(),
+                    state: steady.alarm.state,
+                })
+                .collect(),
+            faults,
+            expectations,
+            grace,
+            objectives: scenario.objectives.clone(),
+        };
+        let worst = schedule::schedule(&plan)?;
+        plan.max_duration = match scenario.guardrails.max_duration {
+            Some(limit) => signed(limit),
+            None => worst.end.saturating_add(schedule::MARGIN),
+        };
+        Ok(plan)
+    }
+}
+
+fn about(scenario: &Scenario, file: &str) -> About {
+    About {
+        name: scenario.name.clone(),
+        file: file.to_owned(),
+        title: scenario.title.clone(),
+        hypothesis: scenario.hypothesis.clone(),
+        owner: scenario.owner.clone(),
+        severity: scenario.severity,
+        tags: scenario.tags.clone(),
+    }
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Fault,
+    Expectation,
+}
+
+struct Ids(BTreeMap<String, Named>);
+
+impl Ids {
+    fn new(scenario: &Scenario) -> Result<Self, Unplannable> {
+        let mut ids = BTreeMap::new();
+        let faults = scenario.faults.iter().enumerate();
+        let expect = scenario.expect.iter().enumerate();
+        let recovery = scenario.recovery.iter().enumerate();
+        let all = faults
+            .map(|(index, fault)| (names::fault(fault, index), Named::Fault))
+            .chain(expect.map(|(at, one)| (names::expectation(one, false, at), Named::Expectation)))
+            .chain(
+                recovery.map(|(at, one)| (names::expectation(one, true, at), Named::Expectation)),
+            );
+        for (id, named) in all {
+            if ids.insert(id.clone(), named).is_some() {
+                return Err(Unplannable::DuplicateId { id });
+            }
+        }
+        Ok(Self(ids))
+    }
+
+    fn find(&self, id: &str, target: &str) -> Result<Named, Unplannable> {
+        self.0.get(target).copied().ok_or_else(|| Unplannable::UnknownReference {
+            id: id.to_owned(),
+            target: target.to_owned(),
+        })
+    }
+
+    fn expect(&self, id: &str, target: &str, wanted: Named) -> Result<(), Unplannable> {
+        if self.find(id, target)? == wanted {
+            return Ok(());
+        }
+        Err(Unplannable::UnknownReference { id: id.to_owned(), target: target.to_owned() })
+    }
+}
+
+/// The faults in the order of their start: by offset, those that wait for another after it.
+fn faults(scenario: &Scenario, ids: &Ids, run_id: &str) -> Result<Vec<PlannedFault>, Unplannable> {
+    let mut planned = Vec::with_capacity(scenario.faults.len());
+    for (index, fault) in scenario.faults.iter().enumerate() {
+        let id = names::fault(fault, index);
+        let delay = fault.at.map_or(SignedDuration::ZERO, signed);
+        let start = match &fault.after {
+            Some(other) => {
+                ids.expect(&id, other, Named::Fault)?;
+                Start::After { fault: other.clone(), delay }
+            }
+            None => Start::At(delay),
+        };
+        if let Some(effect) = &fault.effect {
+            ids.expect(&id, effect, Named::Expectation)?;
+        }
+        let action = action(fault, &id, run_id)?;
+        planned.push(PlannedFault { id, start, effect: fault.effect.clone(), action });
+    }
+    let mut keys = BTreeMap::new();
+    for fault in &planned {
+        keys.insert(fault.id.clone(), start_key(fault, &planned)?);
+    }
+    planned.sort_by_key(|fault| keys[&fault.id]);
+    Ok(planned)
+}
+
+/// The least offset at which a fault may start, and how many faults it waits for.
+fn start_key(
+    fault: &PlannedFault,
+    all: &[PlannedFault],
+) -> Result<(SignedDuration, usize), Unplannable> {
+    let (mut offset, mut depth) = (SignedDuration::ZERO, 0);
+    let mut current = fault;
+    loop {
+        match &current.start {
+            Start::At(at) => return Ok((offset.saturating_add(*at), depth)),
+            Start::After { fault: other, delay } => {
+                offset = offset.saturating_add(*delay);
+                depth += 1;
+                if depth > all.len() {
+                    return Err(Unplannable::Cycle { id: fault.id.clone() });
+                }
+                current = all
+                    .iter()
+                    .find(|candidate| candidate.id == *other)
+                    .expect("references of faults are checked before they are ordered");
+            }
+        }
+    }
+}
+
+fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplannable> {
+    let not_one = || Unplannable::NotOneKind { id: id.to_owned() };
+    match (&fault.fis, &fault.put_events, &fault.set_alarm_state, &fault.put_metric_data) {
+        (Some(fis), None, None, None) => fis_action(fis, run_id).ok_or_else(not_one),
+        (None, Some(put), None, None) => {
+            Ok(FaultAction::PutEvents { bus: put.bus.clone(), entries: put.entries.clone() })
+        }
+        (None, None, Some(set), None) => Ok(alarm_action(set, run_id)),
+        (None, None, None, Some(put)) => Ok(metric_action(put)),
+        _ => Err(not_one()),
+    }
+}
+
+fn fis_action(fis: &FisFault, run_id: &str) -> Option<FaultAction> {
+    match (&fis.template, &fis.inline) {
+        (Some(template), None) => Some(FaultAction::FisTemplate { template: template.clone() }),
+        (None, Some(inline)) => {
+            let mut template = inline.clone();
+            let body = template.as_object_mut()?;
+            let tags = body
+                .entry("tags")
+                .or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()))
+                .as_object_mut()?;
+            tags.insert(RUN_MARKER.to_owned(), run_id.into());
+            body.shift_remove("clientToken");
+            Some(FaultAction::FisInline { template })
+        }
+        _ => None,
+    }
+}
+
+/// The run id stands in the reason, so that the alarm's history shows whose doing it was.
+fn alarm_action(set: &SetAlarmStateFault, run_id: &str) -> FaultAction {
+    let marker = format!("[{RUN_MARKER}={run_id}]");
+    let words = set.reason.as_deref().unwrap_or("set by a fire drill");
+    let room = MAX_REASON.saturating_sub(marker.chars().count() + 1);
+    let words: String = words.chars().take(room).collect();
+    FaultAction::SetAlarmState {
+        alarm: set.alarm.clone(),
+        state: set.state,
+        reason: format!("{words} {marker}"),
+    }
+}
+
+fn metric_action(put: &PutMetricDataFault) -> FaultAction {
+    let every = put.every.map_or(DEFAULT_SPACING, signed).max(SignedDuration::from_secs(1));
+    let length = put.duration.map_or(SignedDuration::ZERO, signed);
+    let (length_ms, every_ms) = (length.as_millis(), every.as_millis());
+    let count = (length_ms + every_ms - 1) / every_ms;
+    let count = count.clamp(1, i128::from(MAX_DATAPOINTS));
+    FaultAction::PutMetricData {
+        namespace: put.namespace.clone(),
+        metric: put.metric.clone(),
+        dimensions: put.dimensions.clone(),
+        value: put.value,
+        unit: put.unit.clone(),
+        every,
+        datapoints: u32::try_from(count).expect("clamped to a day of seconds"),
+    }
+}
+
+fn expectations(
+    scenario: &Scenario,
+    ids: &Ids,
+    first: &str,
+) -> Result<Vec<PlannedExpectation>, Unplannable> {
+    let lists = [(Phase::Expect, &scenario.expect), (Phase::Recovery, &scenario.recovery)];
+    let mut planned = Vec::new();
+    for (phase, list) in lists {
+        for (index, one) in list.iter().enumerate() {
+            let id = names::expectation(one, phase == Phase::Recovery, index);
+            planned.push(expectation(scenario, ids, first, phase, id, one)?);
+        }
+    }
+    Ok(planned)
+}
+
+fn expectation(
+    scenario: &Scenario,
+    ids: &Ids,
+    first: &str,
+    phase: Phase,
+    id: String,
+    one: &Expectation,
+) -> Result<PlannedExpectation, Unplannable> {
+    let kinds = Kinds::of(one);
+    let missing = |key| Unplannable::Missing { id: id.clone(), key };
+    let (kind, demand) = match &one.never {
+        Some(never) => {
+            let inner = Kinds {
+                alarm: never.alarm.as_ref(),
+                rule: never.rule.as_ref(),
+                runbook: never.runbook.as_ref(),
+                rollback: never.rollback.as_ref(),
+                event: never.event.as_ref(),
+                notification: never.notification.as_ref(),
+                experiment: never.experiment.as_ref(),
+            };
+            // A never looks for the bad state, in `recovery` as well.
+            let kind = inner.only(StateValue::Alarm, scenario).filter(|_| kinds.count() == 0);
+            let watch_for = signed(one.watch_for.ok_or_else(|| missing("for"))?);
+            (kind, Demand::Never { watch_for, more_than: never.more_than })
+        }
+        None => {
+            let natural = match phase {
+                Phase::Expect => StateValue::Alarm,
+                Phase::Recovery => StateValue::Ok,
+            };
+            let within = signed(one.within.ok_or_else(|| missing("within"))?);
+            let sustain = one.sustain.map_or(SignedDuration::ZERO, signed);
+            let count = one.count.unwrap_or(1).max(1);
+            (kinds.only(natural, scenario), Demand::Happens { within, count, sustain })
+        }
+    };
+    let kind = kind.ok_or_else(|| Unplannable::NotOneKind { id: id.clone() })?;
+    let anchor = match &one.after {
+        None => Anchor::Fault(first.to_owned()),
+        Some(target) => match ids.find(&id, target)? {
+            Named::Fault => Anchor::Fault(target.clone()),
+            Named::Expectation => Anchor::Expectation(target.clone()),
+        },
+    };
+    if let Kind::Experiment { fault, .. } = &kind {
+        ids.expect(&id, fault, Named::Fault)?;
+    }
+    Ok(PlannedExpectation {
+        stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
+        correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
+        id,
+        phase,
+        kind,
+        demand,
+        anchor,
+    })
+}
+
+/// The part of the response that an expectation belongs to where the scenario does not say:
+///
+/// | kind | stage |
+/// |---|---|
+/// | anything in `recovery` | recover |
+/// | alarm | detect |
+/// | rule, runbook, event, notification, and every never | act |
+/// | rollback, and an experiment that ends | mitigate |
+/// | an experiment that runs | act |
+pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
+    if phase == Phase::Recovery {
+        return Stage::Recover;
+    }
+    if matches!(demand, Demand::Never { .. }) {
+        return Stage::Act;
+    }
+    match kind {
+        Kind::Alarm { .. } => Stage::Detect,
+        Kind::Rule { .. }
+        | Kind::Runbook { .. }
+        | Kind::Event { .. }
+        | Kind::Notification { .. } => Stage::Act,
+        Kind::CodeDeployRollback { .. } => Stage::Mitigate,
+        Kind::Experiment { state, .. } => match state.as_str() {
+            "pending" | "initiating" | "running" => Stage::Act,
+            _ => Stage::Mitigate,
+        },
+    }
+}
+
+/// The kinds of an expectation or of a never, side by side.
+struct Kinds<'a> {
+    alarm: Option<&'a AlarmExpectation>,
+    rule: Option<&'a RuleExpectation>,
+    runbook: Option<&'a RunbookExpectation>,
+    rollback: Option<&'a RollbackExpectation>,
+    event: Option<&'a EventExpectation>,
+    notification: Option<&'a NotificationExpectation>,
+    experiment: Option<&'a ExperimentExpectation>,
+}
+
+impl<'a> Kinds<'a> {
+    fn of(one: &'a Expectation) -> Self {
+        Self {
+            alarm: one.alarm.as_ref(),
+            rule: one.rule.as_ref(),
+            runbook: one.runbook.as_ref(),
+            rollback: one.rollback.as_ref(),
+            event: one.event.as_ref(),
+            notification: one.notification.as_ref(),
+            experiment: one.experiment.as_ref(),
+        }
+    }
+
+    fn count(&self) -> usize {
+        [
+            self.alarm.is_some(),
+            self.rule.is_some(),
+            self.runbook.is_some(),
+            self.rollback.is_some(),
+            self.event.is_some(),
+            self.notification.is_some(),
+            self.experiment.is_some(),
+        ]
+        .into_iter()
+        .filter(|present| *present)
+        .count()
+    }
+
+    /// The one kind that is there; nothing for none or several.
+    fn only(&self, natural: StateValue, scenario: &Scenario) -> Option<Kind> {
+        if self.count() != 1 {
+            return None;
+        }
+        if let Some(alarm) = self.alarm {
+            return Some(Kind::Alarm {
+                name: alarm.name.clone(),
+                state: alarm.state.unwrap_or(natural),
+                action: alarm.action.clone(),
+            });
+        }
+        if let Some(rule) = self.rule {
+            let (name, bus) = (rule.name.clone(), rule.bus.clone());
+            return Some(Kind::Rule { name, bus, state: rule.state });
+        }
+        if let Some(runbook) = self.runbook {
+            return Some(Kind::Runbook {
+                document: runbook.document.clone(),
+                status: runbook.status.clone(),
+                steps: runbook.steps.clone(),
+                parameters: runbook.parameters.clone(),
+                outputs: runbook.outputs.clone(),
+            });
+        }
+        if let Some(event) = self.event {
+            return Some(Kind::Event { bus: event.bus.clone(), pattern: pattern_text(event) });
+        }
+        if let Some(message) = self.notification {
+            return Some(Kind::Notification {
+                topic: message.topic.clone(),
+                contains: message.contains.clone(),
+            });
+        }
+        if let Some(experiment) = self.experiment {
+            let fault = experiment.fault.clone().or_else(|| first_fis(scenario))?;
+            return Some(Kind::Experiment { fault, state: experiment.state.clone() });
+        }
+        let rollback = self.rollback?.codedeploy.as_ref()?;
+        Some(Kind::CodeDeployRollback {
+            application: rollback.application.clone(),
+            group: rollback.group.clone(),
+        })
+    }
+}
+
+/// The id of the first FIS fault of the file.
+fn first_fis(scenario: &Scenario) -> Option<String> {
+    let mut faults = scenario.faults.iter().enumerate();
+    faults.find(|(_, fault)| fault.fis.is_some()).map(|(index, fault)| names::fault(fault, index))
+}
+
+/// A pattern as JSON text; it may be written as text in the first place.
+fn pattern_text(event: &EventExpectation) -> String {
+    match &event.pattern {
+        serde_json::Value::String(text) => text.clone(),
+        pattern => pattern.to_string(),
+    }
+}
+
+/// A duration of the language as a signed one, held inside what a plan can add up.
+pub(crate) fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration.0).unwrap_or(MAX_DURATION).min(MAX_DURATION)
+}

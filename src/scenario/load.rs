@@ -1,0 +1,96 @@
+//! From bytes to a scenario, with every problem of the text on the way.
+//!
+//! Main function: [`load`]. Invariant: it never panics and never stops at the first problem, and
+//! [`Loaded::scenario`] is there exactly when no diagnostic of the text is an error; the named rules come
+//! after it, in [`Loaded::check`].
+
+use std::collections::BTreeSet;
+
+use super::rules::code;
+use super::substitute::{self, Values};
+use super::tree::Node;
+use super::types::Scenario;
+use super::{shape, tree};
+use crate::diagnostic::{Diagnostic, has_errors};
+
+/// The largest file that is taken, in bytes.
+pub const MAX_BYTES: usize = 1_000_000;
+
+/// What became of a text.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The scenario, when nothing is wrong with the text.
+    pub scenario: Option<Scenario>,
+    /// What is wrong with the text, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) file: String,
+    pub(crate) partial: Option<Partial>,
+}
+
+/// As much of a scenario as can be made out; the rules look at it.
+#[derive(Debug, Clone)]
+pub(crate) struct Partial {
+    pub(crate) scenario: Scenario,
+    pub(crate) tree: Node,
+    /// Elements with a problem of shape.
+    pub(crate) broken: Vec<String>,
+    pub(crate) used_vars: BTreeSet<String>,
+}
+
+/// Loads a scenario. `file` is what diagnostics call it.
+pub fn load(file: &str, bytes: &[u8], values: &Values) -> Loaded {
+    let mut diagnostics = Vec::new();
+    let partial = text_of(file, bytes, &mut diagnostics)
+        .and_then(|text| partial(file, text, values, &mut diagnostics));
+    diagnostics.sort_by_key(|found| found.span.map(|span| (span.line, span.column)));
+    let scenario = match &partial {
+        Some(partial) if !has_errors(&diagnostics) => Some(partial.scenario.clone()),
+        Some(_) | None => None,
+    };
+    Loaded { scenario, diagnostics, file: file.to_owned(), partial }
+}
+
+fn text_of<'a>(file: &str, bytes: &'a [u8], found: &mut Vec<Diagnostic>) -> Option<&'a str> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
+        let problem = Diagnostic::error(code::FILE_TOO_LARGE, file, None, message);
+        found.push(problem.with_hint("a scenario is a page of text; is this the right file?"));
+        return None;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        Err(error) => {
+            let valid = &bytes[..error.valid_up_to()];
+            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("the file is not UTF-8: line {line} has bytes that are no text");
+            let problem = Diagnostic::error(code::NOT_UTF8, file, None, message);
+            found.push(problem.with_hint("save the file as UTF-8"));
+            None
+        }
+    }
+}
+
+fn partial(
+    file: &str,
+    text: &str,
+    values: &Values,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Partial> {
+    let (tree, mut found) = tree::parse(file, text);
+    diagnostics.append(&mut found);
+    let mut tree = tree?;
+    let (vars, used_vars) = substitute::apply(file, text, &mut tree, values, diagnostics);
+    let fitted = shape::fit(file, &tree, diagnostics);
+    match serde_yaml::from_value::<Scenario>(fitted.value) {
+        Ok(mut scenario) => {
+            scenario.vars = vars;
+            Some(Partial { scenario, tree, broken: fitted.broken, used_vars })
+        }
+        Err(error) => {
+            // The walk lets nothing through that the types refuse; should it ever, this says so.
+            let message = format!("the scenario can't be read: {error}");
+            diagnostics.push(Diagnostic::error(code::WRONG_TYPE, file, tree.span, message));
+            None
+        }
+    }
+}

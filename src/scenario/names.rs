@@ -1,0 +1,16 @@
+//! The ids of faults and expectations, given or by position.
+//!
+//! Main functions: [`fault`], [`expectation`]. Invariant: the check and the plan name things the same way.
+
+use super::types::{Expectation, Fault};
+
+/// The id of the fault at `index` (from 0).
+pub(crate) fn fault(fault: &Fault, index: usize) -> String {
+    fault.id.clone().unwrap_or_else(|| format!("fault-{}", index + 1))
+}
+
+/// The id of the expectation at `index` (from 0) of `expect` or of `recovery`.
+pub(crate) fn expectation(expectation: &Expectation, recovery: bool, index: usize) -> String {
+    let list = if recovery { "recovery" } else { "expect" };
+    expectation.id.clone().unwrap_or_else(|| format!("{list}-{}", index + 1))
+}

@@ -1,0 +1,213 @@
+//! Every diagnostic that a scenario can get: its code, one line, and the long explanation.
+//!
+//! Main item: [`RULES`], which `firedrill help diagnostics` prints. Invariant: the codes that the loader
+//! and the check use are the constants of [`code`], and those are made from the same table, so no
+//! diagnostic is without an explanation.
+
+/// One kind of diagnostic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// The stable name, in kebab case.
+    pub code: &'static str,
+    /// One line: what is wrong.
+    pub summary: &'static str,
+    /// Why it matters and what to do about it.
+    pub explanation: &'static str,
+}
+
+/// The rule with this code.
+pub fn find(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+macro_rules! rules {
+    ($($name:ident = $code:literal: $summary:literal, $explanation:literal;)*) => {
+        /// The codes, as constants.
+        pub mod code {
+            $(#[doc = $summary] pub const $name: &str = $code;)*
+        }
+
+        /// Every kind of diagnostic, in the order in which a reader meets them.
+        pub const RULES: &[Rule] = &[
+            $(Rule { code: code::$name, summary: $summary, explanation: $explanation },)*
+        ];
+    };
+}
+
+rules! {
+    // The file and its YAML.
+    UNREADABLE_FILE = "unreadable-file": "The file can't be read.",
+        "It is missing, is not a file, or its permissions forbid reading. Nothing in it was looked at.";
+    NO_SCENARIOS = "no-scenarios": "A folder holds no scenario.",
+        "Folders are searched for *.yaml and *.yml files; those in environments/ and templates/ folders are no scenarios.";
+    FILE_TOO_LARGE = "file-too-large": "The file is larger than 1 MB.",
+        "A scenario is a page of text. A larger file is refused before it is parsed, so that no input can exhaust memory.";
+    NOT_UTF8 = "not-utf8": "The file is not UTF-8.",
+        "YAML 1.2 is written in UTF-8. Save the file in that encoding.";
+    EMPTY_FILE = "empty-file": "The file holds no scenario.",
+        "It is empty, or has comments only. The shortest scenario has version, name, faults and expect.";
+    YAML_SYNTAX = "yaml-syntax": "The text is not YAML.",
+        "The parser could not go on from the place that is marked; the slip is there or just before it. \
+         Nothing after it could be looked at.";
+    TAB_INDENTATION = "tab-indentation": "A line is indented with a tab.",
+        "YAML forbids tabs in indentation. Use spaces.";
+    TOO_DEEP = "too-deep": "The nesting is deeper than 64 levels.",
+        "No scenario needs it, and a limit on depth keeps hostile input from exhausting the stack.";
+    TOO_MANY_NODES = "too-many-nodes": "The document has more than 50,000 values once aliases are expanded.",
+        "Aliases may be used, but what they expand to is bounded (the \"billion laughs\" attack).";
+    BAD_ALIAS = "bad-alias": "An alias refers to an anchor that contains it.",
+        "Such a document has no end. Anchors are expanded where they are used.";
+    SEVERAL_DOCUMENTS = "several-documents": "The file holds more than one YAML document.",
+        "One file is one scenario: reports, ids and exit codes are per file. Split it at the `---`.";
+    DUPLICATE_KEY = "duplicate-key": "A key stands twice in one mapping.",
+        "Only one of the two could count, and readers would disagree on which.";
+    UNKNOWN_KEY = "unknown-key": "A key is not part of the language.",
+        "Unknown keys are errors: a misspelt `within` would otherwise be a deadline that nobody holds.";
+    MISSING_KEY = "missing-key": "A required key is missing.",
+        "The message names the key and what it is for.";
+    WRONG_TYPE = "wrong-type": "A value is of the wrong type.",
+        "Text that looks like a number (an account id) must be quoted; lists are written [a, b] or with dashes.";
+    BAD_DURATION = "bad-duration": "A value is not a duration.",
+        "Durations are numbers with units, such as 90s, 5m or 1h 30m, and at most 24 hours where they delay a drill.";
+    UNKNOWN_WORD = "unknown-word": "A value is not one of the words that are known there.",
+        "The hint names the nearest known word, or all of them.";
+    BAD_SUBSTITUTION = "bad-substitution": "A ${…} is not one of the three that exist.",
+        "${env.NAME}, ${var.NAME} and ${run.id} are the only substitutions. Write $${ for a literal ${.";
+    UNDEFINED_VARIABLE = "undefined-variable": "A substitution has no value.",
+        "An environment variable must be set, a variable must stand under `vars:` or be given with --var. \
+         An empty default would hide a typing error, so there is none.";
+    UNUSED_VARIABLE = "unused-variable": "A variable under `vars:` is never used.",
+        "Either its ${var.NAME} is misspelt somewhere, or it can go.";
+
+    // The scenario as a whole.
+    UNSUPPORTED_VERSION = "unsupported-version": "The version of the language is not 1.",
+        "This firedrill reads version 1. A later version may give words another meaning, so it is not guessed at.";
+    BAD_NAME = "bad-name": "The scenario's name is not of the right form.",
+        "Lower-case letters, digits and single dashes, at most 64 characters, starting with a letter: it names \
+         report folders and JUnit suites.";
+    BAD_ID = "bad-id": "An id is not of the right form.",
+        "Letters, digits, dashes, dots and underscores, at most 64 characters: ids name JUnit cases and are referred to by `after`.";
+    BAD_SEVERITY = "bad-severity": "The severity is outside 1 to 5.",
+        "1 is critical, 5 is the least, as in incident management.";
+    BAD_TAG = "bad-tag": "A tag is not of the right form, or stands twice.",
+        "Lower-case letters, digits, dashes and underscores, at most 32 characters; --tag selects by them.";
+    NO_FAULTS = "no-faults": "The scenario injects nothing.",
+        "Without a fault there is nothing that deadlines could count from, and nothing is proved.";
+    NO_EXPECTATIONS = "no-expectations": "The scenario expects nothing.",
+        "A drill without an expectation would always pass. A recovery alone does not show that anybody noticed.";
+    TOO_MANY = "too-many": "The scenario has more than 500 faults and expectations.",
+        "A drill answers one question. Split the scenario.";
+    NO_GUARDRAILS = "no-guardrails": "The scenario names no accounts or no regions.",
+        "It can be rehearsed on the emulator, but a real account is refused until guardrails name its id and region.";
+    BAD_ACCOUNT = "bad-account": "An account id is not twelve digits.",
+        "Guardrails compare it with the id that sts:GetCallerIdentity returns; it could never match.";
+    BAD_REGION = "bad-region": "A region does not look like one.",
+        "Guardrails compare it with the client's region, such as eu-west-1; it could never match.";
+    ZERO_DURATION = "zero-duration": "A duration that must be positive is zero.",
+        "A deadline of zero can't be met, since nothing happens in no time; a window of zero looks at nothing.";
+    DURATION_TOO_LONG = "duration-too-long": "A duration is longer than 24 hours.",
+        "A FIS experiment lasts 12 hours at most, credentials expire sooner, and a drill is attended by people.";
+    DEADLINE_PAST_MAX_DURATION = "deadline-past-max-duration": "A deadline lies past guardrails.max_duration.",
+        "The drill would be stopped and reverted before the expectation could be judged.";
+
+    // Ids and references.
+    DUPLICATE_ID = "duplicate-id": "Two things have the same id.",
+        "Faults and expectations share one namespace, since `after` may name either.";
+    UNKNOWN_REFERENCE = "unknown-reference": "An id is referred to that nothing has.",
+        "`after` names a fault or an expectation, `effect` an expectation, `experiment.fault` a FIS fault. \
+         Things without an id are called fault-N, expect-N and recovery-N.";
+    REFERENCE_CYCLE = "reference-cycle": "Things wait for one another in a circle.",
+        "None of them could ever start. The message shows the circle.";
+    WRONG_REFERENCE = "wrong-reference": "An id refers to something of the wrong kind.",
+        "A fault starts after a fault, an effect is an expectation, and an experiment belongs to a FIS fault.";
+
+    // Faults.
+    NOT_ONE_KIND = "not-one-kind": "Something has no kind, or several.",
+        "A fault, an expectation and a never each carry exactly one kind.";
+    NO_STOP_CONDITION = "no-stop-condition": "A FIS fault runs without a stop condition.",
+        "Neither the scenario nor the experiment template names an alarm that ends the experiment. On a real account \
+         nothing but the deadline would stop it: add stop_conditions, or stopConditions in the template.";
+    AWS_SOURCE = "aws-source": "put_events may not use a source that begins with `aws.`.",
+        "EventBridge refuses such entries (NotAuthorizedForSourceException), so a rule on `source: aws.cloudwatch` \
+         can't be reached by a synthetic event. Use set_alarm_state to make AWS send the event itself, or give the rule a \
+         second pattern source for drills, such as `[\"aws.guardduty\", \"drill.guardduty\"]`. \
+         https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html";
+    EMPTY_ENTRIES = "empty-entries": "put_events has no entries.",
+        "PutEvents needs at least one.";
+    EVENT_TOO_LARGE = "event-too-large": "An event is larger than 256 KB.",
+        "PutEvents refuses larger entries. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html";
+    BAD_DETAIL = "bad-detail": "An event's detail is not an object.",
+        "EventBridge needs a JSON object as detail (MalformedDetail otherwise).";
+    AWS_NAMESPACE = "aws-namespace": "put_metric_data may not use a namespace that begins with `AWS/`.",
+        "Those belong to AWS services. Publish to the application's own namespace, or break the thing itself with FIS. \
+         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html";
+    BAD_METRIC = "bad-metric": "A metric's value, unit, dimensions or spacing are out of range.",
+        "CloudWatch takes finite values, at most 30 dimensions with values, and its own units; one datapoint a second at the most.";
+    BAD_TEMPLATE = "bad-template": "An inline FIS template is not one that CreateExperimentTemplate takes.",
+        "It is an object with description, roleArn, actions and stopConditions, and targets where actions name some. \
+         https://docs.aws.amazon.com/fis/latest/APIReference/API_CreateExperimentTemplate.html";
+
+    // Expectations.
+    WITHIN_MISSING = "within-missing": "An expectation has no deadline.",
+        "Without `within` there is no moment at which it would be missed.";
+    NEVER_NEEDS_FOR = "never-needs-for": "A never has no `for`.",
+        "`for` says how long to watch, counted like `within`. Without it a never could not be met.";
+    NEVER_WITH_WITHIN = "never-with-within": "A never has a key that only makes sense for something that happens.",
+        "What must not happen has no deadline, count or sustain: it is watched for the length of `for`, and `more_than` says \
+         how many occurrences are still fine.";
+    FOR_WITHOUT_NEVER = "for-without-never": "`for` stands on an expectation that is not a never.",
+        "`for` is the window of a never. A state that must hold is `sustain`, a deadline is `within`.";
+    SUSTAIN_MISUSE = "sustain-misuse": "`sustain` stands on something that has no state.",
+        "Alarms and experiments are in a state that can hold; an event, a message, a rule match or a finished runbook happens once.";
+    COUNT_MISUSE = "count-misuse": "`count` is zero, or stands on something that happens once.",
+        "Alarms, events, messages, rules and runbooks can happen several times. For nothing at all, use a never.";
+    STATE_NEVER_CHANGES = "state-never-changes": "An expectation waits for a state that the fault itself sets.",
+        "set_alarm_state puts the alarm there, so observing it proves nothing about the system; expect what follows from it.";
+    UNKNOWN_STATUS = "unknown-status": "A runbook status is not one of SSM Automation's.",
+        "The API spells them with capitals: Success, Failed, TimedOut, Waiting. \
+         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html";
+    UNKNOWN_STATE = "unknown-state": "An experiment state is not one of FIS's.",
+        "pending, initiating, running, completed, stopping, stopped, failed or cancelled. \
+         https://docs.aws.amazon.com/fis/latest/APIReference/API_ExperimentState.html";
+    BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",
+        "Leaves are arrays, operators are objects inside them. \
+         https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html";
+
+    // Against the environment.
+    UNKNOWN_RESOURCE = "unknown-resource": "The environment has no such resource.",
+        "The alarm, rule, bus, document, topic, deployment group or experiment template is in none of the templates that \
+         the environment loads. The rehearsal could only end in `missed`.";
+    DEADLINE_NEVER_MET = "deadline-never-met": "The alarm can't fire before its deadline.",
+        "It needs its datapoints first: period x datapoints to alarm, until the next evaluation, after the metric has been \
+         published. The message shows the sum. Shorten the period, or give it more time.";
+    UNMATCHED_EVENT = "unmatched-event": "No rule of the environment matches an event that is put.",
+        "It would arrive on the bus and start nothing. The hint shows the rule that comes nearest and what keeps it from matching.";
+    RULE_DISABLED = "rule-disabled": "A rule that is expected to act is disabled.",
+        "A disabled rule matches nothing. That is often the finding that a drill is for; the check shows it without one.";
+    RULE_WITHOUT_TARGETS = "rule-without-targets": "A rule that is expected to act has no targets.",
+        "It would match, and nothing would follow.";
+    ACTIONS_DISABLED = "actions-disabled": "The alarm's actions are disabled.",
+        "It would change its state and tell nobody through its actions. Events on the bus are still sent.";
+    NO_SUCH_ACTION = "no-such-action": "The alarm has no such action for that state.",
+        "`action` demands that an alarm action ran; the alarm has none, or not this one, for the state.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_kebab_case_unique_and_explained() {
+        let mut seen = std::collections::BTreeSet::new();
+        for rule in RULES {
+            assert!(seen.insert(rule.code), "{} stands twice", rule.code);
+            assert!(
+                rule.code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                rule.code
+            );
+            assert!(rule.summary.ends_with('.') && rule.explanation.len() > 20, "{}", rule.code);
+        }
+        assert_eq!(find("unknown-key").map(|rule| rule.code), Some(code::UNKNOWN_KEY));
+    }
+}

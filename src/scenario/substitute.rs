@@ -1,0 +1,189 @@
+//! `${env.NAME}`, `${var.NAME}` and `${run.id}`: the only substitutions of the language.
+//!
+//! Main type: [`Values`], which the caller fills; nothing here reads the environment. Invariant: a
+//! substitution without a value is an error at its own place, and what is put in is never looked at
+//! again, so values can't smuggle substitutions in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use indexmap::IndexMap;
+
+use super::rules::code;
+use super::suggest::hint_for;
+use super::tree::{Content, Node, Scalar};
+use crate::diagnostic::{Diagnostic, Span};
+
+/// What substitutions are replaced with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    /// The environment variables, as `${env.NAME}`.
+    pub env: BTreeMap<String, String>,
+    /// The values of `--var NAME=VALUE`; they win over those under `vars:`.
+    pub vars: IndexMap<String, String>,
+    /// The id of this run, as `${run.id}`.
+    pub run_id: String,
+}
+
+/// Replaces everything in the tree. Returns the effective variables and which of them were used.
+pub(crate) fn apply(
+    file: &str,
+    text: &str,
+    root: &mut Node,
+    values: &Values,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (IndexMap<String, String>, BTreeSet<String>) {
+    let mut pass = Pass {
+        file,
+        lines: text.lines().collect(),
+        values,
+        vars: IndexMap::new(),
+        inside_vars: true,
+        used: BTreeSet::new(),
+        diagnostics,
+    };
+    let Content::Mapping(entries) = &mut root.content else {
+        return (IndexMap::new(), BTreeSet::new());
+    };
+    let mut vars = IndexMap::new();
+    if let Some(entry) = entries.iter_mut().find(|entry| entry.key == "vars")
+        && let Content::Mapping(defaults) = &mut entry.value.content
+    {
+        for default in defaults {
+            let given = values.vars.get(&default.key);
+            if let Content::Scalar(scalar) = &mut default.value.content {
+                match given {
+                    Some(value) => {
+                        *scalar = Scalar { text: value.clone(), plain: false, substituted: true };
+                    }
+                    None => pass.scalar(scalar, default.value.span),
+                }
+                vars.insert(default.key.clone(), scalar.text.clone());
+            }
+        }
+    }
+    for (name, value) in &values.vars {
+        vars.insert(name.clone(), value.clone());
+    }
+    pass.vars = vars;
+    pass.inside_vars = false;
+    for entry in entries.iter_mut().filter(|entry| entry.key != "vars") {
+        pass.node(&mut entry.value);
+    }
+    (pass.vars, pass.used)
+}
+
+struct Pass<'a> {
+    file: &'a str,
+    lines: Vec<&'a str>,
+    values: &'a Values,
+    vars: IndexMap<String, String>,
+    inside_vars: bool,
+    used: BTreeSet<String>,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+impl Pass<'_> {
+    fn node(&mut self, node: &mut Node) {
+        match &mut node.content {
+            Content::Scalar(scalar) => self.scalar(scalar, node.span),
+            Content::Sequence(items) => items.iter_mut().for_each(|item| self.node(item)),
+            Content::Mapping(entries) => {
+                entries.iter_mut().for_each(|entry| self.node(&mut entry.value));
+            }
+        }
+    }
+
+    fn scalar(&mut self, scalar: &mut Scalar, span: Span) {
+        if !scalar.text.contains("${") {
+            return;
+        }
+        let mut result = String::with_capacity(scalar.text.len());
+        let mut rest = scalar.text.as_str();
+        while let Some(at) = rest.find("${") {
+            let (before, from) = rest.split_at(at);
+            if let Some(before) = before.strip_suffix('$') {
+                result.push_str(before);
+                result.push_str("${");
+                rest = &from[2..];
+                continue;
+            }
+            result.push_str(before);
+            let Some(end) = from.find('}') else {
+                let place = self.place(from, span);
+                self.report(code::BAD_SUBSTITUTION, place, "this `${` is never closed", None);
+                rest = "";
+                break;
+            };
+            let token = &from[..=end];
+            result.push_str(&self.value(token, span).unwrap_or_default());
+            rest = &from[end + 1..];
+        }
+        result.push_str(rest);
+        scalar.text = result;
+        scalar.substituted = true;
+    }
+
+    /// The value of `${…}`.
+    fn value(&mut self, token: &str, span: Span) -> Option<String> {
+        let inner = &token[2..token.len() - 1];
+        let place = self.place(token, span);
+        if inner == "run.id" {
+            return Some(self.values.run_id.clone());
+        }
+        if let Some(name) = inner.strip_prefix("env.") {
+            let found = self.values.env.get(name).cloned();
+            if found.is_none() {
+                let message = format!("the environment variable `{name}` is not set");
+                let hint = format!("set it: `{name}=… firedrill …`");
+                self.report(code::UNDEFINED_VARIABLE, place, &message, Some(hint));
+            }
+            return found;
+        }
+        let Some(name) = inner.strip_prefix("var.") else {
+            let message = format!("`{token}` is not a substitution");
+            let hint = "there are `${env.NAME}`, `${var.NAME}` and `${run.id}`; write `$${` for a \
+                        literal `${`";
+            self.report(code::BAD_SUBSTITUTION, place, &message, Some(hint.to_owned()));
+            return None;
+        };
+        if self.inside_vars {
+            let hint = "use `${env.NAME}` here, or repeat the text".to_owned();
+            let message = "a variable's default can't use another variable";
+            self.report(code::BAD_SUBSTITUTION, place, message, Some(hint));
+            return None;
+        }
+        self.used.insert(name.to_owned());
+        let found = self.vars.get(name).cloned();
+        if found.is_none() {
+            let message = format!("the variable `{name}` has no value");
+            let near = hint_for(name, self.vars.keys().map(String::as_str));
+            let hint = near.unwrap_or_else(|| {
+                format!("give it a default under `vars:`, or pass `--var {name}=…`")
+            });
+            self.report(code::UNDEFINED_VARIABLE, place, &message, Some(hint));
+        }
+        found
+    }
+
+    fn report(&mut self, code: &str, span: Span, message: &str, hint: Option<String>) {
+        let mut found = Diagnostic::error(code, self.file, span, message);
+        found.hint = hint;
+        self.diagnostics.push(found);
+    }
+
+    /// Where the token stands: looked for from the scalar's first character on, over a bounded number of
+    /// lines, since a block of text carries no marks of its own.
+    fn place(&self, token: &str, span: Span) -> Span {
+        const LINES: usize = 200;
+        let token = token.lines().next().unwrap_or_default();
+        for (index, line) in self.lines.iter().enumerate().skip(span.line - 1).take(LINES) {
+            let skip = if index + 1 == span.line { span.column - 1 } else { 0 };
+            let from = line.char_indices().nth(skip).map_or(line.len(), |(at, _)| at);
+            if let Some(at) = line[from..].find(token) {
+                let column = line[..from + at].chars().count() + 1;
+                return Span { line: index + 1, column, length: token.chars().count() };
+            }
+        }
+        span
+    }
+}
