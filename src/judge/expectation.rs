@@ -612,8 +612,11 @@ impl<'a> Happening<'a> {
             .position(|observation| end(observation) >= window.anchor)
             .unwrap_or(all.len());
         let before = all[..first].iter().rev().find(|observation| usable(observation));
-        let next = all[first..].iter().find(|observation| usable(observation));
-        // A change away from the state implies that it was in force.
+        // A change away from the state implies that it was in force. Later than the window it must not
+        // matter, or a verdict that is settled would change.
+        let next = all[first..]
+            .iter()
+            .find(|observation| usable(observation) && observation.occurred_at <= window.closes);
         let in_force = before
             .map(|observation| observation.holds)
             .or(steady)

@@ -16,6 +16,8 @@
 mod expectation;
 mod facts;
 mod outcome;
+#[cfg(test)]
+mod tests;
 pub(crate) mod words;
 
 use jiff::{SignedDuration, Timestamp};
