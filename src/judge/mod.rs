@@ -15,9 +15,14 @@
 
 mod expectation;
 mod facts;
+mod happening;
 mod outcome;
 #[cfg(test)]
+mod properties;
+mod returning;
+#[cfg(test)]
 mod tests;
+mod window;
 pub(crate) mod words;
 
 use jiff::{SignedDuration, Timestamp};

@@ -2,7 +2,6 @@
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
 
 use super::{Judgement, Outcome, Verdict, VerdictKind, judge, open};
 use crate::plan::{
@@ -10,9 +9,7 @@ use crate::plan::{
     PlannedSteadyState, Start,
 };
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
-use crate::timeline::{
-    Entry, EntryKind, Observation, Problem, Purpose, StopReason, Target, TargetKind, Undo,
-};
+use crate::timeline::{Entry, EntryKind, Observation, Problem, Purpose, StopReason, Undo};
 
 const T0: i64 = 1_767_225_600;
 
@@ -21,11 +18,11 @@ fn secs(seconds: i64) -> SignedDuration {
 }
 
 /// Seconds after the start of the fault, by AWS's clock.
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(T0 + seconds).unwrap()
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(T0 + seconds).expect("in range")
 }
 
-fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
+pub(super) fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
     Plan {
         scenario: About {
             name: "drill".to_owned(),
@@ -51,7 +48,7 @@ fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
     }
 }
 
-fn fault(id: &str, effect: Option<&str>) -> PlannedFault {
+pub(super) fn fault(id: &str, effect: Option<&str>) -> PlannedFault {
     PlannedFault {
         id: id.to_owned(),
         start: Start::At(SignedDuration::ZERO),
@@ -77,34 +74,38 @@ fn expectation(id: &str, phase: Phase, kind: Kind, demand: Demand) -> PlannedExp
 }
 
 /// Alarm in ALARM within 120 s.
-fn detected(sustain: i64, count: u32) -> PlannedExpectation {
+pub(super) fn detected(sustain: i64, count: u32) -> PlannedExpectation {
     let demand = Demand::Happens { within: secs(120), count, sustain: secs(sustain) };
     expectation("detected", Phase::Expect, alarm(StateValue::Alarm), demand)
 }
 
-fn after(mut expectation: PlannedExpectation, id: &str, anchor: &str) -> PlannedExpectation {
+pub(super) fn after(
+    mut expectation: PlannedExpectation,
+    id: &str,
+    anchor: &str,
+) -> PlannedExpectation {
     id.clone_into(&mut expectation.id);
     expectation.anchor = Anchor::Expectation(anchor.to_owned());
     expectation
 }
 
-fn never(more_than: u32) -> PlannedExpectation {
+pub(super) fn never(more_than: u32) -> PlannedExpectation {
     let kind = Kind::Notification { topic: "oncall".to_owned(), contains: None };
     let demand = Demand::Never { watch_for: secs(600), more_than };
     expectation("quiet", Phase::Expect, kind, demand)
 }
 
 /// Alarm back in OK within 300 s.
-fn recovered(sustain: i64) -> PlannedExpectation {
+pub(super) fn recovered(sustain: i64) -> PlannedExpectation {
     let demand = Demand::Happens { within: secs(300), count: 1, sustain: secs(sustain) };
     expectation("recovered", Phase::Recovery, alarm(StateValue::Ok), demand)
 }
 
-fn entry(kind: EntryKind) -> Entry {
+pub(super) fn entry(kind: EntryKind) -> Entry {
     Entry { at: at(0), kind }
 }
 
-fn started(fault: &str) -> Entry {
+pub(super) fn started(fault: &str) -> Entry {
     entry(EntryKind::FaultStarted {
         fault: fault.to_owned(),
         occurred_at: at(0),
@@ -112,7 +113,7 @@ fn started(fault: &str) -> Entry {
     })
 }
 
-fn observation(id: &str, seconds: i64, holds: bool) -> Observation {
+pub(super) fn observation(id: &str, seconds: i64, holds: bool) -> Observation {
     Observation {
         expectation: id.to_owned(),
         holds,
@@ -135,20 +136,20 @@ fn coarse(id: &str, seconds: i64, resolution: u64) -> Entry {
     entry(EntryKind::Observation(Observation { resolution_ms, ..observation(id, seconds, true) }))
 }
 
-fn looked(id: &str, seconds: i64) -> Entry {
+pub(super) fn looked(id: &str, seconds: i64) -> Entry {
     entry(EntryKind::Looked { expectations: vec![id.to_owned()], through: at(seconds) })
 }
 
-fn blind(id: &str, reason: &str) -> Entry {
+pub(super) fn blind(id: &str, reason: &str) -> Entry {
     entry(EntryKind::Blind { expectations: vec![id.to_owned()], reason: reason.to_owned() })
 }
 
-fn reverted(left: &[&str]) -> Entry {
+pub(super) fn reverted(left: &[&str]) -> Entry {
     entry(EntryKind::Reverted { left: left.iter().map(|what| (*what).to_owned()).collect() })
 }
 
 fn verdict(judgement: &Judgement, id: &str) -> Verdict {
-    judgement.verdicts.iter().find(|verdict| verdict.expectation == id).unwrap().clone()
+    judgement.verdicts.iter().find(|verdict| verdict.expectation == id).expect("judged").clone()
 }
 
 /// Judges one expectation over a fault that started at 0.
@@ -161,6 +162,15 @@ fn one(expectation: &PlannedExpectation, entries: Vec<Entry>) -> (Verdict, bool)
     (verdict(&judge(&plan, &timeline), &id), still_open)
 }
 
+/// What happened, the verdict, whether it is still open, and a part of the reason.
+type Happens = (&'static str, PlannedExpectation, Vec<Entry>, VerdictKind, bool, &'static str);
+/// How many are fine, and how many were seen.
+type Nevers = (&'static str, u32, Vec<Entry>, VerdictKind, bool, u32);
+/// The sustain in seconds, and the latency.
+type Returns = (&'static str, i64, Vec<Entry>, VerdictKind, bool, Option<i64>);
+/// The outcome, and a part of the reasons.
+type Outcomes = (&'static str, Vec<PlannedExpectation>, Vec<Entry>, Outcome, &'static str);
+
 #[test]
 fn every_verdict_of_something_that_must_happen() {
     use VerdictKind::{Inconclusive, Late, Met, Missed, Violated};
@@ -172,9 +182,8 @@ fn every_verdict_of_something_that_must_happen() {
             ..observation("detected", seconds, true)
         }))
     };
-    // What happened, the verdict, whether it is still open, and a part of the reason.
     #[rustfmt::skip]
-    let cases: Vec<(&str, PlannedExpectation, Vec<Entry>, VerdictKind, bool, &str)> = vec![
+    let cases: Vec<Happens> = vec![
         ("in time", once(), vec![seen("detected", 48, true)], Met, false, "observed after 48s, 1m 12s before"),
         ("at the deadline", once(), vec![seen("detected", 120, true)], Met, false, "0s before"),
         ("late", once(), vec![seen("detected", 162, true)], Late, false, "late by 42s"),
@@ -213,7 +222,7 @@ fn every_verdict_of_something_that_must_happen() {
 fn every_verdict_of_something_that_must_never_happen() {
     use VerdictKind::{Inconclusive, Met, Violated};
     #[rustfmt::skip]
-    let cases: Vec<(&str, u32, Vec<Entry>, VerdictKind, bool, u32)> = vec![
+    let cases: Vec<Nevers> = vec![
         ("quiet", 0, vec![looked("quiet", 600)], Met, false, 0),
         ("quiet so far", 0, vec![looked("quiet", 599)], Inconclusive, true, 0),
         ("loud at once", 0, vec![seen("quiet", 5, true)], Violated, false, 1),
@@ -238,7 +247,7 @@ fn every_verdict_of_a_state_that_must_be_back() {
     let back = |seconds| seen("recovered", seconds, true);
     let through = |seconds| looked("recovered", seconds);
     #[rustfmt::skip]
-    let cases: Vec<(&str, i64, Vec<Entry>, VerdictKind, bool, Option<i64>)> = vec![
+    let cases: Vec<Returns> = vec![
         ("never left", 0, vec![baseline(), through(300)], Met, false, Some(0)),
         ("never left so far", 0, vec![baseline(), through(299)], Inconclusive, true, None),
         ("left and returned", 0, vec![baseline(), left(50), back(200)], Met, false, Some(200)),
@@ -272,7 +281,7 @@ fn a_steady_alarm_without_history_held_throughout() {
     assert_eq!((verdict.verdict, verdict.latency), (VerdictKind::Met, Some(SignedDuration::ZERO)));
 }
 
-fn steady_state(found: Option<&str>, reason: Option<&str>) -> Entry {
+pub(super) fn steady_state(found: Option<&str>, reason: Option<&str>) -> Entry {
     entry(EntryKind::SteadyState {
         alarm: "status".to_owned(),
         expected: "OK".to_owned(),
@@ -383,21 +392,21 @@ fn an_observation_weaker_than_demanded_does_not_count_and_is_named() {
     );
 }
 
-fn preflight(blind: bool) -> Entry {
+pub(super) fn preflight(blind: bool) -> Entry {
     let problem = Problem { message: "is in ALARM".to_owned(), hint: "wait".to_owned(), blind };
     entry(EntryKind::Preflight { subject: "alarm status".to_owned(), problem: Some(problem) })
 }
 
-fn stopping(reason: StopReason) -> Entry {
+pub(super) fn stopping(reason: StopReason) -> Entry {
     entry(EntryKind::Stopping { reason, detail: "because".to_owned() })
 }
 
-fn failed(blind: bool) -> Entry {
+pub(super) fn failed(blind: bool) -> Entry {
     let (fault, reason) = ("down".to_owned(), "AccessDenied".to_owned());
     entry(EntryKind::FaultFailed { fault, reason, blind })
 }
 
-fn ended(state: &str) -> Entry {
+pub(super) fn ended(state: &str) -> Entry {
     entry(EntryKind::FaultEnded {
         fault: "down".to_owned(),
         occurred_at: at(100),
@@ -406,7 +415,7 @@ fn ended(state: &str) -> Entry {
     })
 }
 
-fn inject() -> Entry {
+pub(super) fn inject() -> Entry {
     entry(EntryKind::Intent {
         intent: 1,
         fault: Some("down".to_owned()),
@@ -431,7 +440,7 @@ fn every_outcome_of_a_drill() {
     let with =
         |kinds: Vec<Entry>| [vec![inject(), started("down")], kinds, vec![reverted(&[])]].concat();
     #[rustfmt::skip]
-    let cases: Vec<(&str, Vec<PlannedExpectation>, Vec<Entry>, Outcome, &str)> = vec![
+    let cases: Vec<Outcomes> = vec![
         ("all met", once(), with(vec![good()]), Passed, ""),
         ("all met, experiment completed", once(), with(vec![good(), ended("completed")]), Passed, ""),
         ("late", once(), with(vec![seen("detected", 162, true)]), Failed, ""),
@@ -510,148 +519,4 @@ fn an_absurd_timeline_does_not_overflow() {
     };
     let timeline = [started("down"), entry(EntryKind::Observation(far)), looked("detected", 1)];
     assert_eq!(judge(&plan, &timeline).verdicts.len(), 3);
-}
-
-// --- What must be true of any timeline. ---
-
-const IDS: [&str; 6] = ["detected", "paged", "quiet", "recovered", "settled", "silent"];
-
-fn any_plan() -> Plan {
-    let mut plan = plan(vec![
-        detected(30, 1),
-        after(detected(0, 2), "paged", "detected"),
-        never(1),
-        recovered(30),
-        after(recovered(0), "settled", "recovered"),
-        after(never(0), "silent", "recovered"),
-    ]);
-    plan.faults.push(fault("second", Some("detected")));
-    plan
-}
-
-/// One step: what happens for which expectation, and how far the clock moves.
-#[derive(Debug, Clone)]
-enum Step {
-    Sees { id: usize, holds: bool, resolution: u64, blocked: bool, exact: bool },
-    Looks(usize),
-    Blind(usize),
-    Other(u8),
-}
-
-fn any_step() -> impl Strategy<Value = (i64, Step)> {
-    let step = prop_oneof![
-        4 => (0..IDS.len(), any::<bool>(), 0..3_u64, prop::bool::weighted(0.1), any::<bool>())
-            .prop_map(|(id, holds, resolution, blocked, exact)| Step::Sees { id, holds, resolution: resolution * 20, blocked, exact }),
-        4 => (0..IDS.len()).prop_map(Step::Looks),
-        1 => (0..IDS.len()).prop_map(Step::Blind),
-        1 => (0..9_u8).prop_map(Step::Other),
-    ];
-    (0..60_i64, step)
-}
-
-fn other(number: u8) -> Entry {
-    match number {
-        0 => failed(true),
-        1 => ended("stopped"),
-        2 => stopping(StopReason::Guardrail),
-        3 => reverted(&[]),
-        4 => reverted(&["x"]),
-        5 => inject(),
-        6 => steady_state(Some("ALARM"), None),
-        7 => preflight(true),
-        _ => started("second"),
-    }
-}
-
-/// A timeline as observers promise it: observations of an expectation in order, nothing older than a look.
-fn timeline_of(steps: &[(i64, Step)]) -> Vec<Entry> {
-    let (mut clock, mut timeline) = (-30, vec![started("down")]);
-    for (seconds, step) in steps {
-        clock += seconds;
-        timeline.push(match step {
-            Step::Sees { id, holds, resolution, blocked, exact } => {
-                entry(EntryKind::Observation(Observation {
-                    resolution_ms: resolution * 1000,
-                    blocked: blocked.then(|| "a person".to_owned()),
-                    correlation: if *exact { Correlation::Exact } else { Correlation::Window },
-                    ..observation(IDS[*id], clock, *holds)
-                }))
-            }
-            Step::Looks(id) => looked(IDS[*id], clock),
-            Step::Blind(id) => blind(IDS[*id], "throttled"),
-            Step::Other(number) => other(*number),
-        });
-    }
-    timeline
-}
-
-fn shuffled() -> impl Strategy<Value = Vec<Entry>> {
-    prop::collection::vec(any_step(), 0..40).prop_map(|steps| timeline_of(&steps)).prop_shuffle()
-}
-
-proptest! {
-    #[test]
-    fn judging_is_total_and_repeatable(timeline in shuffled()) {
-        let plan = any_plan();
-        let judgement = judge(&plan, &timeline);
-        prop_assert_eq!(judgement.verdicts.len(), plan.expectations.len());
-        prop_assert_eq!(&judgement, &judge(&plan, &timeline));
-        let met_all = judgement.verdicts.iter().all(|verdict| verdict.verdict == VerdictKind::Met);
-        prop_assert!(judgement.outcome != Outcome::Passed || met_all);
-    }
-
-    #[test]
-    fn what_was_violated_is_never_met_later(
-        steps in prop::collection::vec(any_step(), 0..60),
-        cut in 0..60_usize,
-    ) {
-        let plan = any_plan();
-        let timeline = timeline_of(&steps);
-        let earlier = judge(&plan, &timeline[..cut.min(timeline.len())]);
-        let later = judge(&plan, &timeline);
-        for (before, after) in earlier.verdicts.iter().zip(&later.verdicts) {
-            prop_assert!(
-                before.verdict != VerdictKind::Violated || after.verdict != VerdictKind::Met,
-                "{} -> {}", before.reason, after.reason
-            );
-        }
-    }
-
-    #[test]
-    fn a_closed_expectation_does_not_change_by_looking_on(
-        steps in prop::collection::vec(any_step(), 0..60),
-        on in prop::collection::vec((0..IDS.len(), 0..5000_i64), 1..10),
-    ) {
-        let plan = any_plan();
-        let mut timeline = timeline_of(&steps);
-        let still_open: Vec<String> =
-            open(&plan, &timeline, at(0)).into_iter().map(|open| open.expectation).collect();
-        let before = judge(&plan, &timeline);
-        timeline.extend(on.into_iter().map(|(id, seconds)| looked(IDS[id], seconds)));
-        let after = judge(&plan, &timeline);
-        for (one, two) in before.verdicts.iter().zip(&after.verdicts) {
-            if !still_open.contains(&one.expectation) {
-                prop_assert_eq!(one, two);
-            }
-        }
-        prop_assert!(!still_open.is_empty() || before == after);
-    }
-
-    #[test]
-    fn a_closed_expectation_keeps_its_verdict_whatever_comes(
-        steps in prop::collection::vec(any_step(), 0..80),
-        cut in 0..80_usize,
-    ) {
-        let plan = any_plan();
-        let timeline = timeline_of(&steps);
-        let prefix = &timeline[..cut.min(timeline.len())];
-        let still_open: Vec<String> =
-            open(&plan, prefix, at(0)).into_iter().map(|open| open.expectation).collect();
-        let (before, after) = (judge(&plan, prefix), judge(&plan, &timeline));
-        for (one, two) in before.verdicts.iter().zip(&after.verdicts) {
-            if !still_open.contains(&one.expectation) && one.verdict != VerdictKind::Skipped {
-                prop_assert_eq!(one.verdict, two.verdict, "{} -> {}", one.reason, two.reason);
-            }
-        }
-    }
 }

@@ -4,6 +4,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::scenario::types::Correlation;
+
 /// A duration for people: `850ms`, `48s`, `48.250s`, `1m 12s`, `2h 5m`; `-42s` when negative.
 ///
 /// Exact to the millisecond below a minute, to the second from there on (rounded down).
@@ -32,6 +34,15 @@ pub(crate) fn human(duration: SignedDuration) -> String {
 /// A timestamp for people and files: UTC with milliseconds.
 pub(crate) fn stamp(timestamp: Timestamp) -> String {
     format!("{timestamp:.3}")
+}
+
+/// The word for how we know that an observation was ours.
+pub(crate) fn correlation_word(correlation: Correlation) -> &'static str {
+    match correlation {
+        Correlation::Window => "window",
+        Correlation::Marker => "marker",
+        Correlation::Exact => "exact",
+    }
 }
 
 #[cfg(test)]
