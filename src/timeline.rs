@@ -96,6 +96,10 @@ pub enum EntryKind {
         fault: String,
         /// Why.
         reason: String,
+        /// We could not reach or were not let through (throttled, denied, unreachable), so that nothing
+        /// is said about the fault itself.
+        #[serde(default)]
+        blind: bool,
     },
     /// A fault ended by itself (a FIS experiment reached a final state, the last datapoint was sent).
     FaultEnded {

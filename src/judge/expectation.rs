@@ -1,0 +1,251 @@
+//! Each expectation after the one that it waits for, and why one has nothing to count from.
+//!
+//! The main type is [`Judged`]: a verdict, and whether more observation could still change it.
+//! Invariant: every expectation is judged once, and a chain of any length or a cycle ends.
+
+use jiff::Timestamp;
+
+use crate::plan::{Anchor, Demand, Kind, Phase, Plan, PlannedExpectation};
+
+use super::facts::Facts;
+use super::happening::Happening;
+use super::window::Window;
+use super::{Verdict, VerdictKind};
+
+/// A verdict, and what else follows from the evidence.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// When it was first satisfied: what others may count from.
+    pub(super) satisfied_at: Option<Timestamp>,
+    /// No further observation can change the verdict.
+    pub(super) settled: bool,
+    /// When the window closes, grace included.
+    pub(super) closes_at: Option<Timestamp>,
+    /// A recovery state that never left: satisfied, but no proof that the fault did anything.
+    pub(super) held_throughout: bool,
+}
+
+/// Judges every expectation, each after the one that it waits for.
+pub(super) fn judge_all(plan: &Plan, facts: &Facts<'_>) -> Vec<Judged> {
+    let mut judged: Vec<Option<Judged>> = plan.expectations.iter().map(|_| None).collect();
+    let mut visiting = vec![false; judged.len()];
+    for index in 0..plan.expectations.len() {
+        // Walks up to the first link that is judged already, then back down. A plan with a cycle is
+        // refused by the check; here it only must not hang, so the walk stops where it meets itself.
+        let mut chain = vec![index];
+        visiting[index] = true;
+        while let Some(next) = waits_for(plan, facts, chain[chain.len() - 1]) {
+            if judged[next].is_some() || visiting[next] {
+                break;
+            }
+            chain.push(next);
+            visiting[next] = true;
+        }
+        for link in chain.into_iter().rev() {
+            if judged[link].is_none() {
+                let ground = ground(plan, facts, &judged, &plan.expectations[link]);
+                judged[link] = Some(judge_one(plan, facts, link, ground));
+            }
+        }
+    }
+    judged.into_iter().map(|judged| judged.expect("the loop above judges every index")).collect()
+}
+
+fn waits_for(plan: &Plan, facts: &Facts<'_>, index: usize) -> Option<usize> {
+    match &plan.expectations[index].anchor {
+        Anchor::Fault(_) => None,
+        Anchor::Expectation(id) => facts.position.get(id.as_str()).copied(),
+    }
+}
+
+/// What a window stands on.
+enum Ground {
+    /// The anchor happened.
+    Firm(Timestamp),
+    /// It did not.
+    Missing {
+        /// The first broken link of the chain.
+        link: String,
+        reason: String,
+        /// It can't happen any more.
+        settled: bool,
+    },
+}
+
+fn ground(
+    plan: &Plan,
+    facts: &Facts<'_>,
+    judged: &[Option<Judged>],
+    expectation: &PlannedExpectation,
+) -> Ground {
+    let missing = |link: &str, reason: String, settled: bool| Ground::Missing {
+        link: link.to_owned(),
+        reason,
+        settled,
+    };
+    match &expectation.anchor {
+        Anchor::Fault(fault) => {
+            if let Some(started) = facts.started.get(fault.as_str()) {
+                return Ground::Firm(*started);
+            }
+            let (reason, settled) = why_not_injected(plan, facts, fault);
+            missing(fault, reason, settled)
+        }
+        Anchor::Expectation(id) => {
+            let position = facts.position.get(id.as_str());
+            let Some(before) = position.and_then(|index| judged[*index].as_ref()) else {
+                let reason =
+                    format!("waits for `{id}`, which no order of judging can come before it");
+                return missing(id, reason, true);
+            };
+            if let Some(at) = before.satisfied_at {
+                return Ground::Firm(at);
+            }
+            let word = before.verdict.verdict.as_str();
+            match &before.verdict.broken_link {
+                Some(link) => {
+                    let reason =
+                        format!("waits for `{id}`, which was skipped: the chain broke at `{link}`");
+                    missing(link, reason, before.settled)
+                }
+                None if before.verdict.verdict == VerdictKind::Met => {
+                    let reason =
+                        format!("waits for `{id}`, a `never`, which has no moment to count from");
+                    missing(id, reason, before.settled)
+                }
+                None => missing(id, format!("waits for `{id}`, which was {word}"), before.settled),
+            }
+        }
+    }
+}
+
+/// Why a fault did not start, and whether it still can.
+fn why_not_injected(plan: &Plan, facts: &Facts<'_>, fault: &str) -> (String, bool) {
+    if let Some(failure) = facts.failed.get(fault) {
+        return (format!("fault `{fault}` could not be injected: {}", failure.reason), true);
+    }
+    if !facts.injected()
+        && let Some(refusal) = refusals(facts).into_iter().next()
+    {
+        return (format!("nothing was injected: {}", refusal.reason), true);
+    }
+    if !plan.faults.iter().any(|planned| planned.id == fault) {
+        return (format!("counts from fault `{fault}`, which is not in the plan"), true);
+    }
+    match facts.stopping {
+        Some((_, detail)) => {
+            (format!("the drill was stopped before fault `{fault}` started: {detail}"), true)
+        }
+        None => (format!("fault `{fault}` did not start"), facts.injection_over),
+    }
+}
+
+/// Why a drill must not inject.
+pub(super) struct Refusal {
+    pub(super) reason: String,
+    /// We could not see, rather than saw that it is wrong.
+    pub(super) blind: bool,
+}
+
+/// Every preflight problem and every steady-state condition that did not hold, what we saw first.
+pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (subject, problem) in &facts.preflight {
+        if let Some(problem) = problem {
+            let reason = format!("preflight: {subject}: {} ({})", problem.message, problem.hint);
+            refusals.push(Refusal { reason, blind: problem.blind });
+        }
+    }
+    for (alarm, steady) in &facts.steady {
+        let expected = steady.expected;
+        match steady.found {
+            Some(found) if found == expected => {}
+            Some(found) => {
+                let reason =
+                    format!("steady state: alarm `{alarm}` was {found}, it must be {expected}");
+                refusals.push(Refusal { reason, blind: false });
+            }
+            None => {
+                let why = steady.reason.unwrap_or("no reason is recorded");
+                let reason = format!(
+                    "steady state: could not look whether alarm `{alarm}` is {expected}: {why}"
+                );
+                refusals.push(Refusal { reason, blind: true });
+            }
+        }
+    }
+    refusals.sort_by_key(|refusal| refusal.blind);
+    refusals
+}
+
+fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Judged {
+    let expectation = &plan.expectations[index];
+    let anchor = match ground {
+        Ground::Firm(anchor) => anchor,
+        Ground::Missing { link, reason, settled } => {
+            return skipped(&expectation.id, link, reason, settled);
+        }
+    };
+    let seen = &facts.seen[index];
+    match expectation.demand {
+        Demand::Happens { within, count, sustain } => {
+            let window = Window::new(expectation, seen, anchor, within, plan.grace);
+            let demand = Happening { window, count: count.max(1), sustain };
+            match state_sought(expectation) {
+                Some(_) if demand.count == 1 => {
+                    demand.returns(steady_before(facts, expectation), facts)
+                }
+                Some(_) | None => demand.happens(),
+            }
+        }
+        Demand::Never { watch_for, more_than } => {
+            Window::new(expectation, seen, anchor, watch_for, plan.grace).never(more_than)
+        }
+    }
+}
+
+/// The state that must be back in force, where this expectation asks for that.
+fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
+    match (expectation.phase, &expectation.kind) {
+        (Phase::Recovery, Kind::Alarm { state, .. }) => Some(state.as_str()),
+        (Phase::Recovery, Kind::Experiment { state, .. }) => Some(state),
+        (
+            Phase::Recovery,
+            Kind::Rule { .. }
+            | Kind::Runbook { .. }
+            | Kind::CodeDeployRollback { .. }
+            | Kind::Event { .. }
+            | Kind::Notification { .. },
+        )
+        | (Phase::Expect, _) => None,
+    }
+}
+
+/// Whether the steady state saw the sought state in force just before injection.
+fn steady_before(facts: &Facts<'_>, expectation: &PlannedExpectation) -> Option<bool> {
+    let Kind::Alarm { name, state, .. } = &expectation.kind else { return None };
+    let found = facts.steady.get(name.as_str())?.found?;
+    Some(found == state.as_str())
+}
+
+fn skipped(id: &str, link: String, reason: String, settled: bool) -> Judged {
+    Judged {
+        verdict: Verdict {
+            expectation: id.to_owned(),
+            verdict: VerdictKind::Skipped,
+            anchor_at: None,
+            deadline_at: None,
+            latency: None,
+            margin: None,
+            occurrences: 0,
+            observation: None,
+            broken_link: Some(link),
+            reason,
+        },
+        satisfied_at: None,
+        settled,
+        closes_at: None,
+        held_throughout: false,
+    }
+}

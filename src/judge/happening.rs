@@ -1,0 +1,216 @@
+//! Something that must happen: in time, often enough, and for long enough.
+//!
+//! The main type is [`Happening`]. Invariant: missed is said only of what was looked at throughout, and
+//! never of what waits for a human.
+
+use jiff::SignedDuration;
+
+use crate::timeline::Observation;
+
+use super::VerdictKind;
+use super::expectation::Judged;
+use super::window::{Window, end, exactness, later, ordinal};
+use super::words::{correlation_word, human};
+
+/// How an observation lies to the deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timing {
+    InTime,
+    Late,
+    /// Across the deadline: it happened, in time or late.
+    AcrossDeadline,
+    /// Across the end of the grace period: it may count as missed.
+    AcrossClose,
+}
+
+/// Whether what was observed then held.
+pub(super) enum Hold<'a> {
+    Held,
+    /// It left inside the time that it had to hold.
+    Broken(&'a Observation),
+    /// It left around the end of that time.
+    Unclear(&'a Observation),
+    /// Not looked at for long enough.
+    Unproven,
+}
+
+/// A demand that something happens.
+pub(super) struct Happening<'a> {
+    pub(super) window: Window<'a>,
+    pub(super) count: u32,
+    pub(super) sustain: SignedDuration,
+}
+
+impl<'a> Happening<'a> {
+    /// The `count`-th occurrence decides.
+    pub(super) fn happens(&self) -> Judged {
+        let nth = usize::try_from(self.count - 1).unwrap_or(usize::MAX);
+        match self.window.hits().nth(nth) {
+            Some((place, hit)) if hit.occurred_at <= self.window.closes => {
+                self.observed(place, hit)
+            }
+            Some(_) | None => self.not_observed(),
+        }
+    }
+
+    fn timing(&self, hit: &Observation) -> Timing {
+        let Window { deadline, closes, .. } = self.window;
+        if end(hit) <= deadline {
+            Timing::InTime
+        } else if end(hit) > closes {
+            Timing::AcrossClose
+        } else if hit.occurred_at > deadline {
+            Timing::Late
+        } else {
+            Timing::AcrossDeadline
+        }
+    }
+
+    /// Whether it held after `hit`, the observation at `place`.
+    pub(super) fn hold(&self, place: usize, hit: &Observation) -> Hold<'a> {
+        if self.sustain <= SignedDuration::ZERO {
+            return Hold::Held;
+        }
+        let (surely, needed) =
+            (later(hit.occurred_at, self.sustain), later(end(hit), self.sustain));
+        let after = self.window.seen.observations.iter().copied().skip(place + 1);
+        let mut unclear = None;
+        for leaving in after.filter(|later| !later.holds && later.blocked.is_none()) {
+            if end(leaving) < surely {
+                return Hold::Broken(leaving);
+            }
+            if leaving.occurred_at < needed {
+                unclear = unclear.or(Some(leaving));
+            }
+        }
+        match unclear {
+            Some(leaving) => Hold::Unclear(leaving),
+            None if self.window.looked(needed) => Hold::Held,
+            None => Hold::Unproven,
+        }
+    }
+
+    pub(super) fn observed(&self, place: usize, hit: &'a Observation) -> Judged {
+        let window = &self.window;
+        let timing = self.timing(hit);
+        let latency = window.since_anchor(hit.occurred_at);
+        let margin = window.within.saturating_sub(latency);
+        let needed = later(end(hit), self.sustain.max(SignedDuration::ZERO));
+        let sustain = human(self.sustain);
+        let (kind, settled, reason) = match (self.hold(place, hit), timing) {
+            (Hold::Broken(leaving), _) => {
+                let lasted = human(leaving.occurred_at.duration_since(hit.occurred_at));
+                let reason =
+                    format!("held for {lasted} of the {sustain} asked for: {}", leaving.summary);
+                (VerdictKind::Violated, true, reason)
+            }
+            (_, Timing::AcrossDeadline) => {
+                let reason = format!("met or late, it can't be told: {}", exactness(hit));
+                (VerdictKind::Inconclusive, true, reason)
+            }
+            (_, Timing::AcrossClose) => {
+                let reason = format!("late or missed, it can't be told: {}", exactness(hit));
+                (VerdictKind::Inconclusive, true, reason)
+            }
+            (Hold::Unclear(leaving), Timing::InTime | Timing::Late) => {
+                let reason = format!("may have held for {sustain} or less: {}", exactness(leaving));
+                (VerdictKind::Inconclusive, window.looked(needed), reason)
+            }
+            (Hold::Unproven, Timing::InTime | Timing::Late) => {
+                let unseen = window.unseen(needed);
+                let reason =
+                    format!("observed, but whether it held for {sustain} is open: {unseen}");
+                (VerdictKind::Inconclusive, false, reason)
+            }
+            (Hold::Held, Timing::InTime) => (VerdictKind::Met, true, self.in_time(latency, margin)),
+            (Hold::Held, Timing::Late) => {
+                let late = human(SignedDuration::ZERO.saturating_sub(margin));
+                (
+                    VerdictKind::Late,
+                    true,
+                    format!("late by {late}: observed after {}", human(latency)),
+                )
+            }
+        };
+        // Across the deadline a broken hold is still worth waiting for.
+        let settled = settled
+            && (kind != VerdictKind::Inconclusive
+                || self.sustain <= SignedDuration::ZERO
+                || window.looked(needed));
+        let mut judged = window.judged(kind, settled, reason);
+        judged.verdict.latency = Some(latency);
+        judged.verdict.margin = matches!(timing, Timing::InTime | Timing::Late).then_some(margin);
+        judged.verdict.observation = Some(hit.clone());
+        judged.satisfied_at = (timing != Timing::AcrossClose).then_some(hit.occurred_at);
+        let grace = window.closes.duration_since(window.deadline);
+        judged.closes_at = Some(window.closes.max(later(needed, grace)));
+        judged
+    }
+
+    fn in_time(&self, latency: SignedDuration, margin: SignedDuration) -> String {
+        let what = if self.count > 1 {
+            format!("the {} observed after", ordinal(self.count))
+        } else {
+            "observed after".to_owned()
+        };
+        let held = if self.sustain > SignedDuration::ZERO {
+            format!(", and held for {}", human(self.sustain))
+        } else {
+            String::new()
+        };
+        format!("{what} {}, {} before the deadline{held}", human(latency), human(margin))
+    }
+
+    pub(super) fn not_observed(&self) -> Judged {
+        let window = &self.window;
+        let inside = |observation: &&&Observation| {
+            end(observation) >= window.anchor && observation.occurred_at <= window.closes
+        };
+        let all = &window.seen.observations;
+        let looked = window.looked(window.closes);
+        let blocked = all.iter().rev().filter(inside).find_map(|observation| {
+            let words = observation.blocked.as_deref()?;
+            (observation.correlation >= window.expectation.correlation)
+                .then_some((*observation, words))
+        });
+        if let Some((observation, words)) = blocked {
+            let mut judged =
+                window.judged(VerdictKind::Inconclusive, looked, format!("blocked: {words}"));
+            judged.verdict.observation = Some(observation.clone());
+            return judged;
+        }
+        if !looked {
+            let reason = format!("not observed, and {}", window.unseen(window.closes));
+            return window.judged(VerdictKind::Inconclusive, false, reason);
+        }
+        let mut reason = if window.hits().next().is_some() {
+            let found = window.occurrences();
+            if self.count > 1 && found > 0 {
+                format!("observed {found} of {} times by the end of the grace period", self.count)
+            } else {
+                let (_, first) = window.hits().next().expect("checked just above");
+                let after = human(window.since_anchor(first.occurred_at));
+                format!("observed only after {after}, past the end of the grace period")
+            }
+        } else {
+            let limit = human(window.closes.duration_since(window.anchor));
+            format!("not observed within {limit}, grace included")
+        };
+        if let Some(near) =
+            all.iter().rev().filter(inside).find(|near| !near.holds || !window.counts(near))
+        {
+            reason = format!("{reason}; nearest: {}", near_miss(near, window));
+        }
+        window.judged(VerdictKind::Missed, true, reason)
+    }
+}
+
+/// Words for something that was seen and does not count.
+fn near_miss(observation: &Observation, window: &Window<'_>) -> String {
+    let demanded = window.expectation.correlation;
+    if observation.holds && observation.correlation < demanded {
+        let (has, wants) = (correlation_word(observation.correlation), correlation_word(demanded));
+        return format!("{} (correlation is {has}, {wants} is demanded)", observation.summary);
+    }
+    observation.summary.clone()
+}

@@ -1,0 +1,181 @@
+//! The window of one expectation over a firm anchor, and what counts inside it.
+//!
+//! The main type is [`Window`]. Invariant: every instant of evidence is an interval (`occurred_at` plus
+//! its resolution); a verdict that depends on where inside it the thing happened is inconclusive.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::plan::PlannedExpectation;
+use crate::timeline::Observation;
+
+use super::expectation::Judged;
+use super::facts::Seen;
+use super::words::{human, stamp};
+use super::{Verdict, VerdictKind};
+
+pub(super) fn later(at: Timestamp, duration: SignedDuration) -> Timestamp {
+    at.checked_add(duration).unwrap_or(if duration.is_negative() {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+/// The latest instant at which it can have happened.
+pub(super) fn end(observation: &Observation) -> Timestamp {
+    let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
+    later(observation.occurred_at, SignedDuration::from_millis(resolution))
+}
+
+/// "The evidence is only exact to 60 s", where it is not exact.
+pub(super) fn exactness(observation: &Observation) -> String {
+    let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
+    format!("the evidence is only exact to {}", human(SignedDuration::from_millis(resolution)))
+}
+
+/// One expectation over a firm anchor.
+pub(super) struct Window<'a> {
+    pub(super) expectation: &'a PlannedExpectation,
+    pub(super) seen: &'a Seen<'a>,
+    pub(super) anchor: Timestamp,
+    pub(super) within: SignedDuration,
+    pub(super) deadline: Timestamp,
+    pub(super) closes: Timestamp,
+}
+
+impl<'a> Window<'a> {
+    pub(super) fn new(
+        expectation: &'a PlannedExpectation,
+        seen: &'a Seen<'a>,
+        anchor: Timestamp,
+        within: SignedDuration,
+        grace: SignedDuration,
+    ) -> Self {
+        let deadline = later(anchor, within);
+        let closes = later(deadline, grace.max(SignedDuration::ZERO));
+        Self { expectation, seen, anchor, within, deadline, closes }
+    }
+
+    pub(super) fn looked(&self, through: Timestamp) -> bool {
+        self.seen.looked_through.is_some_and(|looked| looked >= through)
+    }
+
+    /// Strong enough, not blocked, and not wholly before the anchor.
+    pub(super) fn counts(&self, observation: &Observation) -> bool {
+        observation.correlation >= self.expectation.correlation
+            && observation.blocked.is_none()
+            && end(observation) >= self.anchor
+    }
+
+    /// What satisfies the expectation, in order, with its place among all observations.
+    pub(super) fn hits(&self) -> impl Iterator<Item = (usize, &'a Observation)> + '_ {
+        let all = self.seen.observations.iter().copied().enumerate();
+        all.filter(|(_, observation)| observation.holds && self.counts(observation))
+    }
+
+    pub(super) fn occurrences(&self) -> u32 {
+        let inside = self.hits().filter(|(_, hit)| hit.occurred_at <= self.closes).count();
+        u32::try_from(inside).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn since_anchor(&self, at: Timestamp) -> SignedDuration {
+        at.duration_since(self.anchor).max(SignedDuration::ZERO)
+    }
+
+    pub(super) fn judged(&self, kind: VerdictKind, settled: bool, reason: String) -> Judged {
+        Judged {
+            verdict: Verdict {
+                expectation: self.expectation.id.clone(),
+                verdict: kind,
+                anchor_at: Some(self.anchor),
+                deadline_at: Some(self.deadline),
+                latency: None,
+                margin: None,
+                occurrences: self.occurrences(),
+                observation: None,
+                broken_link: None,
+                reason,
+            },
+            satisfied_at: None,
+            settled,
+            closes_at: Some(self.closes),
+            held_throughout: false,
+        }
+    }
+
+    /// Why a look that was needed through `needed` is missing.
+    pub(super) fn unseen(&self, needed: Timestamp) -> String {
+        if let Some(blind) = self.seen.blind {
+            return format!("could not look: {blind}");
+        }
+        match self.seen.looked_through {
+            Some(through) => format!(
+                "the drill ended before it was looked through: seen up to {}, needed up to {}",
+                stamp(through),
+                stamp(needed)
+            ),
+            None => "the drill ended before anything was looked at".to_owned(),
+        }
+    }
+
+    pub(super) fn never(&self, more_than: u32) -> Judged {
+        let mut certain = Vec::new();
+        let mut unclear = None;
+        for (_, hit) in self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline) {
+            if end(hit) <= self.deadline {
+                certain.push(hit);
+            } else {
+                unclear = unclear.or(Some(hit));
+            }
+        }
+        let limit = usize::try_from(more_than).unwrap_or(usize::MAX);
+        let mut judged = if let Some(one_too_many) = certain.get(limit) {
+            let latency = self.since_anchor(one_too_many.occurred_at);
+            let often = if limit == 0 {
+                String::new()
+            } else {
+                format!(
+                    " for the {} time, {limit} would be fine",
+                    ordinal(more_than.saturating_add(1))
+                )
+            };
+            let reason =
+                format!("happened after {}{often}: {}", human(latency), one_too_many.summary);
+            let mut judged = self.judged(VerdictKind::Violated, true, reason);
+            judged.verdict.latency = Some(latency);
+            judged.verdict.observation = Some((*one_too_many).clone());
+            judged
+        } else if !self.looked(self.deadline) {
+            let reason = format!("not seen so far, but {}", self.unseen(self.deadline));
+            self.judged(VerdictKind::Inconclusive, false, reason)
+        } else if let Some(hit) = unclear.filter(|_| certain.len() == limit) {
+            let reason = format!("may have happened after the window: {}", exactness(hit));
+            let mut judged = self.judged(VerdictKind::Inconclusive, true, reason);
+            judged.verdict.observation = Some(hit.clone());
+            judged
+        } else {
+            let times = certain.len() + usize::from(unclear.is_some());
+            let reason = match times {
+                0 => format!("did not happen for {}", human(self.within)),
+                times => format!(
+                    "happened {times} times in {}, up to {more_than} are fine",
+                    human(self.within)
+                ),
+            };
+            self.judged(VerdictKind::Met, true, reason)
+        };
+        let inside = self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline).count();
+        judged.verdict.occurrences = u32::try_from(inside).unwrap_or(u32::MAX);
+        judged
+    }
+}
+
+pub(super) fn ordinal(number: u32) -> String {
+    let suffix = match (number % 10, number % 100) {
+        (1, last) if last != 11 => "st",
+        (2, last) if last != 12 => "nd",
+        (3, last) if last != 13 => "rd",
+        (_, _) => "th",
+    };
+    format!("{number}{suffix}")
+}
