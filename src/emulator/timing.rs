@@ -14,3 +14,77 @@ pub(crate) const EVENT_TO_TARGET: SignedDuration = SignedDuration::from_millis(5
 
 /// From a service's state change until its event is on the default bus ("near real time"; ours).
 pub(crate) const SERVICE_EVENT: SignedDuration = SignedDuration::from_millis(1000);
+
+// --- EC2 ---
+
+/// From `RunInstances` or `StartInstances` until the instance is `running` (AWS: "typically within a
+/// minute"; the figure is ours).
+pub(crate) const INSTANCE_STARTS: SignedDuration = SignedDuration::from_secs(20);
+
+/// From `running` until both status checks have passed; they run every minute:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html>
+/// gives the minute; that two of them are needed is ours.
+pub(crate) const INSTANCE_STATUS_CHECKS: SignedDuration = SignedDuration::from_secs(120);
+
+/// From `StopInstances` until the instance is `stopped` (ours).
+pub(crate) const INSTANCE_STOPS: SignedDuration = SignedDuration::from_secs(40);
+
+/// From `TerminateInstances` until the instance is `terminated` (ours).
+pub(crate) const INSTANCE_TERMINATES: SignedDuration = SignedDuration::from_secs(40);
+
+/// From `CreateSnapshot` until the snapshot is `completed` (depends on the volume on AWS; ours).
+pub(crate) const SNAPSHOT_COMPLETES: SignedDuration = SignedDuration::from_secs(90);
+
+// --- EC2 Auto Scaling ---
+
+/// From a group's change until Auto Scaling acts on it ("within a few seconds"; ours).
+pub(crate) const SCALING_REACTS: SignedDuration = SignedDuration::from_secs(5);
+
+/// How often Auto Scaling looks at the health of a group's instances. AWS publishes no figure:
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html>; ours.
+pub(crate) const SCALING_HEALTH_CHECK: SignedDuration = SignedDuration::from_secs(30);
+
+/// Group metrics are sampled at one-minute granularity:
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html>.
+pub(crate) const SCALING_METRICS: SignedDuration = SignedDuration::from_secs(60);
+
+/// The cool-down of a simple scaling policy where none is given:
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html>.
+pub(crate) const SCALING_COOLDOWN_SECONDS: i64 = 300;
+
+// --- FIS ---
+
+/// From `StartExperiment` until the experiment is `initiating` (ours).
+pub(crate) const EXPERIMENT_PENDING: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long an experiment initiates: roles, targets and stop conditions are looked at (ours).
+pub(crate) const EXPERIMENT_INITIATES: SignedDuration = SignedDuration::from_secs(4);
+
+/// How long one action initiates before it runs (ours).
+pub(crate) const EXPERIMENT_ACTION_INITIATES: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often a running experiment looks at its stop conditions and at the work of its actions. AWS says
+/// only that an experiment is stopped when its alarm is triggered; a halt a second after the alarm has
+/// been reported; ours.
+pub(crate) const EXPERIMENT_LOOKS: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long an experiment is `stopping` while its actions are undone (ours).
+pub(crate) const EXPERIMENT_STOPS: SignedDuration = SignedDuration::from_secs(3);
+
+/// The longest that an experiment runs: <https://docs.aws.amazon.com/fis/latest/userguide/fis-quotas.html>.
+pub(crate) const EXPERIMENT_LONGEST: SignedDuration = SignedDuration::from_hours(12);
+
+// --- CodeDeploy ---
+
+/// From `CreateDeployment` until the deployment is queued, and from there until it is in progress (ours).
+pub(crate) const DEPLOYMENT_QUEUES: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long one batch of instances takes to install a revision, from `ApplicationStop` to
+/// `ValidateService` (depends on the hooks on AWS; ours).
+pub(crate) const DEPLOYMENT_BATCH: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a Lambda or ECS deployment takes besides its traffic shift (depends on the hooks; ours).
+pub(crate) const DEPLOYMENT_SHIFT: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
+pub(crate) const DEPLOYMENT_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);

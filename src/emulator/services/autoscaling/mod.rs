@@ -21,3 +21,10 @@ pub(crate) fn open(_account: &mut Account) {}
 pub(crate) fn happen(_account: &mut Account, due: Due) {
     match due {}
 }
+
+pub(crate) fn instance_changed(
+    _account: &mut Account,
+    _instance: &str,
+    _state: super::ec2::InstanceState,
+) {
+}
