@@ -2,6 +2,7 @@
 
 pub mod aws;
 pub mod clock;
+pub mod commands;
 pub mod diagnostic;
 pub mod emulator;
 pub mod faults;

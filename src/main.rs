@@ -1,2 +1,24 @@
-//! placeholder
-fn main() {}
+//! The process edge: parse the command line, run the verb, exit with its code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use firedrill::cli::{Cli, Exit, Verb};
+use firedrill::commands::{check, emulator, plan, report, run, schema};
+
+fn main() -> ExitCode {
+    let exit = match Cli::parse().verb {
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Emulator(arguments) => emulator::run(&arguments),
+        Verb::Completions { shell } => {
+            let mut out = std::io::stdout();
+            clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut out);
+            Exit::Passed
+        }
+    };
+    ExitCode::from(exit.code())
+}

@@ -14,7 +14,7 @@ mod set_alarm_state;
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
 
-use crate::aws::{Aws, CallError};
+use crate::aws::{Aws, CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::plan::{FaultAction, PlannedFault};
 use crate::recorder::{RecordError, Recorder};
@@ -64,6 +64,19 @@ pub enum FaultError {
     /// AWS took the call, but the fault did not take effect.
     #[error("{0}")]
     NoEffect(String),
+}
+
+impl FaultError {
+    /// Whether we were not let through, so that nothing is said about the fault itself.
+    pub fn is_blind(&self) -> bool {
+        match self {
+            Self::Call(error) => match error.kind {
+                CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => true,
+                CallErrorKind::NotFound | CallErrorKind::Refused => false,
+            },
+            Self::Record(_) | Self::NoEffect(_) => false,
+        }
+    }
 }
 
 /// Injects one fault and returns once it took effect, which is recorded with AWS's own time.

@@ -183,7 +183,8 @@ impl<'a> Drill<'a> {
     /// One fault from its start to its end.
     async fn inject(&self, watch: &Watch<'_>, fault: &PlannedFault) {
         if let Err(reason) = self.wait_for_start(fault).await {
-            self.recorder.record(EntryKind::FaultFailed { fault: fault.id.clone(), reason });
+            let fault = fault.id.clone();
+            self.recorder.record(EntryKind::FaultFailed { fault, reason, blind: false });
             return;
         }
         match faults::inject(self.context(), fault).await {
@@ -196,8 +197,9 @@ impl<'a> Drill<'a> {
                 }
             }
             Err(error) => {
-                let reason = error.to_string();
-                self.recorder.record(EntryKind::FaultFailed { fault: fault.id.clone(), reason });
+                let (reason, blind) = (error.to_string(), error.is_blind());
+                let fault = fault.id.clone();
+                self.recorder.record(EntryKind::FaultFailed { fault, reason, blind });
             }
         }
     }

@@ -1,0 +1,111 @@
+//! The command line and the exit codes: types only, no behaviour.
+//!
+//! Main types: [`Cli`] and [`Exit`]. The exit codes are a public contract.
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use crate::commands::{check, emulator, plan, report, run, schema};
+use crate::judge::Outcome;
+
+/// What the process says when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: every drill passed; nothing is wrong.
+    Passed,
+    /// 1: an expectation was late, missed, violated or skipped.
+    Failed,
+    /// 2: bad arguments or a bad scenario; nothing was touched.
+    Usage,
+    /// 3: the steady state did not hold; nothing was injected.
+    Unsteady,
+    /// 4: ended early by a stop condition, a guardrail or a signal, and reverted.
+    Stopped,
+    /// 5: a fault may still be active.
+    Unreverted,
+    /// 6: something could not be seen, and nothing failed.
+    Inconclusive,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Unsteady => 3,
+            Self::Stopped => 4,
+            Self::Unreverted => 5,
+            Self::Inconclusive => 6,
+        }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Passed => Self::Passed,
+            Outcome::Inconclusive => Self::Inconclusive,
+            Outcome::Failed => Self::Failed,
+            Outcome::Unsteady => Self::Unsteady,
+            Outcome::Stopped => Self::Stopped,
+            Outcome::Unreverted => Self::Unreverted,
+        }
+    }
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  passed
+  1  failed: an expectation was late, missed, violated or skipped
+  2  bad arguments or a bad scenario; nothing was touched
+  3  unsteady: the steady state or a precondition did not hold; nothing was injected
+  4  stopped early (stop condition, guardrail, signal) and reverted
+  5  a fault may still be active
+  6  inconclusive: something could not be seen, and nothing failed";
+
+/// Fire drills for AWS incident automation.
+///
+/// firedrill loads a scenario file, injects a fault (through AWS FIS, a synthetic EventBridge event or
+/// another injector), and proves that the alarm, the rule, the runbook and the rollback that should
+/// answer it each fired, in order, before their deadlines. It writes JUnit for a pipeline and MTTD, MTTA,
+/// MTTM and MTTR for a review.
+///
+/// Without further words it drills on an account that is emulated inside the process, in virtual time,
+/// with no credentials: a rehearsal. The same scenario runs against a real account.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What firedrill can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run scenarios and write their reports.
+    Run(run::RunArgs),
+    /// Say what is wrong with scenarios, without running them.
+    Check(check::CheckArgs),
+    /// Say what a run would do, and the least IAM policy that it needs.
+    Plan(plan::PlanArgs),
+    /// Make the reports of an earlier run again from its timelines.
+    Report(report::ReportArgs),
+    /// Print the JSON Schema of the scenario language.
+    Schema(schema::SchemaArgs),
+    /// Say what the emulated account supports.
+    Emulator(emulator::EmulatorArgs),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}

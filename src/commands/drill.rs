@@ -1,0 +1,129 @@
+//! Runs one planned drill on an account: the runtime, the clock, the clients and the recorder around the
+//! runner.
+//!
+//! Main functions: [`rehearse`] (virtual time, the emulated account) and [`perform`] (real time, a real
+//! account or endpoint). Both end in the same [`runner::run`]; only the account under the SDK and the
+//! clock differ.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::emulator::Account;
+use crate::emulator::transport::Emulator;
+use crate::plan::Plan;
+use crate::recorder::{Recorder, Sink};
+use crate::runner::{self, Drill, StopSwitch};
+use crate::timeline::{Entry, Target, TargetKind};
+use crate::wakeup::Pace;
+
+/// How long a real account may take until a new rule delivers ("allow a short period of time").
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// How often a real account is looked at.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A drill that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// The timeline.
+    pub timeline: Vec<Entry>,
+    /// How many API calls the emulated account answered; nothing on a real one.
+    pub calls: Option<u64>,
+    /// Why the timeline could not be written whole, if it could not.
+    pub failure: Option<String>,
+}
+
+/// The SDK's configuration for an emulated account.
+pub fn emulated_config(emulator: &Emulator, region: &str, clock: Clock) -> SdkConfig {
+    let credentials = Credentials::from_keys("AKIAFIREDRILLEMULATE", "emulated", None);
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(emulator.clone())
+        .time_source(clock)
+        .sleep_impl(TokioSleep::new())
+        // Back-off without jitter: two rehearsals are equal to the byte.
+        .retry_config(RetryConfig::standard().with_use_static_exponential_base(true))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
+}
+
+/// Drills on a copy of an emulated account, in virtual time.
+pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) -> Finished {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing that could be missing");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(account.now());
+        let identity = account.identity().clone();
+        let (emulator, wakeups) = Emulator::new(account, clock);
+        let aws = Aws::new(&emulated_config(&emulator, &identity.region, clock));
+        let recorder = Recorder::new(clock, sink);
+        let (pace, urgency) = Pace::on_change(wakeups);
+        let drill = Drill {
+            plan,
+            aws: &aws,
+            recorder: &recorder,
+            pace: &pace,
+            urgency: &urgency,
+            stop,
+            target: Target {
+                account: identity.account,
+                region: identity.region,
+                kind: TargetKind::Emulator,
+            },
+            partition: identity.partition,
+            settle: Duration::ZERO,
+        };
+        tokio::select! {
+            biased;
+            () = runner::run(drill) => {}
+            () = emulator.live() => {}
+        }
+        let calls = Some(emulator.calls());
+        let failure = recorder.failure();
+        Finished { timeline: recorder.into_entries(), calls, failure }
+    })
+}
+
+/// Drills on a real account or an AWS-compatible endpoint, in real time.
+pub async fn perform(
+    plan: &Plan,
+    config: &SdkConfig,
+    target: Target,
+    partition: String,
+    stop: &StopSwitch,
+    sink: Sink,
+) -> Finished {
+    let clock = Clock::system();
+    let aws = Aws::new(config);
+    let recorder = Recorder::new(clock, sink);
+    let (pace, urgency) = Pace::every(INTERVAL);
+    let drill = Drill {
+        plan,
+        aws: &aws,
+        recorder: &recorder,
+        pace: &pace,
+        urgency: &urgency,
+        stop,
+        target,
+        partition,
+        settle: SETTLE,
+    };
+    runner::run(drill).await;
+    let failure = recorder.failure();
+    Finished { timeline: recorder.into_entries(), calls: None, failure }
+}
