@@ -3,6 +3,8 @@
 //! The main type is [`Scenario`]. Invariant: nothing here does I/O, reads a clock or the environment;
 //! text comes in, a scenario and diagnostics go out, and loading never stops at the first problem.
 
+mod check;
+pub mod inventory;
 mod load;
 pub(crate) mod names;
 pub mod rules;
@@ -15,6 +17,7 @@ pub mod types;
 #[cfg(test)]
 mod tests;
 
+pub use inventory::Inventory;
 pub use load::{Loaded, MAX_BYTES, load};
 pub use rules::RULES;
 pub use substitute::Values;

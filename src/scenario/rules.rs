@@ -94,7 +94,8 @@ rules! {
     NO_FAULTS = "no-faults": "The scenario injects nothing.",
         "Without a fault there is nothing that deadlines could count from, and nothing is proved.";
     NO_EXPECTATIONS = "no-expectations": "The scenario expects nothing.",
-        "A drill without an expectation would always pass. A recovery alone does not show that anybody noticed.";
+        "A drill without an expectation would always pass, which is an error. A recovery alone is a warning: it does not show \
+         that anybody noticed.";
     TOO_MANY = "too-many": "The scenario has more than 500 faults and expectations.",
         "A drill answers one question. Split the scenario.";
     NO_GUARDRAILS = "no-guardrails": "The scenario names no accounts or no regions.",
@@ -180,6 +181,9 @@ rules! {
     DEADLINE_NEVER_MET = "deadline-never-met": "The alarm can't fire before its deadline.",
         "It needs its datapoints first: period x datapoints to alarm, until the next evaluation, after the metric has been \
          published. The message shows the sum. Shorten the period, or give it more time.";
+    DEADLINE_TIGHT = "deadline-tight": "The alarm may fire after its deadline, by bad luck alone.",
+        "When the fault strikes early in a period, the alarm waits for the rest of it. The deadline can be met, but not \
+         always: the drill would be flaky. The message shows the longest it takes when all goes well.";
     UNMATCHED_EVENT = "unmatched-event": "No rule of the environment matches an event that is put.",
         "It would arrive on the bus and start nothing. The hint shows the rule that comes nearest and what keeps it from matching.";
     RULE_DISABLED = "rule-disabled": "A rule that is expected to act is disabled.",

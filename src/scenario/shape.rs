@@ -59,6 +59,11 @@ pub(crate) fn schema() -> Json {
     serde_json::to_value(schemars::schema_for!(Scenario)).expect("a JSON Schema is JSON")
 }
 
+/// Whether the language has this key at its top level.
+pub(crate) fn is_top_level_key(key: &str) -> bool {
+    matches!(language(), Shape::Struct(fields) if fields.contains_key(key))
+}
+
 /// The shape of a scenario.
 pub(crate) fn language() -> &'static Shape {
     static SHAPE: LazyLock<Shape> = LazyLock::new(|| {
@@ -262,7 +267,7 @@ impl Walk<'_> {
                     let place = entries.first().map_or(place, |entry| entry.key_span);
                     let message = format!("the key `{name}` is missing{}", within(path));
                     let hint = format!("add `{name}: {}` ({})", example(&field.shape), field.about);
-                    self.report(code::MISSING_KEY, place, path, message, Some(hint));
+                    self.report(code::MISSING_KEY, place, &join(path, name), message, Some(hint));
                 }
             }
             let key = Value::String(name.clone());

@@ -1,0 +1,282 @@
+//! Rules about faults: one kind each, and nothing that AWS would refuse.
+
+use serde_json::Value;
+
+use super::whole::{not_too_long, positive, shortened};
+use super::{Check, events};
+use crate::scenario::rules::code;
+use crate::scenario::suggest::{hint_for, list};
+use crate::scenario::types::{EventEntry, Fault, FisFault, PutEventsFault, PutMetricDataFault};
+
+/// The largest entry of `PutEvents`, in bytes:
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>. The guide speaks of a
+/// megabyte for newer accounts; the model of the API says 256 KB, which always holds.
+const MAX_ENTRY: usize = 256 * 1024;
+
+/// The dimensions that a datapoint may have:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
+const MAX_DIMENSIONS: usize = 30;
+
+/// The units of CloudWatch, from the same page.
+const UNITS: &[&str] = &[
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
+
+/// The keys of `CreateExperimentTemplate`.
+const TEMPLATE_KEYS: &[&str] = &[
+    "description",
+    "stopConditions",
+    "targets",
+    "actions",
+    "roleArn",
+    "tags",
+    "logConfiguration",
+    "experimentOptions",
+    "experimentReportConfiguration",
+    "clientToken",
+];
+
+pub(super) fn check(check: &mut Check<'_>) {
+    for (index, fault) in check.scenario().faults.iter().enumerate() {
+        let path = format!("faults/{index}");
+        one(check, fault, &path);
+    }
+}
+
+fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
+    let kinds: Vec<&str> = [
+        ("fis", fault.fis.is_some()),
+        ("put_events", fault.put_events.is_some()),
+        ("set_alarm_state", fault.set_alarm_state.is_some()),
+        ("put_metric_data", fault.put_metric_data.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, present)| present.then_some(name))
+    .collect();
+    if kinds.is_empty() {
+        let hint = "add `fis`, `put_events`, `set_alarm_state` or `put_metric_data`".to_owned();
+        check.error(code::NOT_ONE_KIND, path, "the fault does nothing".to_owned(), hint);
+    } else if kinds.len() > 1 {
+        let message = format!("the fault has {} kinds: {}", kinds.len(), list(&kinds));
+        let hint = "make them faults of their own; `at` and `after` order them".to_owned();
+        check.error(code::NOT_ONE_KIND, path, message, hint);
+    }
+    not_too_long(check, &format!("{path}/at"), fault.at);
+    if let Some(fis) = &fault.fis {
+        fis_fault(check, fis, &format!("{path}/fis"));
+    }
+    if let Some(put) = &fault.put_events {
+        put_events(check, put, &format!("{path}/put_events"));
+    }
+    if let Some(put) = &fault.put_metric_data {
+        put_metric_data(check, put, &format!("{path}/put_metric_data"));
+    }
+}
+
+fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {
+    match (&fis.template, &fis.inline) {
+        (None, None) | (Some(_), Some(_)) => {
+            let message = "a FIS fault has either `template` or `inline`".to_owned();
+            let hint =
+                "`template` names one that exists, `inline` is created for the run".to_owned();
+            check.error(code::NOT_ONE_KIND, path, message, hint);
+        }
+        (None, Some(inline)) => {
+            inline_template(check, inline, &format!("{path}/inline"));
+            if !stops(inline) {
+                no_stop_condition(check, path, "the inline template names no alarm either");
+            }
+        }
+        (Some(wanted), None) => {
+            let known = check.inventory.and_then(|inventory| inventory.template(wanted));
+            match known {
+                Some(template) if template.has_stop_condition => {}
+                Some(_) => no_stop_condition(check, path, "the template has none either"),
+                None => no_stop_condition(check, path, "the template can't be seen from here"),
+            }
+        }
+    }
+}
+
+fn no_stop_condition(check: &mut Check<'_>, path: &str, why: &str) {
+    if check.scenario().stop_conditions.is_empty() {
+        let message = format!("nothing stops this experiment early, and {why}");
+        let hint = "add `stop_conditions: [{alarm: …}]` to the scenario".to_owned();
+        check.warning(code::NO_STOP_CONDITION, path, message, hint);
+    }
+}
+
+/// Whether an inline template names an alarm that stops it.
+fn stops(template: &Value) -> bool {
+    let conditions = template["stopConditions"].as_array();
+    conditions.is_some_and(|all| all.iter().any(|one| one["source"] == "aws:cloudwatch:alarm"))
+}
+
+fn inline_template(check: &mut Check<'_>, template: &Value, path: &str) {
+    let Some(body) = template.as_object() else {
+        let message = "the inline template is not a mapping".to_owned();
+        let hint = format!("its keys are {}", list(&TEMPLATE_KEYS[..5]));
+        check.error(code::BAD_TEMPLATE, path, message, hint);
+        return;
+    };
+    for key in body.keys().filter(|key| !TEMPLATE_KEYS.contains(&key.as_str())) {
+        let message = format!("`{}` is no key of CreateExperimentTemplate", shortened(key));
+        let hint = hint_for(key, TEMPLATE_KEYS.iter().copied());
+        check.error_at_key(code::BAD_TEMPLATE, &format!("{path}/{key}"), message, hint);
+    }
+    for key in ["description", "roleArn", "actions"] {
+        if !body.contains_key(key) {
+            let message = format!("the inline template has no `{key}`");
+            let hint = "CreateExperimentTemplate needs it".to_owned();
+            check.error(code::BAD_TEMPLATE, path, message, hint);
+        }
+    }
+    if body.get("tags").is_some_and(|tags| !tags.is_object()) {
+        let message = "`tags` of the inline template are names and values".to_owned();
+        check.error(code::BAD_TEMPLATE, &format!("{path}/tags"), message, None);
+    }
+    if let Some(actions) = body.get("actions") {
+        actions_of(check, actions, &body["actions"], body.get("targets"), path);
+    }
+}
+
+fn actions_of(
+    check: &mut Check<'_>,
+    actions: &Value,
+    all: &Value,
+    targets: Option<&Value>,
+    path: &str,
+) {
+    let Some(actions) = actions.as_object().filter(|actions| !actions.is_empty()) else {
+        let message = "`actions` must name at least one action".to_owned();
+        let hint = "such as `stop: {actionId: aws:ec2:stop-instances, targets: {Instances: web}}`";
+        check.error(code::BAD_TEMPLATE, &format!("{path}/actions"), message, hint.to_owned());
+        return;
+    };
+    let named = |value: Option<&Value>| -> Vec<String> {
+        value.and_then(Value::as_object).into_iter().flat_map(|o| o.keys().cloned()).collect()
+    };
+    let (target_names, action_names) = (named(targets), named(Some(all)));
+    for (name, action) in actions {
+        let place = format!("{path}/actions/{name}");
+        if !action["actionId"].as_str().is_some_and(|id| id.starts_with("aws:")) {
+            let message = format!("the action `{name}` has no `actionId`");
+            let hint = "such as `actionId: aws:ec2:stop-instances`".to_owned();
+            check.error(code::BAD_TEMPLATE, &place, message, hint);
+        }
+        for (kind, target) in action["targets"].as_object().into_iter().flatten() {
+            let Some(target) = target.as_str() else { continue };
+            if !target_names.iter().any(|known| known == target) {
+                let message =
+                    format!("the action `{name}` names the target `{target}`, which is not there");
+                let hint = hint_for(target, target_names.iter().map(String::as_str));
+                check.error(code::BAD_TEMPLATE, &format!("{place}/targets/{kind}"), message, hint);
+            }
+        }
+        for (index, before) in action["startAfter"].as_array().into_iter().flatten().enumerate() {
+            let Some(before) = before.as_str() else { continue };
+            if !action_names.iter().any(|known| known == before) {
+                let message =
+                    format!("the action `{name}` starts after `{before}`, which is not there");
+                let hint = hint_for(before, action_names.iter().map(String::as_str));
+                check.error(
+                    code::BAD_TEMPLATE,
+                    &format!("{place}/startAfter/{index}"),
+                    message,
+                    hint,
+                );
+            }
+        }
+    }
+}
+
+fn put_events(check: &mut Check<'_>, put: &PutEventsFault, path: &str) {
+    if put.entries.is_empty() {
+        let hint = "add at least one: `- {source: my.app, detail-type: Order Failed, detail: {}}`";
+        let message = "there are no events to put".to_owned();
+        check.error(code::EMPTY_ENTRIES, &format!("{path}/entries"), message, hint.to_owned());
+    }
+    for (index, entry) in put.entries.iter().enumerate() {
+        let place = format!("{path}/entries/{index}");
+        entry_rules(check, entry, &place);
+    }
+}
+
+fn entry_rules(check: &mut Check<'_>, entry: &EventEntry, place: &str) {
+    if entry.source.starts_with("aws.") {
+        let message = format!("EventBridge refuses the source `{}`", shortened(&entry.source));
+        let hint = format!(
+            "only AWS may use `aws.*`: use `set_alarm_state` so that AWS sends the event itself, or give the \
+             rule a second source for drills, such as [\"{0}\", \"drill.{1}\"]",
+            entry.source,
+            entry.source.trim_start_matches("aws.")
+        );
+        check.error(code::AWS_SOURCE, &format!("{place}/source"), message, hint);
+    }
+    if !entry.detail.is_object() && !entry.detail.is_null() {
+        let message = "the detail of an event is a mapping".to_owned();
+        let hint = "such as `detail: {orderId: \"17\"}`".to_owned();
+        check.error(code::BAD_DETAIL, &format!("{place}/detail"), message, hint);
+    }
+    let size = events::size(entry);
+    if size > MAX_ENTRY {
+        let message = format!("the event has {size} bytes; PutEvents takes {MAX_ENTRY}");
+        let hint = "put the bulk into S3 and refer to it".to_owned();
+        check.error(code::EVENT_TOO_LARGE, place, message, hint);
+    }
+}
+
+fn put_metric_data(check: &mut Check<'_>, put: &PutMetricDataFault, path: &str) {
+    let at = |key: &str| format!("{path}/{key}");
+    if put.namespace.starts_with("AWS/") {
+        let message = format!("CloudWatch refuses the namespace `{}`", shortened(&put.namespace));
+        let hint = "`AWS/…` belongs to AWS services: use the application's own namespace, or FIS"
+            .to_owned();
+        check.error(code::AWS_NAMESPACE, &at("namespace"), message, hint);
+    }
+    if !put.value.is_finite() {
+        let message = "a datapoint is a finite number".to_owned();
+        check.error(code::BAD_METRIC, &at("value"), message, None);
+    }
+    if let Some(unit) = put.unit.as_ref().filter(|unit| !UNITS.contains(&unit.as_str())) {
+        let message = format!("`{}` is not a unit of CloudWatch", shortened(unit));
+        check.error(code::BAD_METRIC, &at("unit"), message, hint_for(unit, UNITS.iter().copied()));
+    }
+    if put.dimensions.len() > MAX_DIMENSIONS || put.dimensions.values().any(String::is_empty) {
+        let message =
+            format!("a metric has at most {MAX_DIMENSIONS} dimensions, each with a value");
+        check.error(code::BAD_METRIC, &at("dimensions"), message, None);
+    }
+    if put.every.is_some_and(|every| every.0 < std::time::Duration::from_secs(1)) {
+        let message = "datapoints are at least a second apart".to_owned();
+        check.error(code::BAD_METRIC, &at("every"), message, "write `1s` or more".to_owned());
+    }
+    not_too_long(check, &at("every"), put.every);
+    positive(check, &at("duration"), put.duration);
+}
