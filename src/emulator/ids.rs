@@ -40,6 +40,16 @@ impl Ids {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
+    /// A number from 0 up to, but not including, `limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.generator.u64(0..limit.max(1))
+    }
+
+    /// A number from 0.0 up to, but not including, 1.0.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        self.generator.f64()
+    }
+
     /// Puts a list into a random order (FIS picks targets by chance).
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         self.generator.shuffle(items);

@@ -88,3 +88,39 @@ pub(crate) const DEPLOYMENT_SHIFT: SignedDuration = SignedDuration::from_secs(10
 
 /// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
 pub(crate) const DEPLOYMENT_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
+
+// --- CloudWatch ---
+
+/// How often an alarm is evaluated whose period is a minute or longer.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
+pub(crate) const ALARM_EVALUATION: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often an alarm is evaluated whose period is 10, 20 or 30 seconds (same page).
+pub(crate) const ALARM_EVALUATION_HIGH_RESOLUTION: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often an alarm is evaluated that looks back over more than a day (same page).
+pub(crate) const ALARM_EVALUATION_MULTI_DAY: SignedDuration = SignedDuration::from_secs(3600);
+
+/// From an alarm's creation or update until its first evaluation ("shortly after"; the figure is ours).
+pub(crate) const ALARM_FIRST_EVALUATION: SignedDuration = SignedDuration::from_secs(2);
+
+/// From an alarm's state change until its actions run (AWS publishes no figure; ours).
+pub(crate) const ALARM_ACTION: SignedDuration = SignedDuration::from_millis(100);
+
+/// From a child alarm's state change until a composite alarm is evaluated again (ours).
+pub(crate) const COMPOSITE_EVALUATION: SignedDuration = SignedDuration::from_secs(1);
+
+/// From the end of a minute until the metrics that AWS services sent in it can be read.
+///
+/// `EventBridge` "sends metrics to CloudWatch every minute"; when they can be read is not said; ours.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
+pub(crate) const SERVICE_METRIC: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long datapoints are kept at least; a longer alarm window keeps them longer (ours; AWS keeps months).
+pub(crate) const METRIC_RETENTION: SignedDuration = SignedDuration::from_hours(3);
+
+/// From a signal's datapoint until it can be read, where the environment gives no delay (none; ours).
+pub(crate) const SIGNAL_DELAY: SignedDuration = SignedDuration::ZERO;
+
+/// How far back a signal's baseline reaches when it is installed, so that alarms find a past (ours).
+pub(crate) const SIGNAL_PAST: SignedDuration = SignedDuration::from_hours(1);

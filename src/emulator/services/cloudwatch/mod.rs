@@ -1,38 +1,246 @@
-//! Stub of the cloudwatch service; its owner replaces this file.
+//! The emulated CloudWatch: metrics, alarms and their history.
+//!
+//! Main type: [`State`]. Invariants: every alarm is evaluated on the documented schedule, each at an instant
+//! of its own; every change of a state is in the history, in an event and in the alarm's actions alike.
+//! Deliberately absent: anomaly detection, Metrics Insights, log alarms, dashboards, streams; all of them
+//! are refused by name.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
+
+mod actions;
+mod alarm;
+mod composite;
+mod data;
+mod describe;
+mod evaluate;
+mod history;
+mod math;
+mod message;
+mod metric;
+mod put;
+mod query;
+mod reason;
+mod rule;
+mod statistic;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
+use crate::emulator::timing::SERVICE_METRIC;
+use crate::wakeup::Topic;
+use alarm::{Alarm, MetricRule, StateValue};
+use evaluate::assess;
+pub(in crate::emulator) use metric::{Measure, MetricKey, Unit};
+use metric::{SeriesId, Store};
+use query::Slot;
+use reason::Reason;
+use transition::Change;
 
 /// The state of the service.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct State {}
+pub(crate) struct State {
+    metrics: Store,
+    /// By name.
+    alarms: IndexMap<String, Alarm>,
+    history: history::History,
+    /// What AWS services reported in a minute that has not been published yet, by the minute's end.
+    unpublished: BTreeMap<Timestamp, Vec<(SeriesId, String, f64)>>,
+    /// Makes the alarms' phases depend on the account's seed.
+    salt: u64,
+}
 
 /// What the service has on the agenda.
 #[derive(Debug, Clone)]
-pub(crate) enum Due {}
+pub(crate) enum Due {
+    /// A metric alarm is evaluated.
+    Evaluate(String),
+    /// A composite alarm is evaluated.
+    EvaluateComposite(String),
+    /// A composite alarm's wait or extension period ends.
+    SuppressionEnds(String),
+    /// The actions of a transition run.
+    Act(Box<actions::Dispatch>),
+    /// What AWS services reported in the minute that ended here can be read.
+    Publish(Timestamp),
+}
 
 /// What the service can do.
-pub(crate) const OPERATIONS: &[Operation] = operations![];
+pub(crate) const OPERATIONS: &[Operation] = operations![
+    "PutMetricData": data::PutMetricDataInput => data::put_metric_data,
+    "GetMetricData": data::GetMetricDataInput => data::get_metric_data,
+    "GetMetricStatistics": data::GetMetricStatisticsInput => data::get_metric_statistics,
+    "ListMetrics": data::ListMetricsInput => data::list_metrics,
+    "PutMetricAlarm": put::PutMetricAlarmInput => put::put_metric_alarm,
+    "PutCompositeAlarm": composite::PutCompositeAlarmInput => composite::put_composite_alarm,
+    "DescribeAlarms": describe::DescribeAlarmsInput => describe::describe_alarms,
+    "DescribeAlarmsForMetric": describe::DescribeAlarmsForMetricInput => describe::describe_alarms_for_metric,
+    "DescribeAlarmHistory": history::DescribeAlarmHistoryInput => history::describe_alarm_history,
+    "SetAlarmState": put::SetAlarmStateInput => put::set_alarm_state,
+    "EnableAlarmActions": put::AlarmNamesInput => put::enable_alarm_actions,
+    "DisableAlarmActions": put::AlarmNamesInput => put::disable_alarm_actions,
+    "DeleteAlarms": put::AlarmNamesInput => put::delete_alarms,
+    "TagResource": put::TagResourceInput => put::tag_resource,
+    "UntagResource": put::UntagResourceInput => put::untag_resource,
+    "ListTagsForResource": put::ListTagsForResourceInput => put::list_tags_for_resource,
+];
 
-/// Sets up what every account has.
-pub(crate) fn open(_account: &mut Account) {}
+/// Draws what makes this account's alarms differ from another's.
+pub(crate) fn open(account: &mut Account) {
+    account.services.cloudwatch.salt = account.ids.below(u64::MAX);
+}
 
 /// Lets one thing happen.
-pub(crate) fn happen(_account: &mut Account, due: Due) {
-    match due {}
+pub(crate) fn happen(account: &mut Account, due: Due) {
+    match due {
+        Due::Evaluate(name) => evaluate_metric(account, name),
+        Due::EvaluateComposite(name) => composite::evaluate(account, &name),
+        Due::SuppressionEnds(name) => composite::suppression_ends(account, &name),
+        Due::Act(dispatch) => actions::act(account, &dispatch),
+        Due::Publish(minute) => publish(account, minute),
+    }
+}
+
+/// Evaluates a metric alarm and puts its next evaluation onto the agenda.
+fn evaluate_metric(account: &mut Account, name: String) {
+    let now = account.now();
+    let state = &account.services.cloudwatch;
+    let Some(alarm) = state.alarms.get(&name) else { return };
+    let Some(rule) = alarm.metric() else { return };
+    let change = judge(&state.metrics, rule, alarm.state.value, now);
+    let next = rule.next_evaluation(now);
+    match change {
+        Some(change) => transition::transition(account, &name, change),
+        None => actions::repeat(account, &name),
+    }
+    if account.services.cloudwatch.alarms.contains_key(&name) {
+        let ticket = account.schedule(next, Due::Evaluate(name.clone()));
+        account.services.cloudwatch.alarms[&name].ticket = Some(ticket);
+    }
+}
+
+/// The change that the datapoints mean, if they mean one.
+fn judge(
+    metrics: &Store,
+    rule: &MetricRule,
+    current: StateValue,
+    now: Timestamp,
+) -> Option<Change> {
+    let (grid, slots) = rule.slots(metrics, now);
+    if rule.ignore_low_samples && too_few_samples(rule, &slots) {
+        return None;
+    }
+    let breaching: Vec<Option<bool>> = slots
+        .iter()
+        .map(|slot| slot.value.map(|value| rule.comparison.breaches(value, rule.threshold)))
+        .collect();
+    let found = assess(&breaching, rule.evaluation_periods, rule.needed(), rule.missing_data());
+    let value = found.state.filter(|value| *value != current)?;
+    let reason = Reason { rule, grid, slots: &slots, found: &found, state: value, now };
+    Some(Change { value, reason: reason.text(), reason_data: Some(reason.data()) })
+}
+
+/// "For percentiles between 0.5 and 1.00, this setting is used when there are fewer than 10/(1-percentile)
+/// data points during the evaluation period", below that when there are fewer than 10/percentile.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html>.
+fn too_few_samples(rule: &MetricRule, slots: &[Slot]) -> bool {
+    let Some(percent) = rule.single().and_then(|stat| stat.statistic.percentile()) else {
+        return false;
+    };
+    let samples: f64 =
+        slots.iter().take(rule.evaluation_periods).filter_map(|slot| slot.samples).sum();
+    let share = percent / 100.0;
+    let needed = if share >= 0.5 { 10.0 / (1.0 - share) } else { 10.0 / share };
+    samples > 0.0 && samples < needed
 }
 
 /// An AWS service publishes one datapoint, stamped now.
+///
+/// Services send their metrics every minute; the datapoint can be read a little after its minute ended.
 pub(crate) fn record(
-    _account: &mut Account,
-    _namespace: &str,
-    _metric: &str,
-    _dimensions: &[(&str, &str)],
-    _value: f64,
+    account: &mut Account,
+    namespace: &str,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+    value: f64,
 ) {
+    let minute = data::whole_minute(account.now()) + SignedDuration::from_secs(60);
+    let pairs = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let key = MetricKey::new(namespace, metric, pairs);
+    let state = &mut account.services.cloudwatch;
+    let series = state.metrics.intern(&key);
+    let first = !state.unpublished.contains_key(&minute);
+    state.unpublished.entry(minute).or_default().push((series, key.namespace, value));
+    if first {
+        account.schedule(minute + SERVICE_METRIC, Due::Publish(minute));
+    }
+}
+
+/// Puts what services reported in a minute into the store.
+fn publish(account: &mut Account, minute: Timestamp) {
+    let now = account.now();
+    let state = &mut account.services.cloudwatch;
+    let reported = state.unpublished.remove(&minute).unwrap_or_default();
+    let at = minute - SignedDuration::from_secs(60);
+    let unit = Unit::parse("Count").expect("a known unit");
+    let mut namespaces: Vec<String> = Vec::new();
+    for (series, namespace, value) in reported {
+        state.metrics.add(series, at, now, unit, Measure::Value { value, count: 1.0 });
+        if !namespaces.contains(&namespace) {
+            namespaces.push(namespace);
+        }
+    }
+    for namespace in namespaces {
+        visible(account, &namespace);
+    }
+}
+
+/// Says that datapoints of a namespace can be read.
+fn visible(account: &mut Account, namespace: &str) {
+    if namespace == "AWS/Events" {
+        account.touch(Topic::RuleMetrics);
+    }
+}
+
+/// Puts a datapoint of any metric into the store, as what publishes it outside of this account would.
+pub(in crate::emulator) fn observe(
+    account: &mut Account,
+    key: &MetricKey,
+    at: Timestamp,
+    unit: Unit,
+    measure: Measure,
+) {
+    let now = account.now();
+    let metrics = &mut account.services.cloudwatch.metrics;
+    let series = metrics.intern(key);
+    metrics.add(series, at, now, unit, measure);
+    visible(account, &key.namespace);
+}
+
+/// The metrics that metric alarms watch, each with the alarm's name, in the order of the alarms.
+pub(crate) fn watched_metrics(
+    account: &Account,
+) -> impl Iterator<Item = (&str, &str, &str, &[(String, String)])> {
+    account.services.cloudwatch.alarms.values().flat_map(|alarm| {
+        alarm.metric().into_iter().flat_map(|rule| rule.metrics()).map(|stat| {
+            let key = &stat.key;
+            (
+                alarm.name.as_str(),
+                key.namespace.as_str(),
+                key.name.as_str(),
+                key.dimensions.as_slice(),
+            )
+        })
+    })
 }
 
 /// The state of an alarm by name or ARN: `OK`, `ALARM` or `INSUFFICIENT_DATA`; nothing if there is none.
-pub(crate) fn alarm_state(_account: &Account, _alarm: &str) -> Option<&'static str> {
-    None
+pub(crate) fn alarm_state(account: &Account, alarm: &str) -> Option<&'static str> {
+    let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm))?;
+    Some(alarm.state.value.as_str())
 }
