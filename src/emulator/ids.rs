@@ -40,6 +40,11 @@ impl Ids {
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
+    /// A number from 0 up to, but not including, `bound` (which is above 0): FIS fails a share of calls.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        self.generator.u32(0..bound)
+    }
+
     /// Puts a list into a random order (FIS picks targets by chance).
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         self.generator.shuffle(items);
