@@ -146,6 +146,14 @@ impl Account {
         input: Value,
     ) -> Answer {
         policy::authorize(self, caller, service, operation, &input)?;
+        // A running FIS experiment may make the calls of this role fail; the record shows them as made.
+        if let Some(error) = services::fis::injected_error(self, caller, service, operation) {
+            let (at, operation) = (self.now, operation.to_owned());
+            let code = Some(error.code.clone());
+            let call = ApiCall { at, service, operation, input, error: code };
+            super::signals::api_called(self, &call);
+            return Err(error);
+        }
         self.call(service, operation, input)
     }
 

@@ -64,9 +64,8 @@ pub(crate) const EXPERIMENT_INITIATES: SignedDuration = SignedDuration::from_sec
 pub(crate) const EXPERIMENT_ACTION_INITIATES: SignedDuration = SignedDuration::from_secs(1);
 
 /// How often a running experiment looks at its stop conditions and at the work of its actions. AWS says
-/// only that an experiment is stopped when its alarm is triggered; a halt a second after the alarm has
-/// been reported; ours.
-pub(crate) const EXPERIMENT_LOOKS: SignedDuration = SignedDuration::from_secs(2);
+/// only that an experiment is stopped when its alarm is triggered; ours.
+pub(crate) const EXPERIMENT_LOOKS: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long an experiment is `stopping` while its actions are undone (ours).
 pub(crate) const EXPERIMENT_STOPS: SignedDuration = SignedDuration::from_secs(3);

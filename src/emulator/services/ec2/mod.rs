@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
 
-pub(crate) use instances::{Instance, InstanceState, instance, instances};
+pub(crate) use instances::{Instance, InstanceState, arn as instance_arn, instance, instances};
 pub(crate) use network::Subnet;
 pub(crate) use templates::resolve as resolve_launch_template;
 
