@@ -4,8 +4,11 @@
 //! function, and specific enough that no choice is left for execution. Every offset, deadline and id is
 //! here; the dry run and the IAM policy are renderings of it.
 
+pub mod calls;
+pub mod iam;
 mod resolve;
 mod schedule;
+pub mod text;
 
 use indexmap::IndexMap;
 use jiff::SignedDuration;
@@ -327,3 +330,6 @@ pub mod millis {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

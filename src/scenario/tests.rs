@@ -2,59 +2,13 @@
 
 use super::*;
 
-/// The scenario of the design page.
-pub(crate) const VPN: &str = r#"version: 1
-name: vpn-tunnel-down
-title: A VPN tunnel drops; the on-call is paged and the troubleshooting runbook runs
-hypothesis: The status alarm fires within two minutes.
-owner: network-oncall
-severity: 2
-tags: [network, vpn]
-environment: environments/vpn.yaml
-
-guardrails:
-  accounts: ["111122223333"]
-  regions: [eu-west-1]
-  max_duration: 30m
-stop_conditions:
-  - alarm: checkout-errors-critical
-
-steady_state:
-  - alarm: {name: vpn-status, state: OK}
-
-faults:
-  - id: tunnel-down
-    fis: {template: vpn-tunnel-outage}
-
-expect:
-  - id: detected
-    alarm: {name: vpn-status, state: ALARM}
-    within: 2m
-  - id: paged
-    notification: {topic: oncall}
-    after: detected
-    within: 30s
-  - id: diagnosed
-    runbook: {document: Diagnose-Vpn, status: Success, steps: [describe-tunnels]}
-    after: detected
-    within: 5m
-  - id: no-second-page
-    never: {notification: {topic: oncall}, more_than: 1}
-    for: 10m
-
-recovery:
-  - alarm: {name: vpn-status, state: OK}
-    within: 20m
-    sustain: 2m
-"#;
-
 fn codes(loaded: &Loaded) -> Vec<&str> {
     loaded.diagnostics.iter().map(|found| found.code.as_str()).collect()
 }
 
 #[test]
 fn the_scenario_of_the_design_page_loads_without_a_word() {
-    let loaded = load("vpn.yaml", VPN.as_bytes(), &Values::default());
+    let loaded = load("vpn.yaml", VPN_EXAMPLE.as_bytes(), &Values::default());
     assert_eq!(loaded.diagnostics, vec![]);
     let scenario = loaded.scenario.unwrap();
     assert_eq!(scenario.expect.len(), 4);
@@ -90,4 +44,252 @@ fn a_text_that_cannot_be_parsed_has_a_diagnostic_and_no_scenario() {
         assert!(codes(&loaded).contains(code), "{what}: {:?}", loaded.diagnostics);
         assert!(loaded.scenario.is_none(), "{what}");
     }
+}
+
+/// Everything that is wrong, as people see it.
+fn told(text: &str, values: &Values) -> String {
+    let loaded = load("scenarios/x.yaml", text.as_bytes(), values);
+    let all = loaded.check(None);
+    all.iter()
+        .map(|one| {
+            crate::diagnostic::text::render(one, Some(text), crate::diagnostic::text::Colour::Plain)
+        })
+        .collect()
+}
+
+#[test]
+fn a_broken_scenario_shows_all_of_its_problems_at_once() {
+    let text = r#"version: 2
+name: Checkout Errors
+severity: 9
+tags: [checkout, Check Out]
+envirnoment: environments/checkout.yaml
+vars: {bus: orders, unused: x}
+guardrails: {accounts: [111122223333], max_duration: 5m}
+faults:
+  - id: order-failed
+    put_events:
+      bus: ${var.bus}
+      entries:
+        - source: aws.cloudwatch
+          detail-type: ${var.detial}
+          detail: 17
+  - id: order-failed
+    at: 90
+    set_alarm_state: {alarm: checkout-errors, state: ALRAM}
+expect:
+  - id: detected
+    alarm: {name: checkout-errors}
+    withn: 2m
+  - id: paged
+    notification: {topic: oncall}
+    event: {pattern: {source: [x]}}
+    after: detcted
+    within: 30 lightyears
+  - id: diagnosed
+    runbook: {document: Diagnose, status: Sucess}
+    within: 10m
+    sustain: 1m
+  - never: {alarm: {name: other}}
+    within: 1m
+  - id: a
+    rule: {bus: default}
+    within: 1m
+    after: b
+  - id: b
+    experiment: {state: stoped}
+    within: 1m
+    after: a
+recovery: none
+"#;
+    insta::assert_snapshot!(told(text, &Values::default()), @r#"
+    error[unsupported-version]: version 2 of the language is not known
+     --> scenarios/x.yaml:1:10
+      |
+    1 | version: 2
+      |          ^
+      = hint: this firedrill reads `version: 1`
+
+    error[bad-name]: `Checkout Errors` is not a name for a scenario
+     --> scenarios/x.yaml:2:7
+      |
+    2 | name: Checkout Errors
+      |       ^^^^^^^^^^^^^^^
+      = hint: lower-case letters, digits and dashes, such as `checkout-errors`
+
+    error[bad-severity]: the severity 9 is outside 1 to 5
+     --> scenarios/x.yaml:3:11
+      |
+    3 | severity: 9
+      |           ^
+      = hint: 1 is critical, 5 is the least
+
+    error[bad-tag]: `Check Out` is not a tag
+     --> scenarios/x.yaml:4:18
+      |
+    4 | tags: [checkout, Check Out]
+      |                  ^^^^^^^^^
+      = hint: lower-case letters, digits, dashes and underscores, at most 32
+
+    error[unknown-key]: the key `envirnoment` is unknown
+     --> scenarios/x.yaml:5:1
+      |
+    5 | envirnoment: environments/checkout.yaml
+      | ^^^^^^^^^^^
+      = hint: did you mean `environment`?
+
+    warning[unused-variable]: the variable `unused` is never used
+     --> scenarios/x.yaml:6:21
+      |
+    6 | vars: {bus: orders, unused: x}
+      |                     ^^^^^^
+      = hint: use it as `${var.unused}`, or remove it
+
+    error[wrong-type]: expected text for `guardrails.accounts[0]`, found the number 111122223333
+     --> scenarios/x.yaml:7:25
+      |
+    7 | guardrails: {accounts: [111122223333], max_duration: 5m}
+      |                         ^^^^^^^^^^^^
+      = hint: quote it: `"111122223333"`
+
+    error[aws-source]: EventBridge refuses the source `aws.cloudwatch`
+      --> scenarios/x.yaml:13:19
+       |
+    13 |         - source: aws.cloudwatch
+       |                   ^^^^^^^^^^^^^^
+       = hint: only AWS may use `aws.*`: use `set_alarm_state` so that AWS sends the event itself, or give the rule a second source for drills, such as ["aws.cloudwatch", "drill.cloudwatch"]
+
+    error[undefined-variable]: the variable `detial` has no value
+      --> scenarios/x.yaml:14:24
+       |
+    14 |           detail-type: ${var.detial}
+       |                        ^^^^^^^^^^^^^
+       = hint: known here: `bus`, `unused`
+
+    error[bad-detail]: the detail of an event is a mapping
+      --> scenarios/x.yaml:15:19
+       |
+    15 |           detail: 17
+       |                   ^^
+       = hint: such as `detail: {orderId: "17"}`
+
+    error[duplicate-id]: the id `order-failed` stands twice
+      --> scenarios/x.yaml:16:9
+       |
+    16 |   - id: order-failed
+       |         ^^^^^^^^^^^^
+       = hint: the first one is on line 9; faults and expectations share their ids
+
+    error[wrong-type]: expected a duration for `faults[1].at`, found the number 90
+      --> scenarios/x.yaml:17:9
+       |
+    17 |     at: 90
+       |         ^^
+       = hint: say the unit: `90s` or `90m`
+
+    error[unknown-word]: `ALRAM` is not known for `faults[1].set_alarm_state.state`
+      --> scenarios/x.yaml:18:54
+       |
+    18 |     set_alarm_state: {alarm: checkout-errors, state: ALRAM}
+       |                                                      ^^^^^
+       = hint: did you mean `ALARM`?
+
+    error[unknown-key]: the key `withn` is unknown in `expect[0]`
+      --> scenarios/x.yaml:22:5
+       |
+    22 |     withn: 2m
+       |     ^^^^^
+       = hint: did you mean `within`?
+
+    error[not-one-kind]: the expectation has 2 kinds: `event`, `notification`
+      --> scenarios/x.yaml:24:5
+       |
+    24 |     notification: {topic: oncall}
+       |     ^^^^^^^^^^^^
+       = hint: make them expectations of their own; `after` chains them
+
+    error[unknown-reference]: there is no fault or expectation `detcted`
+      --> scenarios/x.yaml:26:12
+       |
+    26 |     after: detcted
+       |            ^^^^^^^
+       = hint: did you mean `detected`?
+
+    error[bad-duration]: `30 lightyears` is not a duration: unknown time unit "lightyears", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)
+      --> scenarios/x.yaml:27:13
+       |
+    27 |     within: 30 lightyears
+       |             ^^^^^^^^^^^^^
+       = hint: write a number with a unit, such as `90s`, `5m` or `1h 30m`
+
+    error[unknown-status]: `Sucess` is not a status of an execution
+      --> scenarios/x.yaml:29:43
+       |
+    29 |     runbook: {document: Diagnose, status: Sucess}
+       |                                           ^^^^^^
+       = hint: did you mean `Success`?
+
+    error[deadline-past-max-duration]: this is judged up to 11m after the start, but the drill is stopped after 5m
+      --> scenarios/x.yaml:30:13
+       |
+    30 |     within: 10m
+       |             ^^^
+       = hint: raise `guardrails.max_duration`, or shorten the deadline
+
+    error[sustain-misuse]: a runbook happens; it has no state that could hold
+      --> scenarios/x.yaml:31:5
+       |
+    31 |     sustain: 1m
+       |     ^^^^^^^
+       = hint: remove `sustain`, or expect an alarm's state
+
+    error[never-needs-for]: the never does not say how long to watch
+      --> scenarios/x.yaml:32:5
+       |
+    32 |   - never: {alarm: {name: other}}
+       |     ^^^^^
+       = hint: add `for: 10m`, counted like a deadline
+
+    error[never-with-within]: a never has no `within`
+      --> scenarios/x.yaml:33:5
+       |
+    33 |     within: 1m
+       |     ^^^^^^
+       = hint: use `for`: the length of the watch
+
+    error[missing-key]: the key `name` is missing in `expect[4].rule`
+      --> scenarios/x.yaml:35:12
+       |
+    35 |     rule: {bus: default}
+       |            ^^^
+       = hint: add `name: …` (The rule's name)
+
+    error[reference-cycle]: these wait for one another: a -> b -> a
+      --> scenarios/x.yaml:37:12
+       |
+    37 |     after: b
+       |            ^
+       = hint: let one of them count from the fault: remove its `after`
+
+    error[wrong-reference]: no fault of this scenario runs an experiment
+      --> scenarios/x.yaml:39:5
+       |
+    39 |     experiment: {state: stoped}
+       |     ^^^^^^^^^^
+       = hint: add a `fis` fault
+
+    error[unknown-state]: `stoped` is not a state of an experiment
+      --> scenarios/x.yaml:39:25
+       |
+    39 |     experiment: {state: stoped}
+       |                         ^^^^^^
+       = hint: did you mean `stopped`?
+
+    error[wrong-type]: expected a list for `recovery`, found the text `none`
+      --> scenarios/x.yaml:42:11
+       |
+    42 | recovery: none
+       |           ^^^^
+       = hint: write a list: `[none]`
+    "#);
 }

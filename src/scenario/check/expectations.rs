@@ -8,6 +8,7 @@ use crate::scenario::suggest::{hint_for, list};
 use crate::scenario::types::{
     AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation,
     NotificationExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -166,13 +167,15 @@ fn kinds(check: &mut Check<'_>, placed: &Placed<'_>) {
         let message =
             format!("the {thing} has {} kinds: {}", kinds.names.len(), list(&kinds.names));
         let hint = "make them expectations of their own; `after` chains them".to_owned();
-        check.error(code::NOT_ONE_KIND, &path, message, hint);
+        let second = format!("{path}/{}", kinds.names[1]);
+        check.error_at_key(code::NOT_ONE_KIND, &second, message, hint);
     }
     let outside = Kinds::own(placed).named().names;
     if placed.one.never.is_some() && !outside.is_empty() {
         let message = format!("{} stands beside `never`", list(&outside));
         let hint = "a never holds its kind inside: `never: {alarm: {…}}`".to_owned();
-        check.error(code::NOT_ONE_KIND, &placed.path, message, hint);
+        let path = format!("{}/{}", placed.path, outside[0]);
+        check.error_at_key(code::NOT_ONE_KIND, &path, message, hint);
     }
     if kinds.rollback.is_some_and(|rollback| rollback.codedeploy.is_none()) {
         let message = "the rollback names no service".to_owned();
@@ -280,13 +283,16 @@ fn set_by_the_fault(check: &mut Check<'_>, kinds: &Kinds<'_>, placed: &Placed<'_
     if faults.iter().any(|fault| fault.effect.as_deref() == Some(placed.id.as_str())) {
         return;
     }
-    let set = faults.iter().filter_map(|fault| fault.set_alarm_state.as_ref());
+    let sound = |index: usize| !check.is_broken(&format!("faults/{index}"));
+    let set = faults
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| sound(*index))
+        .filter_map(|(_, fault)| fault.set_alarm_state.as_ref());
     let natural = if placed.recovery { "OK" } else { "ALARM" };
-    let wanted = alarm.state.map_or(natural, super::super::types::StateValue::as_str);
-    let same = |set: &&super::super::types::SetAlarmStateFault| {
-        set.alarm == alarm.name && set.state.as_str() == wanted
-    };
-    if set.into_iter().any(|set| same(&set)) {
+    let wanted = alarm.state.map_or(natural, StateValue::as_str);
+    let same = |set: &SetAlarmStateFault| set.alarm == alarm.name && set.state.as_str() == wanted;
+    if set.into_iter().any(same) {
         let message = format!("the fault itself sets `{}` to {wanted}", shortened(&alarm.name));
         let hint =
             "expect what follows from it, add `action`, or name this as the fault's `effect`";

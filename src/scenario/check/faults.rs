@@ -85,7 +85,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
     } else if kinds.len() > 1 {
         let message = format!("the fault has {} kinds: {}", kinds.len(), list(&kinds));
         let hint = "make them faults of their own; `at` and `after` order them".to_owned();
-        check.error(code::NOT_ONE_KIND, path, message, hint);
+        check.error_at_key(code::NOT_ONE_KIND, &format!("{path}/{}", kinds[1]), message, hint);
     }
     not_too_long(check, &format!("{path}/at"), fault.at);
     if let Some(fis) = &fault.fis {

@@ -1,0 +1,321 @@
+//! Every call that a run of a plan makes, in order: the one list behind the dry run and the IAM policy.
+//!
+//! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
+//! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
+
+use super::{FaultAction, Kind, Plan, RUN_MARKER};
+
+/// The beginning of the names of everything that a run creates to listen with.
+pub const LISTENER_PREFIX: &str = "firedrill-";
+
+/// The part of a run in which a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Looks at what must be as expected before anything else.
+    Preflight,
+    /// Creates what the run listens with.
+    Listen,
+    /// Breaks something.
+    Inject,
+    /// Looks, again and again.
+    Observe,
+    /// Takes back what the run changed.
+    Revert,
+}
+
+/// One kind of call of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// When in the run.
+    pub step: Step,
+    /// The action as IAM spells it, such as `events:PutEvents`.
+    pub action: &'static str,
+    /// Whom the call is for: a fault, an expectation, or the run itself.
+    pub reason: String,
+    /// What it touches.
+    pub resource: Resource,
+    /// What else must hold for IAM to allow it.
+    pub condition: Option<Condition>,
+}
+
+/// What a call touches, as narrow as AWS allows a policy to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// Everything; the words say why it can't be narrower.
+    Any(&'static str),
+    /// The end of an ARN in the run's account and region, after `arn:aws:SERVICE:REGION:ACCOUNT:`.
+    Named {
+        /// The service's name in ARNs.
+        service: &'static str,
+        /// What stands after the account.
+        name: String,
+    },
+    /// The same, where AWS may own the resource, so that the account is empty.
+    Shared {
+        /// The service's name in ARNs.
+        service: &'static str,
+        /// What stands after the account.
+        name: String,
+    },
+    /// A whole ARN that the scenario itself has.
+    Arn(String),
+}
+
+/// A condition of a policy statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The operator, such as `StringEquals`.
+    pub operator: &'static str,
+    /// The key.
+    pub key: String,
+    /// The value.
+    pub value: String,
+}
+
+const COMPOSITE: &str =
+    "composite alarms are invisible unless the permission is for every resource";
+const NO_LEVEL: &str = "AWS has no resource-level permission for this action";
+
+impl Plan {
+    /// Every kind of call that a run makes, in order, without repeats.
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls = Calls { all: Vec::new() };
+        calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
+        self.alarms_before(&mut calls);
+        for fault in &self.faults {
+            fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
+        }
+        for one in &self.expectations {
+            expectation_calls(&mut calls, &one.id, &one.kind);
+        }
+        calls.all.sort_by_key(|call| call.step);
+        calls.all
+    }
+
+    /// The alarms that are looked at for the run itself.
+    fn alarms_before(&self, calls: &mut Calls) {
+        for steady in &self.steady_state {
+            let reason = format!("steady state of {}", steady.alarm);
+            calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
+        }
+        for stop in &self.stop_conditions {
+            let reason = format!("stop condition {stop}");
+            calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
+        }
+    }
+
+    /// The name that the run's queue and rules begin with.
+    pub fn listener_name(&self) -> String {
+        format!("{LISTENER_PREFIX}{}", self.run_id)
+    }
+}
+
+struct Calls {
+    all: Vec<Call>,
+}
+
+impl Calls {
+    fn add(&mut self, step: Step, action: &'static str, reason: &str, resource: Resource) {
+        self.add_if(step, action, reason, resource, None);
+    }
+
+    fn add_if(
+        &mut self,
+        step: Step,
+        action: &'static str,
+        reason: &str,
+        resource: Resource,
+        condition: Option<Condition>,
+    ) {
+        let call = Call { step, action, reason: reason.to_owned(), resource, condition };
+        if !self.all.contains(&call) {
+            self.all.push(call);
+        }
+    }
+}
+
+fn any(why: &'static str) -> Resource {
+    Resource::Any(why)
+}
+
+/// A resource by its name, or the ARN itself where the scenario has one.
+fn named(service: &'static str, kind: &str, name: &str) -> Resource {
+    if name.starts_with("arn:") {
+        return Resource::Arn(name.to_owned());
+    }
+    Resource::Named { service, name: format!("{kind}{name}") }
+}
+
+/// A rule's ARN: rules of the default bus have no bus in it.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html>
+fn rule(bus: &str, name: &str) -> Resource {
+    let bus_name = crate::scenario::inventory::short_name(bus);
+    let path = if bus_name == "default" { String::new() } else { format!("{bus_name}/") };
+    Resource::Named { service: "events", name: format!("rule/{path}{name}") }
+}
+
+fn alarm(name: &str) -> Resource {
+    named("cloudwatch", "alarm:", name)
+}
+
+fn queue() -> Resource {
+    Resource::Named { service: "sqs", name: format!("{LISTENER_PREFIX}*") }
+}
+
+fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) {
+    match action {
+        FaultAction::FisTemplate { template } => fis_template_calls(calls, id, template),
+        FaultAction::FisInline { template } => fis_inline_calls(calls, id, template, run_id),
+        FaultAction::PutEvents { bus, .. } => {
+            let resource = named("events", "event-bus/", bus);
+            calls.add(Step::Preflight, "events:DescribeEventBus", id, resource.clone());
+            calls.add(Step::Inject, "events:PutEvents", id, resource);
+        }
+        FaultAction::SetAlarmState { alarm: name, .. } => {
+            calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", id, any(COMPOSITE));
+            calls.add(Step::Inject, "cloudwatch:SetAlarmState", id, alarm(name));
+            calls.add(Step::Revert, "cloudwatch:SetAlarmState", id, alarm(name));
+        }
+        FaultAction::PutMetricData { namespace, .. } => {
+            let condition = Condition {
+                operator: "StringEquals",
+                key: "cloudwatch:namespace".to_owned(),
+                value: namespace.clone(),
+            };
+            let resource = any(NO_LEVEL);
+            calls.add_if(Step::Inject, "cloudwatch:PutMetricData", id, resource, Some(condition));
+        }
+    }
+}
+
+fn fis(kind: &str, name: &str) -> Resource {
+    Resource::Named { service: "fis", name: format!("{kind}/{name}") }
+}
+
+/// Whether a text is the id of an experiment template rather than a `Name` tag.
+fn is_template_id(text: &str) -> bool {
+    text.starts_with("EXT") && text.len() > 10 && text.chars().all(char::is_alphanumeric)
+}
+
+fn fis_template_calls(calls: &mut Calls, id: &str, template: &str) {
+    // The id behind a Name tag is known only when the run looks it up.
+    let template_id = if is_template_id(template) { template } else { "*" };
+    if template_id == "*" {
+        calls.add(Step::Preflight, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
+    }
+    let found = fis("experiment-template", template_id);
+    calls.add(Step::Preflight, "fis:GetExperimentTemplate", id, found.clone());
+    calls.add(Step::Inject, "fis:StartExperiment", id, found);
+    experiment_calls(calls, id);
+}
+
+fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, run_id: &str) {
+    let all = fis("experiment-template", "*");
+    let create = "fis:CreateExperimentTemplate";
+    calls.add(Step::Inject, create, id, all.clone());
+    let actions = template["actions"].as_object();
+    for action in actions.into_iter().flat_map(serde_json::Map::values) {
+        if let Some(action_id) = action["actionId"].as_str() {
+            calls.add(Step::Inject, create, id, fis("action", action_id));
+        }
+    }
+    if let Some(role) = template["roleArn"].as_str() {
+        let condition = Condition {
+            operator: "StringEquals",
+            key: "iam:PassedToService".to_owned(),
+            value: "fis.amazonaws.com".to_owned(),
+        };
+        let role = Resource::Arn(role.to_owned());
+        calls.add_if(Step::Inject, "iam:PassRole", id, role, Some(condition));
+    }
+    calls.add(Step::Inject, "fis:TagResource", id, all.clone());
+    calls.add(Step::Inject, "fis:StartExperiment", id, all.clone());
+    experiment_calls(calls, id);
+    let ours = Condition {
+        operator: "StringEquals",
+        key: format!("aws:ResourceTag/{RUN_MARKER}"),
+        value: run_id.to_owned(),
+    };
+    calls.add_if(Step::Revert, "fis:DeleteExperimentTemplate", id, all, Some(ours));
+}
+
+/// What every experiment needs. Its id is known only once it runs.
+fn experiment_calls(calls: &mut Calls, id: &str) {
+    let experiment = fis("experiment", "*");
+    calls.add(Step::Inject, "fis:StartExperiment", id, experiment.clone());
+    calls.add(Step::Inject, "fis:TagResource", id, experiment.clone());
+    calls.add(Step::Observe, "fis:GetExperiment", id, experiment.clone());
+    calls.add(Step::Revert, "fis:StopExperiment", id, experiment);
+}
+
+fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind) {
+    match kind {
+        Kind::Alarm { .. } => {
+            calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", id, any(COMPOSITE));
+            calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", id, any(COMPOSITE));
+        }
+        Kind::Rule { name, bus, .. } => {
+            calls.add(Step::Preflight, "events:DescribeRule", id, rule(bus, name));
+            calls.add(Step::Preflight, "events:ListTargetsByRule", id, rule(bus, name));
+            calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
+        }
+        Kind::Runbook { document, .. } => {
+            let resource = if document.starts_with("arn:") {
+                Resource::Arn(document.clone())
+            } else if document.starts_with("AWS") {
+                Resource::Shared { service: "ssm", name: format!("document/{document}") }
+            } else {
+                named("ssm", "document/", document)
+            };
+            let execution = named("ssm", "automation-execution/", "*");
+            calls.add(Step::Preflight, "ssm:DescribeDocument", id, resource);
+            calls.add(Step::Observe, "ssm:DescribeAutomationExecutions", id, any(NO_LEVEL));
+            calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution);
+        }
+        Kind::CodeDeployRollback { application, group } => {
+            let name = format!("deploymentgroup:{application}/{group}");
+            let resource = Resource::Named { service: "codedeploy", name };
+            calls.add(Step::Preflight, "codedeploy:GetDeploymentGroup", id, resource.clone());
+            calls.add(Step::Observe, "codedeploy:ListDeployments", id, resource.clone());
+            calls.add(Step::Observe, "codedeploy:BatchGetDeployments", id, resource.clone());
+            calls.add(Step::Observe, "codedeploy:GetDeployment", id, resource);
+        }
+        Kind::Event { bus, .. } => event_calls(calls, id, bus),
+        Kind::Notification { topic, .. } => notification_calls(calls, id, topic),
+        Kind::Experiment { .. } => {
+            calls.add(Step::Observe, "fis:GetExperiment", id, fis("experiment", "*"));
+        }
+    }
+}
+
+fn event_calls(calls: &mut Calls, id: &str, bus: &str) {
+    let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
+    let watched = named("events", "event-bus/", bus);
+    calls.add(Step::Preflight, "events:DescribeEventBus", id, watched);
+    queue_calls(calls, id);
+    calls.add(Step::Listen, "events:PutRule", id, ours.clone());
+    calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
+    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
+    calls.add(Step::Revert, "events:DeleteRule", id, ours);
+}
+
+fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
+    if !topic.starts_with("arn:") {
+        calls.add(Step::Preflight, "sns:ListTopics", id, any(NO_LEVEL));
+    }
+    let watched = named("sns", "", topic);
+    calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
+    queue_calls(calls, id);
+    calls.add(Step::Listen, "sns:Subscribe", id, watched);
+    calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
+}
+
+/// The run's own queue, which listener rules and topics deliver to.
+fn queue_calls(calls: &mut Calls, id: &str) {
+    calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
+    calls.add(Step::Listen, "sqs:SetQueueAttributes", id, queue());
+    calls.add(Step::Listen, "sqs:GetQueueAttributes", id, queue());
+    calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
+    calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
+}

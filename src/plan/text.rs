@@ -1,0 +1,350 @@
+//! The dry run: a plan as people read it before they allow it.
+//!
+//! Main function: [`render`]. Invariant: it is made from the plan alone, so what it says is what the
+//! runner does.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use jiff::SignedDuration;
+
+use super::calls::Step;
+use super::schedule::{MARGIN, Schedule};
+use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start};
+use crate::scenario::types::{Correlation, RuleState, Stage};
+
+/// The plan, in sections.
+pub fn render(plan: &Plan) -> String {
+    let mut text = String::new();
+    let schedule = plan.schedule().ok();
+    header(&mut text, plan);
+    before(&mut text, plan);
+    faults(&mut text, plan);
+    expectations(&mut text, plan, schedule.as_ref(), Phase::Expect, "Expect");
+    expectations(&mut text, plan, schedule.as_ref(), Phase::Recovery, "Recovery");
+    calls(&mut text, plan);
+    blast_radius(&mut text, plan, schedule.as_ref());
+    text
+}
+
+/// A duration as the language writes it: `2m`, `1h 30m`, `0s`.
+pub fn duration(duration: SignedDuration) -> String {
+    let positive = std::time::Duration::try_from(duration).unwrap_or_default();
+    humantime::format_duration(positive).to_string()
+}
+
+/// What an expectation looks at, in a few words: `alarm vpn-status is ALARM`.
+pub fn describe(kind: &Kind) -> String {
+    match kind {
+        Kind::Alarm { name, state, action } => {
+            let action = match action.as_deref() {
+                None => String::new(),
+                Some("*") => ", and its action ran".to_owned(),
+                Some(arn) => format!(", and its action {arn} ran"),
+            };
+            format!("alarm {name} is {}{action}", state.as_str())
+        }
+        Kind::Rule { name, bus, state } => {
+            let did = match state {
+                RuleState::Matched => "matched",
+                RuleState::Invoked => "invoked its target",
+                RuleState::Failed => "failed to invoke",
+            };
+            let on = if bus == "default" { String::new() } else { format!(" on {bus}") };
+            format!("rule {name}{on} {did}")
+        }
+        Kind::Runbook { document, status, steps, .. } => {
+            let through = if steps.is_empty() {
+                String::new()
+            } else {
+                format!(", through {}", steps.join(", "))
+            };
+            format!("runbook {document} is {status}{through}")
+        }
+        Kind::CodeDeployRollback { application, group } => {
+            format!("CodeDeploy rolls {application}/{group} back")
+        }
+        Kind::Event { bus, pattern } => {
+            let short: String = pattern.chars().take(80).collect();
+            let more = if short.len() < pattern.len() { "…" } else { "" };
+            format!("event on {bus} matching {short}{more}")
+        }
+        Kind::Notification { topic, contains } => match contains {
+            Some(words) => format!("message on {topic} containing `{words}`"),
+            None => format!("message on {topic}"),
+        },
+        Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
+    }
+}
+
+/// What a fault does, in a few words.
+pub fn describe_fault(action: &FaultAction) -> String {
+    match action {
+        FaultAction::FisTemplate { template } => format!("FIS experiment from {template}"),
+        FaultAction::FisInline { template } => {
+            let actions = template["actions"].as_object();
+            let ids: Vec<&str> = actions
+                .into_iter()
+                .flat_map(serde_json::Map::values)
+                .filter_map(|action| action["actionId"].as_str())
+                .collect();
+            format!("FIS experiment of its own: {}", ids.join(", "))
+        }
+        FaultAction::PutEvents { bus, entries } => {
+            let kinds: BTreeSet<String> =
+                entries.iter().map(|one| format!("{}/{}", one.source, one.detail_type)).collect();
+            let kinds: Vec<String> = kinds.into_iter().collect();
+            let calls = entries.len().div_ceil(10);
+            let many = if calls > 1 { format!(" in {calls} calls") } else { String::new() };
+            format!("{} event(s) on {bus}{many}: {}", entries.len(), kinds.join(", "))
+        }
+        FaultAction::SetAlarmState { alarm, state, .. } => {
+            format!("alarm {alarm} set to {}", state.as_str())
+        }
+        FaultAction::PutMetricData { namespace, metric, value, every, datapoints, .. } => {
+            let spacing = if *datapoints > 1 {
+                format!(", one every {}", duration(*every))
+            } else {
+                String::new()
+            };
+            format!("{datapoints} datapoint(s) of {namespace} {metric} = {value}{spacing}")
+        }
+    }
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("writing to a String does not fail");
+    text.truncate(text.trim_end_matches(' ').len());
+    text.push('\n');
+}
+
+fn list(words: &[String], none: &str) -> String {
+    if words.is_empty() { none.to_owned() } else { words.join(", ") }
+}
+
+fn header(text: &mut String, plan: &Plan) {
+    let about = &plan.scenario;
+    line(text, format_args!("{} ({})", about.name, about.file));
+    if let Some(title) = &about.title {
+        line(text, format_args!("  {title}"));
+    }
+    if let Some(hypothesis) = &about.hypothesis {
+        line(text, format_args!("  hypothesis: {}", hypothesis.trim_end()));
+    }
+}
+
+fn before(text: &mut String, plan: &Plan) {
+    line(text, format_args!("\nBefore anything is injected"));
+    let accounts = list(&plan.guardrails.accounts, "none: only a rehearsal runs");
+    let regions = list(&plan.guardrails.regions, "none: only a rehearsal runs");
+    line(text, format_args!("  account   {accounts}"));
+    line(text, format_args!("  region    {regions}"));
+    for steady in &plan.steady_state {
+        line(text, format_args!("  steady    alarm {} is {}", steady.alarm, steady.state.as_str()));
+    }
+    for stop in &plan.stop_conditions {
+        line(text, format_args!("  stops if  alarm {stop} is in ALARM, then and until the end"));
+    }
+}
+
+fn faults(text: &mut String, plan: &Plan) {
+    line(text, format_args!("\nInject"));
+    let width = plan.faults.iter().map(|fault| fault.id.chars().count()).max().unwrap_or(0);
+    for fault in &plan.faults {
+        let start = match &fault.start {
+            Start::At(at) => format!("+{}", duration(*at)),
+            Start::After { fault, delay } if delay.is_zero() => format!("after {fault}"),
+            Start::After { fault, delay } => format!("{} after {fault}", duration(*delay)),
+        };
+        let what = describe_fault(&fault.action);
+        line(text, format_args!("  {:width$}  {start}  {what}", fault.id));
+        if let Some(effect) = &fault.effect {
+            line(text, format_args!("  {:width$}  its effect is proved by {effect}", ""));
+        }
+    }
+}
+
+fn expectations(
+    text: &mut String,
+    plan: &Plan,
+    schedule: Option<&Schedule>,
+    phase: Phase,
+    title: &str,
+) {
+    let all: Vec<&PlannedExpectation> =
+        plan.expectations.iter().filter(|one| one.phase == phase).collect();
+    if all.is_empty() {
+        return;
+    }
+    line(text, format_args!("\n{title}"));
+    let width = all.iter().map(|one| one.id.chars().count()).max().unwrap_or(0);
+    for one in all {
+        let what = describe(&one.kind);
+        let when = demand(one);
+        line(text, format_args!("  {:width$}  {what}", one.id));
+        let window = schedule.and_then(|schedule| schedule.windows.get(&one.id));
+        let latest = window
+            .map_or_else(String::new, |window| format!("; judged by +{}", duration(window.closes)));
+        line(text, format_args!("  {:width$}    {when}{latest} ({})", "", stage(one.stage)));
+        if one.correlation > Correlation::Window {
+            let least = correlation(one.correlation);
+            line(text, format_args!("  {:width$}    only if it is ours by {least} or better", ""));
+        }
+    }
+}
+
+fn demand(one: &PlannedExpectation) -> String {
+    let anchor = match &one.anchor {
+        Anchor::Fault(id) | Anchor::Expectation(id) => id,
+    };
+    match &one.demand {
+        Demand::Happens { within, count, sustain } => {
+            let times = if *count > 1 { format!("{count} times ") } else { String::new() };
+            let hold = if sustain.is_zero() {
+                String::new()
+            } else {
+                format!(", and holds for {}", duration(*sustain))
+            };
+            format!("{times}within {} of {anchor}{hold}", duration(*within))
+        }
+        Demand::Never { watch_for, more_than } => {
+            let most = if *more_than == 0 {
+                "never".to_owned()
+            } else {
+                format!("never more than {more_than} times")
+            };
+            format!("{most} for {} from {anchor}", duration(*watch_for))
+        }
+    }
+}
+
+fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Detect => "detect",
+        Stage::Act => "act",
+        Stage::Mitigate => "mitigate",
+        Stage::Recover => "recover",
+    }
+}
+
+fn correlation(correlation: Correlation) -> &'static str {
+    match correlation {
+        Correlation::Window => "window",
+        Correlation::Marker => "marker",
+        Correlation::Exact => "exact",
+    }
+}
+
+fn calls(text: &mut String, plan: &Plan) {
+    line(text, format_args!("\nCalls, in order"));
+    let calls = plan.calls();
+    let steps = [
+        (Step::Preflight, "preflight"),
+        (Step::Listen, "listen"),
+        (Step::Inject, "inject"),
+        (Step::Observe, "observe"),
+        (Step::Revert, "revert"),
+    ];
+    for (step, name) in steps {
+        let mut actions: Vec<(&str, Vec<&str>)> = Vec::new();
+        for call in calls.iter().filter(|call| call.step == step) {
+            match actions.iter_mut().find(|(action, _)| *action == call.action) {
+                Some((_, reasons)) if reasons.contains(&call.reason.as_str()) => {}
+                Some((_, reasons)) => reasons.push(&call.reason),
+                None => actions.push((call.action, vec![&call.reason])),
+            }
+        }
+        for (index, (action, reasons)) in actions.iter().enumerate() {
+            let label = if index == 0 { name } else { "" };
+            line(text, format_args!("  {label:9}  {action:33}  {}", reasons.join(", ")));
+        }
+    }
+}
+
+fn blast_radius(text: &mut String, plan: &Plan, schedule: Option<&Schedule>) {
+    line(text, format_args!("\nBlast radius"));
+    for touched in touched(plan) {
+        line(text, format_args!("  changes   {touched}"));
+    }
+    let listened = listened(plan);
+    for listened in &listened {
+        line(text, format_args!("  listens   {listened}"));
+    }
+    if !listened.is_empty() {
+        let name = plan.listener_name();
+        line(text, format_args!("  creates   queue and rules named {name}…, deleted at the end"));
+    }
+    let end = schedule.map_or(plan.max_duration, |schedule| schedule.end);
+    line(text, format_args!("  ends      when all is judged, at the latest +{}", duration(end)));
+    line(
+        text,
+        format_args!(
+            "  limit     stopped and reverted after {} (windows, grace {}, {} to arm and revert)",
+            duration(plan.max_duration),
+            duration(plan.grace),
+            duration(MARGIN),
+        ),
+    );
+}
+
+/// What the faults change.
+fn touched(plan: &Plan) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for fault in &plan.faults {
+        match &fault.action {
+            FaultAction::FisTemplate { template } => {
+                all.insert(format!("the targets of the experiment template {template}"));
+            }
+            FaultAction::FisInline { template } => all.extend(targets(template)),
+            FaultAction::PutEvents { bus, .. } => {
+                all.insert(format!("event bus {bus}, and whatever its rules start"));
+            }
+            FaultAction::SetAlarmState { alarm, .. } => {
+                all.insert(format!("alarm {alarm}, and whatever its actions start"));
+            }
+            FaultAction::PutMetricData { namespace, metric, .. } => {
+                all.insert(format!("metric {namespace} {metric}, and the alarms on it"));
+            }
+        }
+    }
+    all
+}
+
+fn targets(template: &serde_json::Value) -> Vec<String> {
+    let targets = template["targets"].as_object();
+    let describe = |(name, target): (&String, &serde_json::Value)| {
+        let kind = target["resourceType"].as_str().unwrap_or("resource");
+        let mode = target["selectionMode"].as_str().unwrap_or("ALL");
+        let by = if let Some(arns) = target["resourceArns"].as_array() {
+            let arns: Vec<&str> = arns.iter().filter_map(serde_json::Value::as_str).collect();
+            arns.join(", ")
+        } else if let Some(tags) = target["resourceTags"].as_object() {
+            let tags: Vec<String> = tags
+                .iter()
+                .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("…")))
+                .collect();
+            format!("tagged {}", tags.join(", "))
+        } else {
+            "by its parameters".to_owned()
+        };
+        format!("{kind} {by} ({mode}, target {name})")
+    };
+    let found: Vec<String> = targets.into_iter().flatten().map(describe).collect();
+    if found.is_empty() { vec!["nothing: the experiment has no targets".to_owned()] } else { found }
+}
+
+/// Whom the run listens to with something of its own.
+fn listened(plan: &Plan) -> BTreeSet<String> {
+    plan.expectations
+        .iter()
+        .filter_map(|one| match &one.kind {
+            Kind::Event { bus, .. } => Some(format!("event bus {bus}")),
+            Kind::Notification { topic, .. } => Some(format!("topic {topic}")),
+            Kind::Alarm { .. }
+            | Kind::Rule { .. }
+            | Kind::Runbook { .. }
+            | Kind::CodeDeployRollback { .. }
+            | Kind::Experiment { .. } => None,
+        })
+        .collect()
+}
