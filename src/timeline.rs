@@ -21,6 +21,56 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
+impl Entry {
+    /// The entry as one line of `timeline.jsonl`, its line feed included.
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("an entry is plain data");
+        line.push('\n');
+        line
+    }
+}
+
+/// A timeline as it was read back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lines {
+    /// The entries, in the order of the record.
+    pub entries: Vec<Entry>,
+    /// The number of a last line that a crash cut off, from 1; its entry is lost.
+    pub cut_off: Option<usize>,
+}
+
+/// A line of a timeline that is not an entry.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line} of the timeline is not an entry: {problem}")]
+pub struct LineError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Reads `timeline.jsonl`. Blank lines are skipped; a last line without a line feed that is not an entry
+/// is what a crash leaves behind, and tolerated.
+///
+/// # Errors
+/// The first complete line that is not an entry.
+pub fn parse_lines(text: &[u8]) -> Result<Lines, LineError> {
+    let mut lines = Lines { entries: Vec::new(), cut_off: None };
+    for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(entry) => lines.entries.push(entry),
+            Err(_) if !line.ends_with(b"\n") => lines.cut_off = Some(index + 1),
+            Err(error) => {
+                return Err(LineError { line: index + 1, problem: error.to_string() });
+            }
+        }
+    }
+    Ok(lines)
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]

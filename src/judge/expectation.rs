@@ -22,8 +22,6 @@ pub(super) struct Judged {
     pub(super) settled: bool,
     /// When the window closes, grace included.
     pub(super) closes_at: Option<Timestamp>,
-    /// A recovery state that never left: satisfied, but no proof that the fault did anything.
-    pub(super) held_throughout: bool,
 }
 
 /// Judges every expectation, each after the one that it waits for.
@@ -240,12 +238,12 @@ fn skipped(id: &str, link: String, reason: String, settled: bool) -> Judged {
             margin: None,
             occurrences: 0,
             observation: None,
+            held_throughout: false,
             broken_link: Some(link),
             reason,
         },
         satisfied_at: None,
         settled,
         closes_at: None,
-        held_throughout: false,
     }
 }

@@ -89,6 +89,9 @@ pub struct Verdict {
     pub occurrences: u32,
     /// The observation that decided.
     pub observation: Option<Observation>,
+    /// A recovery state that was never left: met, but no proof that the fault did anything.
+    #[serde(default)]
+    pub held_throughout: bool,
     /// For `skipped`: the first broken link of the chain.
     pub broken_link: Option<String>,
     /// One sentence that says why, for people.

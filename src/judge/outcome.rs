@@ -141,7 +141,9 @@ fn weigh_effects(plan: &Plan, facts: &Facts<'_>, judged: &[Judged], weighing: &m
         }
         let proof = facts.position.get(effect.as_str()).map(|index| &judged[*index]);
         let lacking = match proof {
-            Some(proof) if proof.satisfied_at.is_some() && !proof.held_throughout => continue,
+            Some(proof) if proof.satisfied_at.is_some() && !proof.verdict.held_throughout => {
+                continue;
+            }
             Some(proof) => format!("`{effect}` was {}", proof.verdict.verdict.as_str()),
             None => format!("`{effect}` is not in the plan"),
         };
@@ -170,7 +172,7 @@ fn weigh_substance(plan: &Plan, facts: &Facts<'_>, judged: &[Judged], weighing: 
     let shown = plan.expectations.iter().zip(judged).any(|(expectation, judged)| {
         matches!(expectation.demand, Demand::Happens { .. })
             && judged.satisfied_at.is_some()
-            && !judged.held_throughout
+            && !judged.verdict.held_throughout
     });
     if facts.injected() && !shown {
         let reason = "nothing shows that the fault took effect".to_owned();

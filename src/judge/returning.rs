@@ -86,7 +86,7 @@ impl Happening<'_> {
         judged.verdict.observation = baseline.or(leaving.copied()).cloned();
         judged.satisfied_at = met.then_some(window.anchor);
         judged.closes_at = Some(window.closes.max(needed));
-        judged.held_throughout = !left_before;
+        judged.verdict.held_throughout = !left_before;
         judged
     }
 

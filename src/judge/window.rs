@@ -10,7 +10,7 @@ use crate::timeline::Observation;
 
 use super::expectation::Judged;
 use super::facts::Seen;
-use super::words::{human, stamp};
+use super::words::{human, often, stamp};
 use super::{Verdict, VerdictKind};
 
 pub(super) fn later(at: Timestamp, duration: SignedDuration) -> Timestamp {
@@ -93,13 +93,13 @@ impl<'a> Window<'a> {
                 margin: None,
                 occurrences: self.occurrences(),
                 observation: None,
+                held_throughout: false,
                 broken_link: None,
                 reason,
             },
             satisfied_at: None,
             settled,
             closes_at: Some(self.closes),
-            held_throughout: false,
         }
     }
 
@@ -158,8 +158,10 @@ impl<'a> Window<'a> {
             let reason = match times {
                 0 => format!("did not happen for {}", human(self.within)),
                 times => format!(
-                    "happened {times} times in {}, up to {more_than} are fine",
-                    human(self.within)
+                    "happened {} in {}, at most {} is fine",
+                    often(u32::try_from(times).unwrap_or(u32::MAX)),
+                    human(self.within),
+                    often(more_than)
                 ),
             };
             self.judged(VerdictKind::Met, true, reason)

@@ -1,34 +1,44 @@
 //! Times and durations in words, the same in every reason and every report.
 //!
-//! No main type: [`human`] and [`stamp`]. Invariant: the same value always gives the same text.
+//! No main type: [`human`], [`stamp`] and [`often`]. Invariant: the same value always gives the same text.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::scenario::types::Correlation;
 
-/// A duration for people: `850ms`, `48s`, `48.250s`, `1m 12s`, `2h 5m`; `-42s` when negative.
-///
-/// Exact to the millisecond below a minute, to the second from there on (rounded down).
+/// A duration for people, exact to the millisecond: `850ms`, `48s`, `48.25s`, `1m 12s`, `2h 5m 0.5s`; `-42s`
+/// when negative.
 pub(crate) fn human(duration: SignedDuration) -> String {
     let sign = if duration.is_negative() { "-" } else { "" };
     let total = duration.as_millis().unsigned_abs();
-    let (seconds, rest) = (total / 1000, total % 1000);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let text = if total == 0 {
-        "0s".to_owned()
-    } else if seconds == 0 {
-        format!("{rest}ms")
-    } else if seconds < 60 && rest > 0 {
-        format!("{seconds}.{rest:03}s")
-    } else {
-        [(days, "d"), (hours, "h"), (minutes, "m"), (seconds % 60, "s")]
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, unit)| format!("{count}{unit}"))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    format!("{sign}{text}")
+    let (whole, rest) = (total / 1000, total % 1000);
+    if whole == 0 {
+        let text = if rest == 0 { "0s".to_owned() } else { format!("{rest}ms") };
+        return format!("{sign}{text}");
+    }
+    let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60);
+    let mut parts: Vec<String> = [(days, "d"), (hours, "h"), (minutes, "m")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    let seconds = whole % 60;
+    if rest > 0 {
+        let fraction = format!("{rest:03}");
+        parts.push(format!("{seconds}.{}s", fraction.trim_end_matches('0')));
+    } else if seconds > 0 {
+        parts.push(format!("{seconds}s"));
+    }
+    format!("{sign}{}", parts.join(" "))
+}
+
+/// How often: `once`, `twice`, `3 times`.
+pub(crate) fn often(times: u32) -> String {
+    match times {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    }
 }
 
 /// A timestamp for people and files: UTC with milliseconds.
@@ -56,12 +66,14 @@ mod tests {
             (1, "1ms"),
             (850, "850ms"),
             (48_000, "48s"),
-            (48_250, "48.250s"),
+            (48_250, "48.25s"),
             (60_000, "1m"),
-            (72_999, "1m 12s"),
+            (72_000, "1m 12s"),
+            (60_850, "1m 0.85s"),
             (3_600_000, "1h"),
             (7_500_000, "2h 5m"),
             (90_061_000, "1d 1h 1m 1s"),
+            (7_200_001, "2h 0.001s"),
             (-42_000, "-42s"),
         ];
         for (milliseconds, text) in cases {

@@ -1,0 +1,215 @@
+//! Verdict lines for a terminal.
+//!
+//! No type of its own: [`drill`] as each drill ends, [`summary`] at the end, [`render`] for both. Invariant:
+//! every colour stands beside a symbol and a word, so that nothing is lost without it. The text carries
+//! its colours always; the stream that prints it (`anstream`) takes them out where they are not wanted.
+
+use anstyle::{AnsiColor, Style};
+use jiff::SignedDuration;
+
+use super::Report;
+use super::tree::{Drill, ExpectationTold};
+use super::words;
+use crate::judge::words::human;
+use crate::judge::{Outcome, VerdictKind};
+use crate::recovery::StageTime;
+use crate::timeline::TargetKind;
+
+/// A name longer than this does not widen the column.
+const WIDEST_NAME: usize = 40;
+
+/// Every drill, and the summary.
+pub fn render(report: &Report) -> String {
+    let mut text = String::new();
+    for (one, name) in report.drills.iter().zip(report.names()) {
+        text.push_str(&drill(one, &name));
+        text.push('\n');
+    }
+    text.push_str(&summary(report));
+    text
+}
+
+/// The lines of one drill: its outcome, a line per expectation, and a reason for all that is not met.
+pub fn drill(drill: &Drill, name: &str) -> String {
+    let style = outcome_style(drill.outcome);
+    let took = drill.duration().map_or_else(String::new, |took| format!(" in {}", human(took)));
+    let (symbol, outcome) = (outcome_symbol(drill.outcome), drill.outcome.as_str());
+    let mut lines = vec![format!("{style}{symbol} {outcome}{style:#} {}{took}", plain(name))];
+    lines.extend(drill.reasons.iter().map(|reason| format!("    {}", plain(reason))));
+    let width = drill.expectations.iter().map(|told| told.verdict.expectation.chars().count());
+    let width = width.max().unwrap_or(0).min(WIDEST_NAME);
+    for told in &drill.expectations {
+        lines.push(verdict_line(told, width));
+        if told.verdict.verdict != VerdictKind::Met {
+            lines.push(format!("      {}: {}", plain(&told.what), plain(&told.verdict.reason)));
+        }
+    }
+    if let Some(times) = times(drill) {
+        lines.push(format!("  {times}"));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn verdict_line(told: &ExpectationTold, width: usize) -> String {
+    let verdict = &told.verdict;
+    let style = verdict_style(verdict.verdict);
+    let (symbol, word) = (verdict_symbol(verdict.verdict), verdict.verdict.as_str());
+    let latency = verdict.latency.map_or_else(String::new, human);
+    let margin = verdict.margin.map_or_else(String::new, |margin| {
+        if margin.is_negative() {
+            format!("late by {}", human(SignedDuration::ZERO.saturating_sub(margin)))
+        } else {
+            format!("{} to spare", human(margin))
+        }
+    });
+    let name = plain(&verdict.expectation);
+    let line =
+        format!("  {style}{symbol} {word:<12}{style:#} {name:<width$}  {latency:>10}  {margin}");
+    line.trim_end().to_owned()
+}
+
+/// The times of the response that the drill has.
+fn times(drill: &Drill) -> Option<String> {
+    let known = |(stage, time): (_, &StageTime)| {
+        Some(format!("{} {}", words::stage(stage), human(time.time?)))
+    };
+    let times: Vec<String> = drill.recovery.iter().filter_map(known).collect();
+    (!times.is_empty()).then(|| format!("time to {}", times.join(", ")))
+}
+
+/// One line that counts the drills by outcome, and what a rehearsal proves.
+pub fn summary(report: &Report) -> String {
+    let totals = &report.totals;
+    let style = outcome_style(totals.outcome);
+    let outcomes: Vec<String> = totals
+        .outcomes
+        .iter()
+        .map(|(outcome, count)| format!("{count} {}", outcome.as_str()))
+        .collect();
+    let verdicts: Vec<String> =
+        totals.verdicts.iter().map(|(kind, count)| format!("{count} {}", kind.as_str())).collect();
+    let mut line = format!(
+        "{style}{} {}{style:#} {}",
+        outcome_symbol(totals.outcome),
+        totals.outcome.as_str(),
+        words::count(report.drills.len(), "drill"),
+    );
+    if !outcomes.is_empty() {
+        line = format!("{line}: {}", outcomes.join(", "));
+    }
+    if !verdicts.is_empty() {
+        line = format!("{line}; expectations: {}", verdicts.join(", "));
+    }
+    match report.run.target.kind {
+        TargetKind::Emulator => format!("{line}\n{}\n", words::REHEARSAL),
+        TargetKind::Aws | TargetKind::Endpoint => format!("{line}\n"),
+    }
+}
+
+/// Text from a file or from AWS without anything that a terminal would act on.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+fn verdict_symbol(kind: VerdictKind) -> char {
+    match kind {
+        VerdictKind::Met => '✓',
+        VerdictKind::Skipped => '-',
+        VerdictKind::Inconclusive => '?',
+        VerdictKind::Late => '~',
+        VerdictKind::Missed => '✗',
+        VerdictKind::Violated => '!',
+    }
+}
+
+fn verdict_style(kind: VerdictKind) -> Style {
+    let color = match kind {
+        VerdictKind::Met => AnsiColor::Green,
+        VerdictKind::Skipped => return Style::new().dimmed(),
+        VerdictKind::Inconclusive | VerdictKind::Late => AnsiColor::Yellow,
+        VerdictKind::Missed | VerdictKind::Violated => AnsiColor::Red,
+    };
+    color.on_default()
+}
+
+fn outcome_symbol(outcome: Outcome) -> char {
+    match outcome {
+        Outcome::Passed => '✓',
+        Outcome::Inconclusive => '?',
+        Outcome::Failed => '✗',
+        Outcome::Unsteady => '-',
+        Outcome::Stopped => '■',
+        Outcome::Unreverted => '!',
+    }
+}
+
+fn outcome_style(outcome: Outcome) -> Style {
+    let color = match outcome {
+        Outcome::Passed => AnsiColor::Green,
+        Outcome::Inconclusive | Outcome::Unsteady | Outcome::Stopped => AnsiColor::Yellow,
+        Outcome::Failed | Outcome::Unreverted => AnsiColor::Red,
+    };
+    color.on_default().bold()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    /// As a stream without colours shows it.
+    fn stripped(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_run_reads_from_left_to_right() {
+        insta::assert_snapshot!(stripped(&render(&fixture::report())), @r#"
+        ✓ passed vpn-tunnel-down in 15m 35.5s
+          ✓ met          detected                1m  1m to spare
+          ✓ met          paged                850ms  29.15s to spare
+          ✓ met          diagnosed         1m 12.5s  3m 47.5s to spare
+          ✓ met          no-second-page
+          ✓ met          recovered          11m 12s  8m 48s to spare
+          time to detect 1m, act 1m 0.85s, mitigate 2m 12.5s, recover 11m 12s
+
+        ! unreverted bad-deployment in 7m 15.5s
+            left behind: alarm `errors` in ALARM
+          ~ late         detected         2m 42s  late by 42s
+              alarm `errors` in ALARM: late by 42s: observed after 2m 42s
+          ? inconclusive routed               1m
+              rule `on-failure` on bus `default` invoked its targets: met or late, it can't be told: the evidence is only exact to 1m
+          ✗ missed       rolled-back
+              CodeDeploy rollback of `shop` / `web`: not observed within 6m, grace included
+          - skipped      told
+              alarm `told` in OK: waits for `rolled-back`, which was missed
+          ? inconclusive approved
+              runbook `Isolate` Success with `describe-tunnels`: blocked: the approval step `approve`
+          ! violated     quiet            1m 20s
+              alarm `pager|*noise*` in ALARM: happened after 1m 20s: pager|*noise*: <ALARM> ]]>  [31m red
+          ? inconclusive recovered
+              alarm `errors` in OK: in force so far, but could not look: throttled: cloudwatch:DescribeAlarmHistory
+          time to detect 2m 42s
+
+        ! unreverted 2 drills: 1 passed, 1 unreverted; expectations: 5 met, 1 skipped, 3 inconclusive, 1 late, 1 missed, 1 violated
+        A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
+        "#);
+    }
+
+    #[test]
+    fn a_run_without_drills_is_inconclusive() {
+        insta::assert_snapshot!(stripped(&render(&fixture::empty())), @r#"
+        ? inconclusive 0 drills
+        A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
+        "#);
+    }
+
+    #[test]
+    fn no_text_of_others_reaches_the_terminal_as_a_control() {
+        let colours = render(&fixture::report());
+        assert!(colours.contains("\u{1b}[1m"));
+        let hostile = ["\u{7}", "\u{1b}[31m\nred"];
+        assert!(hostile.iter().all(|text| !colours.contains(text)));
+    }
+}

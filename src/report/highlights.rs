@@ -1,0 +1,159 @@
+//! The timeline for people: what happened, in the order of the moments, without the bookkeeping.
+//!
+//! The main type is [`Highlight`]. Invariant: what AWS dates is shown by AWS's clock and what only we know
+//! by ours, and each says which; repeated blindness is told once with its count; the list is bounded.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::judge::words::human;
+use crate::plan::millis;
+use crate::recovery::first_fault;
+use crate::timeline::{Entry, EntryKind, Observation, Purpose};
+
+/// More than this many are cut off; the whole record is `timeline.jsonl`.
+const LIMIT: usize = 500;
+
+/// One moment of a drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Highlight {
+    /// When.
+    pub at: Timestamp,
+    /// By whose clock.
+    pub clock: Clock,
+    /// From the start of the first fault; negative before it.
+    #[serde(rename = "offset_ms", with = "millis::option")]
+    pub offset: Option<SignedDuration>,
+    /// What sort of moment, in a word.
+    pub topic: String,
+    /// What happened.
+    pub text: String,
+}
+
+/// Whose clock a moment is told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// AWS's.
+    Aws,
+    /// Ours.
+    Ours,
+}
+
+impl Clock {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Ours => "ours",
+        }
+    }
+}
+
+/// The highlights of a timeline, in the order of their moments.
+pub(super) fn highlights(timeline: &[Entry]) -> Vec<Highlight> {
+    let start = first_fault(timeline);
+    let began = timeline.first().map(|entry| entry.at);
+    let mut found: Vec<Highlight> = Vec::new();
+    let mut blind: Option<(String, usize, usize)> = None;
+    for entry in timeline {
+        if let EntryKind::Blind { reason, .. } = &entry.kind
+            && let Some((told, index, times)) = &mut blind
+            && told == reason
+        {
+            *times += 1;
+            found[*index].text = format!("could not look, {times} times: {reason}");
+            continue;
+        }
+        let Some((at, clock, topic, text)) = moment(entry, began) else { continue };
+        if let EntryKind::Blind { reason, .. } = &entry.kind {
+            blind = Some((reason.clone(), found.len(), 1));
+        }
+        let offset = start.map(|start| at.duration_since(start));
+        found.push(Highlight { at, clock, offset, topic: topic.to_owned(), text });
+    }
+    found.sort_by_key(|highlight| highlight.at);
+    if found.len() > LIMIT {
+        let more = found.len() - LIMIT;
+        found.truncate(LIMIT);
+        let last = found.last().expect("the limit is not zero");
+        let text = format!("{more} more moments are in the timeline itself");
+        found.push(Highlight { topic: "more".to_owned(), text, ..last.clone() });
+    }
+    found
+}
+
+type Moment = (Timestamp, Clock, &'static str, String);
+
+fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
+    let ours = |topic, text| Some((entry.at, Clock::Ours, topic, text));
+    match &entry.kind {
+        EntryKind::DrillStarted { scenario, .. } => {
+            ours("drill", format!("drill of `{scenario}` began"))
+        }
+        EntryKind::Preflight { subject, problem: Some(problem) } => {
+            ours("preflight", format!("{subject}: {}", problem.message))
+        }
+        EntryKind::SteadyState { alarm, expected, found, reason } => {
+            let text = match (found, reason) {
+                (Some(found), _) if found == expected => format!("alarm `{alarm}` is {found}"),
+                (Some(found), _) => format!("alarm `{alarm}` is {found}, it must be {expected}"),
+                (None, Some(reason)) => format!("could not look at alarm `{alarm}`: {reason}"),
+                (None, None) => format!("could not look at alarm `{alarm}`"),
+            };
+            ours("steady state", text)
+        }
+        EntryKind::Intent { purpose: Purpose::Inject, call, .. } => {
+            ours("inject", format!("{call} is called"))
+        }
+        EntryKind::Intent { purpose: Purpose::Revert, call, .. } => {
+            ours("revert", format!("{call} is called"))
+        }
+        EntryKind::Receipt { error: Some(error), .. } => {
+            ours("error", format!("the call failed: {error}"))
+        }
+        EntryKind::FaultStarted { fault, occurred_at, .. } => {
+            Some((*occurred_at, Clock::Aws, "fault", format!("fault `{fault}` took effect")))
+        }
+        EntryKind::FaultFailed { fault, reason, .. } => {
+            ours("fault", format!("fault `{fault}` could not be injected: {reason}"))
+        }
+        EntryKind::FaultEnded { fault, occurred_at, state, reason } => {
+            let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            Some((*occurred_at, Clock::Aws, "fault", format!("fault `{fault}` {state}{why}")))
+        }
+        EntryKind::Observation(observation) => observed(observation, began),
+        EntryKind::Blind { reason, .. } => ours("blind", format!("could not look: {reason}")),
+        EntryKind::Stopping { detail, .. } => {
+            ours("stop", format!("the drill is stopped: {detail}"))
+        }
+        EntryKind::Reverting => ours("revert", "reverting begins".to_owned()),
+        EntryKind::Reverted { left } if left.is_empty() => {
+            ours("revert", "everything is reverted".to_owned())
+        }
+        EntryKind::Reverted { left } => ours("revert", format!("left behind: {}", left.join("; "))),
+        EntryKind::DrillEnded => ours("drill", "drill ended".to_owned()),
+        EntryKind::Preflight { problem: None, .. }
+        | EntryKind::ObserverArmed { .. }
+        | EntryKind::Intent { purpose: Purpose::Listen, .. }
+        | EntryKind::Receipt { error: None, .. }
+        | EntryKind::Looked { .. } => None,
+    }
+}
+
+/// An observation; what was so long before the drill is its baseline and no moment of it.
+fn observed(observation: &Observation, began: Option<Timestamp>) -> Option<Moment> {
+    if Some(observation.occurred_at) < began {
+        return None;
+    }
+    let id = &observation.expectation;
+    let mut text = format!("`{id}`: {}", observation.summary);
+    if let Some(blocked) = &observation.blocked {
+        text = format!("{text} (blocked: {blocked})");
+    }
+    if observation.resolution_ms > 0 {
+        let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
+        text = format!("{text} (exact to {})", human(SignedDuration::from_millis(resolution)));
+    }
+    Some((observation.occurred_at, Clock::Aws, "observed", text))
+}

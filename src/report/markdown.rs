@@ -1,0 +1,603 @@
+//! `report.md`: the run for people, with the evidence for every claim and a place for the retrospective.
+//!
+//! No type of its own. Invariant: whatever a name or a message holds, a table stays a table and text stays
+//! text.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+
+use super::Report;
+use super::tree::{Drill, ExpectationTold, FaultTold};
+use super::words;
+use crate::judge::words::{correlation_word, human, stamp};
+use crate::judge::{Verdict, VerdictKind};
+use crate::plan::Phase;
+use crate::recovery::StageTime;
+use crate::timeline::TargetKind;
+
+/// The report as Markdown.
+pub fn render(report: &Report) -> String {
+    let mut text = String::new();
+    head(&mut text, report);
+    summary(&mut text, report);
+    for (drill, name) in report.drills.iter().zip(report.names()) {
+        one_drill(&mut text, drill, &name);
+    }
+    text
+}
+
+/// Adds a line and its end.
+fn say(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+fn head(text: &mut String, report: &Report) {
+    let run = &report.run;
+    say(text, &format!("# Fire drill report: {}\n", escape(&run.id)));
+    let ended = run.ended.map_or("the record stops short".to_owned(), stamp);
+    let seed = run.seed.map_or_else(String::new, |seed| format!(" · seed {seed}"));
+    let versions = run.versions.iter().map(|(name, version)| format!("{name} {version}"));
+    let versions = versions.collect::<Vec<_>>().join(", ");
+    say(text, &format!("**{}** · {}", report.totals.outcome.as_str(), words::target(&run.target)));
+    say(text, &format!("{} to {ended}{seed} · {}\n", stamp(run.started), escape(&versions)));
+    match run.target.kind {
+        TargetKind::Emulator => say(text, &format!("> {}\n", words::REHEARSAL)),
+        TargetKind::Aws | TargetKind::Endpoint => {}
+    }
+}
+
+fn summary(text: &mut String, report: &Report) {
+    say(text, "## Summary\n");
+    if report.drills.is_empty() {
+        say(text, "No drill was run: nothing is proven.");
+        return;
+    }
+    say(text, "| drill | outcome | met | not met | detect | act | mitigate | recover |");
+    say(text, "|---|---|---:|---:|---:|---:|---:|---:|");
+    for (drill, name) in report.drills.iter().zip(report.names()) {
+        let met = drill.count(VerdictKind::Met);
+        let not_met = drill.expectations.len() - met;
+        let times: Vec<String> = drill.recovery.iter().map(|(_, time)| value(time)).collect();
+        let outcome = drill.outcome.as_str();
+        let times = times.join(" | ");
+        say(text, &format!("| {} | {outcome} | {met} | {not_met} | {times} |", escape(&name)));
+    }
+    say(
+        text,
+        "\nTimes count from the start of the first fault; [mttr.md](mttr.md) has the figures.",
+    );
+}
+
+fn value(time: &StageTime) -> String {
+    match (time.time, time.absent) {
+        (Some(time), _) => human(time),
+        (None, Some(absent)) => format!("*{}*", absent.as_str()),
+        (None, None) => String::new(),
+    }
+}
+
+fn one_drill(text: &mut String, drill: &Drill, name: &str) {
+    say(text, &format!("\n## {}: {}\n", escape(name), drill.outcome.as_str()));
+    about(text, drill);
+    for reason in &drill.reasons {
+        say(text, &format!("- {}", escape(reason)));
+    }
+    if !drill.reasons.is_empty() {
+        text.push('\n');
+    }
+    timeline(text, drill);
+    expectations(text, drill);
+    evidence(text, drill);
+    before(text, drill);
+    faults(text, drill);
+    reverts(text, drill);
+    retrospective(text, drill);
+}
+
+fn about(text: &mut String, drill: &Drill) {
+    let about = &drill.about;
+    if let Some(title) = &about.title {
+        say(text, &format!("{}\n", escape(title)));
+    }
+    if let Some(hypothesis) = &about.hypothesis {
+        say(text, &format!("**Hypothesis:** {}\n", escape(hypothesis)));
+    }
+    let mut facts = vec![code(&about.file), format!("drill {}", code(&drill.run_id))];
+    facts.extend(about.owner.as_ref().map(|owner| format!("owner {}", escape(owner))));
+    facts.extend(about.severity.map(|severity| format!("severity {severity}")));
+    facts.extend(drill.duration().map(|duration| format!("took {}", human(duration))));
+    if !about.tags.is_empty() {
+        facts.push(format!("tags {}", escape(&about.tags.join(", "))));
+    }
+    say(text, &format!("{}\n", facts.join(" · ")));
+}
+
+fn timeline(text: &mut String, drill: &Drill) {
+    say(text, "### Timeline\n");
+    if drill.highlights.is_empty() {
+        say(text, "Nothing is recorded.\n");
+        return;
+    }
+    say(text, "| from the fault | at | clock | topic | what |");
+    say(text, "|---:|---|---|---|---|");
+    for highlight in &drill.highlights {
+        let offset = highlight.offset.map_or(String::new(), signed);
+        let (at, clock) = (stamp(highlight.at), highlight.clock.as_str());
+        let (topic, what) = (escape(&highlight.topic), escape(&highlight.text));
+        say(text, &format!("| {offset} | {at} | {clock} | {topic} | {what} |"));
+    }
+    text.push('\n');
+}
+
+fn signed(duration: SignedDuration) -> String {
+    let plus = if duration.is_negative() { "" } else { "+" };
+    format!("{plus}{}", human(duration))
+}
+
+fn expectations(text: &mut String, drill: &Drill) {
+    say(text, "### Expectations\n");
+    if drill.expectations.is_empty() {
+        say(text, "None.\n");
+        return;
+    }
+    say(text, "| verdict | expectation | what | demand | latency | margin | correlation |");
+    say(text, "|---|---|---|---|---:|---:|---|");
+    for told in &drill.expectations {
+        let verdict = &told.verdict;
+        let word = match verdict.verdict {
+            VerdictKind::Met => "met".to_owned(),
+            VerdictKind::Skipped
+            | VerdictKind::Inconclusive
+            | VerdictKind::Late
+            | VerdictKind::Missed
+            | VerdictKind::Violated => format!("**{}**", verdict.verdict.as_str()),
+        };
+        let id = code(&verdict.expectation);
+        let (what, demand) = (escape(&told.what), demand(told));
+        let latency = verdict.latency.map_or_else(String::new, human);
+        let margin = verdict.margin.map_or_else(String::new, signed);
+        let how = verdict
+            .observation
+            .as_ref()
+            .map_or("", |observation| correlation_word(observation.correlation));
+        say(text, &format!("| {word} | {id} | {what} | {demand} | {latency} | {margin} | {how} |"));
+    }
+    text.push('\n');
+}
+
+fn demand(told: &ExpectationTold) -> String {
+    let after = told.after.as_ref().map(|after| format!(" after {after}")).unwrap_or_default();
+    let phase = match told.phase {
+        Phase::Expect => "",
+        Phase::Recovery => ", in recovery",
+    };
+    escape(&format!("{}{after}{phase}", told.demand))
+}
+
+fn evidence(text: &mut String, drill: &Drill) {
+    if drill.expectations.is_empty() {
+        return;
+    }
+    say(text, "### Evidence\n");
+    for told in &drill.expectations {
+        proof(text, &told.verdict);
+    }
+    text.push('\n');
+}
+
+fn proof(text: &mut String, verdict: &Verdict) {
+    let (id, word) = (code(&verdict.expectation), verdict.verdict.as_str());
+    say(text, &format!("- {id} **{word}**: {}", escape(&verdict.reason)));
+    if let (Some(anchor), Some(deadline)) = (verdict.anchor_at, verdict.deadline_at) {
+        let (anchor, deadline) = (stamp(anchor), stamp(deadline));
+        say(text, &format!("  - window {anchor} to {deadline}, {} seen", verdict.occurrences));
+    }
+    let Some(observation) = &verdict.observation else { return };
+    let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
+    let exact = match resolution {
+        0 => String::new(),
+        _ => format!(" (exact to {})", human(SignedDuration::from_millis(resolution))),
+    };
+    say(
+        text,
+        &format!(
+            "  - {}; occurred at {}{exact}, seen at {}, correlation {}",
+            escape(&observation.summary),
+            stamp(observation.occurred_at),
+            stamp(observation.seen_at),
+            correlation_word(observation.correlation)
+        ),
+    );
+    for (key, value) in &observation.evidence {
+        say(text, &format!("  - {}: {}", escape(key), code(value)));
+    }
+}
+
+fn before(text: &mut String, drill: &Drill) {
+    if drill.steady_state.is_empty() && drill.preflight.is_empty() {
+        return;
+    }
+    say(text, "### Before the fault\n");
+    for problem in &drill.preflight {
+        let (message, hint) = (escape(&problem.problem.message), escape(&problem.problem.hint));
+        say(text, &format!("- {}: {message}. {hint}", escape(&problem.subject)));
+    }
+    for look in &drill.steady_state {
+        let found = match (&look.found, &look.reason) {
+            (Some(found), _) => format!("was {}", escape(found)),
+            (None, Some(reason)) => format!("could not be seen: {}", escape(reason)),
+            (None, None) => "was not looked at".to_owned(),
+        };
+        let (alarm, expected) = (code(&look.alarm), escape(&look.expected));
+        say(text, &format!("- alarm {alarm} must be {expected}, {found}"));
+    }
+    text.push('\n');
+}
+
+fn faults(text: &mut String, drill: &Drill) {
+    say(text, "### Faults\n");
+    if drill.faults.is_empty() {
+        say(text, "None.\n");
+        return;
+    }
+    for fault in &drill.faults {
+        let (id, what) = (code(&fault.id), escape(&fault.what));
+        say(text, &format!("- {id}: {what}, {}: {}", escape(&fault.start), fate(fault)));
+        pairs(text, &fault.evidence);
+    }
+    text.push('\n');
+}
+
+fn fate(fault: &FaultTold) -> String {
+    if let Some(reason) = &fault.failed {
+        return format!("**could not be injected**: {}", escape(reason));
+    }
+    let Some(started) = fault.started else { return "**never injected**".to_owned() };
+    let end = fault.ended.as_ref().map_or_else(String::new, |end| {
+        let why = end.reason.as_ref().map(|why| format!(" ({})", escape(why))).unwrap_or_default();
+        format!(", {} at {}{why}", escape(&end.state), stamp(end.at))
+    });
+    format!("took effect at {}{end}", stamp(started))
+}
+
+fn pairs(text: &mut String, pairs: &IndexMap<String, String>) {
+    for (key, value) in pairs {
+        say(text, &format!("  - {}: {}", escape(key), code(value)));
+    }
+}
+
+fn reverts(text: &mut String, drill: &Drill) {
+    say(text, "### Reverts\n");
+    if drill.reverts.is_empty() && drill.left.is_empty() {
+        say(text, "Nothing had to be taken back by a call.\n");
+        return;
+    }
+    for revert in &drill.reverts {
+        let what = revert
+            .fault
+            .as_ref()
+            .map_or("our listener".to_owned(), |id| format!("fault {}", code(id)));
+        let result = revert
+            .error
+            .as_ref()
+            .map_or("done".to_owned(), |error| format!("**failed**: {}", escape(error)));
+        say(text, &format!("- {} {} for {what}: {result}", stamp(revert.at), code(&revert.call)));
+    }
+    for left in &drill.left {
+        say(text, &format!("- **left behind**: {}", escape(left)));
+    }
+    text.push('\n');
+}
+
+/// The stages of an incident and its roles, filled in as far as the drill knows them.
+fn retrospective(text: &mut String, drill: &Drill) {
+    let recovery = &drill.recovery;
+    let known = |time: &StageTime, what: &str| match (time.time, &time.by) {
+        (Some(time), Some(by)) => format!("{what} after {} ({})", human(time), code(by)),
+        (_, _) => String::new(),
+    };
+    let severity =
+        drill.about.severity.map_or_else(String::new, |level| format!("severity {level}"));
+    say(text, "### Retrospective\n");
+    say(text, "| stage | what the drill saw | what people add |");
+    say(text, "|---|---|---|");
+    let rows = [
+        ("detection", known(&recovery.detect, "detected")),
+        ("classification", severity),
+        ("escalation", known(&recovery.act, "first action")),
+        ("diagnosis", String::new()),
+        ("resolution", known(&recovery.mitigate, "mitigated")),
+        ("closure", known(&recovery.recover, "recovered")),
+    ];
+    for (stage, seen) in rows {
+        say(text, &format!("| {stage} | {seen} | |"));
+    }
+    let owner = drill.about.owner.as_deref().map(escape).unwrap_or_default();
+    say(text, "\n| role | who |");
+    say(text, "|---|---|");
+    for (role, who) in [("incident manager", ""), ("owner", &owner), ("team", ""), ("reporter", "")]
+    {
+        say(text, &format!("| {role} | {who} |"));
+    }
+    say(text, "\n- What went well:");
+    say(text, "- What did not:");
+    say(text, "- What we change, who, and by when:");
+}
+
+/// Text that Markdown does not read as anything else, on one line.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut inside_code = false;
+    let balanced = text.matches('`').count() % 2 == 0;
+    for letter in text.chars() {
+        match letter {
+            // Our own sentences put names in backticks; what stands in them is literal already.
+            '`' if balanced => {
+                inside_code = !inside_code;
+                escaped.push('`');
+            }
+            '|' => escaped.push_str("\\|"),
+            '\n' | '\r' | '\t' => escaped.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | '<' | '#' | '~' if !inside_code => {
+                escaped.push('\\');
+                escaped.push(letter);
+            }
+            letter if letter.is_control() => escaped.push('\u{fffd}'),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+/// A name or an id as code, on one line and safe in a table.
+pub(super) fn code(text: &str) -> String {
+    let mut inner = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '|' => inner.push_str("\\|"),
+            '`' => inner.push('\''),
+            letter if letter.is_control() => inner.push(' '),
+            letter => inner.push(letter),
+        }
+    }
+    format!("`{inner}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_run_is_told_with_its_evidence() {
+        insta::assert_snapshot!(render(&fixture::report()), @r#"
+        # Fire drill report: 2026-01-01-game-day
+
+        **unreverted** · emulated account 111122223333 in eu-west-1
+        2025-12-31T23:59:00.000Z to 2026-01-01T00:30:00.000Z · seed 42 · firedrill 0.1.0, scenario language 1
+
+        > A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
+
+        ## Summary
+
+        | drill | outcome | met | not met | detect | act | mitigate | recover |
+        |---|---|---:|---:|---:|---:|---:|---:|
+        | vpn-tunnel-down | passed | 5 | 0 | 1m | 1m 0.85s | 2m 12.5s | 11m 12s |
+        | bad-deployment | unreverted | 0 | 7 | 2m 42s | *inconclusive* | *not observed* | *inconclusive* |
+
+        Times count from the start of the first fault; [mttr.md](mttr.md) has the figures.
+
+        ## vpn-tunnel-down: passed
+
+        A VPN tunnel drops
+
+        **Hypothesis:** The on-call is paged, the runbook runs.
+
+        `scenarios/vpn-tunnel-down.yaml` · drill `fd-vpn-tunnel-down` · owner network-oncall · severity 2 · took 15m 35.5s · tags network, vpn
+
+        ### Timeline
+
+        | from the fault | at | clock | topic | what |
+        |---:|---|---|---|---|
+        | -30s | 2025-12-31T23:59:30.000Z | ours | drill | drill of `vpn-tunnel-down` began |
+        | -10s | 2025-12-31T23:59:50.000Z | ours | steady state | alarm `vpn-status` is OK |
+        | -500ms | 2025-12-31T23:59:59.500Z | ours | inject | fis:StartExperiment is called |
+        | +0s | 2026-01-01T00:00:00.000Z | AWS | fault | fault `fault-1` took effect |
+        | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `recovered`: vpn-status: OK -> ALARM |
+        | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `detected`: vpn-status: OK -> ALARM |
+        | +1m 0.85s | 2026-01-01T00:01:00.850Z | AWS | observed | `paged`: message on oncall: ALARM: vpn-status |
+        | +1m 0.85s | 2026-01-01T00:01:00.850Z | AWS | observed | `no-second-page`: message on oncall: ALARM: vpn-status |
+        | +2m 12.5s | 2026-01-01T00:02:12.500Z | AWS | observed | `diagnosed`: Diagnose-Vpn: Success |
+        | +10m | 2026-01-01T00:10:00.000Z | AWS | fault | fault `fault-1` completed |
+        | +11m 12s | 2026-01-01T00:11:12.000Z | AWS | observed | `recovered`: vpn-status: ALARM -> OK |
+        | +15m 4s | 2026-01-01T00:15:04.000Z | ours | revert | reverting begins |
+        | +15m 4s | 2026-01-01T00:15:04.000Z | ours | revert | fis:DeleteExperimentTemplate is called |
+        | +15m 5s | 2026-01-01T00:15:05.000Z | ours | revert | everything is reverted |
+        | +15m 5.5s | 2026-01-01T00:15:05.500Z | ours | drill | drill ended |
+
+        ### Expectations
+
+        | verdict | expectation | what | demand | latency | margin | correlation |
+        |---|---|---|---|---:|---:|---|
+        | met | `detected` | alarm `vpn-status` in ALARM | within 2m | 1m | +1m | marker |
+        | met | `paged` | notification on `oncall` | within 30s after `detected` | 850ms | +29.15s | exact |
+        | met | `diagnosed` | runbook `Diagnose-Vpn` Success with `describe-tunnels` | within 5m after `detected` | 1m 12.5s | +3m 47.5s | window |
+        | met | `no-second-page` | notification on `oncall` | at most once in 10m |  |  |  |
+        | met | `recovered` | alarm `vpn-status` in OK | within 20m, for 2m, in recovery | 11m 12s | +8m 48s | window |
+
+        ### Evidence
+
+        - `detected` **met**: observed after 1m, 1m before the deadline
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:02:00.000Z, 1 seen
+          - vpn-status: OK -> ALARM; occurred at 2026-01-01T00:01:00.000Z, seen at 2026-01-01T00:01:03.000Z, correlation marker
+          - history item: `StateUpdate 1`
+        - `paged` **met**: observed after 850ms, 29.15s before the deadline
+          - window 2026-01-01T00:01:00.000Z to 2026-01-01T00:01:30.000Z, 1 seen
+          - message on oncall: ALARM: vpn-status; occurred at 2026-01-01T00:01:00.850Z, seen at 2026-01-01T00:01:03.850Z, correlation exact
+          - MessageId: `m-1`
+        - `diagnosed` **met**: observed after 1m 12.5s, 3m 47.5s before the deadline
+          - window 2026-01-01T00:01:00.000Z to 2026-01-01T00:06:00.000Z, 1 seen
+          - Diagnose-Vpn: Success; occurred at 2026-01-01T00:02:12.500Z, seen at 2026-01-01T00:02:15.500Z, correlation window
+        - `no-second-page` **met**: happened once in 10m, at most once is fine
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:10:00.000Z, 1 seen
+        - `recovered` **met**: observed after 11m 12s, 8m 48s before the deadline, and held for 2m
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:20:00.000Z, 1 seen
+          - vpn-status: ALARM -> OK; occurred at 2026-01-01T00:11:12.000Z, seen at 2026-01-01T00:11:15.000Z, correlation window
+
+        ### Before the fault
+
+        - alarm `vpn-status` must be OK, was OK
+
+        ### Faults
+
+        - `fault-1`: FIS experiment `vpn-tunnel-outage`, at once: took effect at 2026-01-01T00:00:00.000Z, completed at 2026-01-01T00:10:00.000Z
+          - experiment: `EXP1a2b3c`
+
+        ### Reverts
+
+        - 2026-01-01T00:15:04.000Z `fis:DeleteExperimentTemplate` for fault `fault-1`: done
+
+        ### Retrospective
+
+        | stage | what the drill saw | what people add |
+        |---|---|---|
+        | detection | detected after 1m (`detected`) | |
+        | classification | severity 2 | |
+        | escalation | first action after 1m 0.85s (`paged`) | |
+        | diagnosis |  | |
+        | resolution | mitigated after 2m 12.5s (`diagnosed`) | |
+        | closure | recovered after 11m 12s (`recovered`) | |
+
+        | role | who |
+        |---|---|
+        | incident manager |  |
+        | owner | network-oncall |
+        | team |  |
+        | reporter |  |
+
+        - What went well:
+        - What did not:
+        - What we change, who, and by when:
+
+        ## bad-deployment: unreverted
+
+        A \<bad> deployment \| with "awkward" text
+
+        `scenarios/bad-deployment.yaml` · drill `fd-bad-deployment` · took 7m 15.5s
+
+        - left behind: alarm `errors` in ALARM
+
+        ### Timeline
+
+        | from the fault | at | clock | topic | what |
+        |---:|---|---|---|---|
+        | -30s | 2025-12-31T23:59:30.000Z | ours | drill | drill of `bad-deployment` began |
+        | -10s | 2025-12-31T23:59:50.000Z | ours | steady state | alarm `vpn-status` is OK |
+        | -500ms | 2025-12-31T23:59:59.500Z | ours | inject | events:PutEvents is called |
+        | +0s | 2026-01-01T00:00:00.000Z | AWS | fault | fault `fault-1` took effect |
+        | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `routed`: on-failure: 1 invocation in the minute (exact to 1m) |
+        | +1m 10s | 2026-01-01T00:01:10.000Z | AWS | observed | `approved`: Isolate: Waiting at approve (blocked: the approval step `approve`) |
+        | +1m 20s | 2026-01-01T00:01:20.000Z | AWS | observed | `quiet`: pager\|\*noise\*: \<ALARM> ]]> �\[31m red |
+        | +2m 42s | 2026-01-01T00:02:42.000Z | AWS | observed | `detected`: errors: OK -> ALARM |
+        | +3m 20s | 2026-01-01T00:03:20.000Z | ours | blind | could not look, 2 times: throttled: cloudwatch:DescribeAlarmHistory |
+        | +6m 44s | 2026-01-01T00:06:44.000Z | ours | revert | reverting begins |
+        | +6m 44s | 2026-01-01T00:06:44.000Z | ours | revert | cloudwatch:SetAlarmState is called |
+        | +6m 44.2s | 2026-01-01T00:06:44.200Z | ours | error | the call failed: AccessDenied: not allowed |
+        | +6m 45s | 2026-01-01T00:06:45.000Z | ours | revert | left behind: alarm `errors` in ALARM |
+        | +6m 45.5s | 2026-01-01T00:06:45.500Z | ours | drill | drill ended |
+
+        ### Expectations
+
+        | verdict | expectation | what | demand | latency | margin | correlation |
+        |---|---|---|---|---:|---:|---|
+        | **late** | `detected` | alarm `errors` in ALARM | within 2m | 2m 42s | -42s | window |
+        | **inconclusive** | `routed` | rule `on-failure` on bus `default` invoked its targets | within 1m 30s | 1m |  | window |
+        | **missed** | `rolled-back` | CodeDeploy rollback of `shop` / `web` | within 5m |  |  |  |
+        | **skipped** | `told` | alarm `told` in OK | within 30s after `rolled-back` |  |  |  |
+        | **inconclusive** | `approved` | runbook `Isolate` Success with `describe-tunnels` | within 2m |  |  | window |
+        | **violated** | `quiet` | alarm `pager\|*noise*` in ALARM | never, for 5m | 1m 20s |  | window |
+        | **inconclusive** | `recovered` | alarm `errors` in OK | within 10m, for 1m, in recovery |  |  | window |
+
+        ### Evidence
+
+        - `detected` **late**: late by 42s: observed after 2m 42s
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:02:00.000Z, 1 seen
+          - errors: OK -> ALARM; occurred at 2026-01-01T00:02:42.000Z, seen at 2026-01-01T00:02:45.000Z, correlation window
+        - `routed` **inconclusive**: met or late, it can't be told: the evidence is only exact to 1m
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:01:30.000Z, 1 seen
+          - on-failure: 1 invocation in the minute; occurred at 2026-01-01T00:01:00.000Z (exact to 1m), seen at 2026-01-01T00:01:03.000Z, correlation window
+        - `rolled-back` **missed**: not observed within 6m, grace included
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:05:00.000Z, 0 seen
+        - `told` **skipped**: waits for `rolled-back`, which was missed
+        - `approved` **inconclusive**: blocked: the approval step `approve`
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:02:00.000Z, 0 seen
+          - Isolate: Waiting at approve; occurred at 2026-01-01T00:01:10.000Z, seen at 2026-01-01T00:01:13.000Z, correlation window
+        - `quiet` **violated**: happened after 1m 20s: pager\|\*noise\*: \<ALARM> ]]> �\[31m red
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:05:00.000Z, 1 seen
+          - pager\|\*noise\*: \<ALARM> ]]> �\[31m red; occurred at 2026-01-01T00:01:20.000Z, seen at 2026-01-01T00:01:23.000Z, correlation window
+          - reason: `'tick' \| <pipe> ]]> `
+        - `recovered` **inconclusive**: in force so far, but could not look: throttled: cloudwatch:DescribeAlarmHistory
+          - window 2026-01-01T00:00:00.000Z to 2026-01-01T00:10:00.000Z, 0 seen
+          - errors: OK; occurred at 2025-12-31T23:58:30.000Z, seen at 2025-12-31T23:59:59.000Z, correlation window
+
+        ### Before the fault
+
+        - alarm `vpn-status` must be OK, was OK
+
+        ### Faults
+
+        - `fault-1`: 1 event on bus `default`, at once: took effect at 2026-01-01T00:00:00.000Z
+          - experiment: `EXP1a2b3c`
+
+        ### Reverts
+
+        - 2026-01-01T00:06:44.000Z `cloudwatch:SetAlarmState` for fault `fault-1`: **failed**: AccessDenied: not allowed
+        - **left behind**: alarm `errors` in ALARM
+
+        ### Retrospective
+
+        | stage | what the drill saw | what people add |
+        |---|---|---|
+        | detection | detected after 2m 42s (`detected`) | |
+        | classification |  | |
+        | escalation |  | |
+        | diagnosis |  | |
+        | resolution |  | |
+        | closure |  | |
+
+        | role | who |
+        |---|---|
+        | incident manager |  |
+        | owner |  |
+        | team |  |
+        | reporter |  |
+
+        - What went well:
+        - What did not:
+        - What we change, who, and by when:
+        "#);
+    }
+
+    #[test]
+    fn a_run_without_drills_proves_nothing() {
+        assert!(render(&fixture::empty()).ends_with("No drill was run: nothing is proven.\n"));
+    }
+
+    #[test]
+    fn text_stays_text() {
+        let cases = [
+            ("a | b", r"a \| b"),
+            ("<script>", r"\<script>"),
+            ("names in `snake_case` stay", "names in `snake_case` stay"),
+            ("a * b_c", r"a \* b\_c"),
+            ("one ` tick", r"one \` tick"),
+            ("two\nlines", "two lines"),
+            ("\u{1b}[31m", "\u{fffd}\\[31m"),
+        ];
+        for (text, escaped) in cases {
+            assert_eq!(escape(text), escaped);
+        }
+        assert_eq!(code("a`b|c\n"), r"`a'b\|c `");
+    }
+}
