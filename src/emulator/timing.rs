@@ -123,3 +123,38 @@ pub(crate) const SIGNAL_DELAY: SignedDuration = SignedDuration::ZERO;
 
 /// How far back a signal's baseline reaches when it is installed, so that alarms find a past (ours).
 pub(crate) const SIGNAL_PAST: SignedDuration = SignedDuration::from_hours(1);
+/// From a publication on an SNS topic until its delivery to a subscribed endpoint.
+///
+/// AWS says "typically under 30 milliseconds" and promises no figure
+/// (<https://aws.amazon.com/sns/faqs/>); ours is a cautious 100 ms.
+pub(crate) const SNS_DELIVERY: SignedDuration = SignedDuration::from_millis(100);
+
+/// The wait before `EventBridge` first retries a target; it doubles with each attempt (ours).
+///
+/// AWS only says "exponential back off and jitter":
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html>.
+pub(crate) const TARGET_RETRY_FIRST: SignedDuration = SignedDuration::from_secs(1);
+
+/// The longest wait between two attempts on a target, so that the documented 185 attempts fill the
+/// documented 24 hours (ours).
+pub(crate) const TARGET_RETRY_LONGEST: SignedDuration = SignedDuration::from_secs(480);
+
+/// From `StartReplay` until its first event is on the bus again (ours).
+pub(crate) const REPLAY_START: SignedDuration = SignedDuration::from_secs(10);
+
+/// Between two events of a replay (ours; AWS replays minute by minute, and faster than they came).
+pub(crate) const REPLAY_PACE: SignedDuration = SignedDuration::from_millis(100);
+
+/// From an event's arrival until an archive holds it; AWS advises to wait ten minutes before a replay.
+///
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html>
+pub(crate) const ARCHIVE_DELAY: SignedDuration = SignedDuration::from_secs(600);
+
+/// From an asynchronous Lambda invocation until the function starts: the internal queue (ours).
+pub(crate) const LAMBDA_QUEUE: SignedDuration = SignedDuration::from_millis(50);
+
+/// The waits before Lambda retries a failed asynchronous invocation: one minute, then two.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+pub(crate) const LAMBDA_RETRIES: [SignedDuration; 2] =
+    [SignedDuration::from_secs(60), SignedDuration::from_secs(120)];

@@ -1,37 +1,152 @@
-//! Stub of the events service; its owner replaces this file.
+//! `EventBridge`: event buses, rules, targets, delivery with retries and dead letters, archives, replays.
+//!
+//! Main type: [`State`]. Invariants: an event that a bus accepted meets each rule that was enabled at
+//! that moment exactly once; each matched target ends as delivered, dead-lettered or failed, and the
+//! `AWS/Events` metrics say which. Rules of other accounts' buses stand in the state only as far as the
+//! environment declares them, so that what arrived there can be looked at.
 
-use serde_json::Value;
+mod archives;
+mod buses;
+mod delivery;
+mod foreign;
+mod ingest;
+mod invoke;
+pub(crate) mod matcher;
+mod metrics;
+mod rules;
+mod schedule;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod transform;
 
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+pub(crate) use self::buses::{arn_of_bus, bus_policy, put_statement};
+pub use self::foreign::{ForeignBus, ForeignRule};
+pub(crate) use self::foreign::{arrived, declare_foreign, matched};
+pub(crate) use self::ingest::accept;
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
+use crate::emulator::timing;
 
-/// The state of the service.
+/// The buses, with their rules, and the archives of the account.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct State {}
+pub(crate) struct State {
+    /// By ARN; the default bus stands first, other accounts' buses among the rest.
+    buses: IndexMap<String, buses::Bus>,
+    archives: IndexMap<String, archives::Archive>,
+    replays: IndexMap<String, archives::Replay>,
+    metrics: metrics::Minute,
+}
 
 /// What the service has on the agenda.
 #[derive(Debug, Clone)]
-pub(crate) enum Due {}
+pub(crate) enum Due {
+    /// An event of an AWS service reaches the default bus.
+    Emitted(Box<Value>),
+    /// A target is invoked, for the first time or again.
+    Attempt(Box<delivery::Invocation>),
+    /// A rule's schedule has come round.
+    Scheduled {
+        /// The bus that holds the rule.
+        bus: String,
+        /// The rule's name.
+        rule: String,
+        /// The state of the rule when this was put down; a rule that changed since has a newer one.
+        generation: u64,
+    },
+    /// The minute ends and its metrics are published.
+    Minute,
+    /// A replay puts its next event back on the bus.
+    Replay(String),
+}
 
 /// What the service can do.
-pub(crate) const OPERATIONS: &[Operation] = operations![];
+pub(crate) const OPERATIONS: &[Operation] = operations![
+    "PutEvents": ingest::PutEvents => ingest::put_events,
+    "TestEventPattern": ingest::TestEventPattern => ingest::test_event_pattern,
+    "CreateEventBus": buses::CreateEventBus => buses::create,
+    "DescribeEventBus": buses::DescribeEventBus => buses::describe,
+    "ListEventBuses": buses::ListEventBuses => buses::list,
+    "DeleteEventBus": buses::DeleteEventBus => buses::delete,
+    "PutPermission": buses::PutPermission => buses::put_permission,
+    "RemovePermission": buses::RemovePermission => buses::remove_permission,
+    "PutRule": rules::PutRule => rules::put,
+    "DescribeRule": rules::RuleName => rules::describe,
+    "ListRules": rules::ListRules => rules::list,
+    "EnableRule": rules::RuleName => rules::enable,
+    "DisableRule": rules::RuleName => rules::disable,
+    "DeleteRule": rules::DeleteRule => rules::delete,
+    "TagResource": rules::TagResource => rules::tag,
+    "ListTagsForResource": rules::ListTags => rules::list_tags,
+    "PutTargets": targets::PutTargets => targets::put,
+    "ListTargetsByRule": targets::ListTargets => targets::list,
+    "RemoveTargets": targets::RemoveTargets => targets::remove,
+    "CreateArchive": archives::CreateArchive => archives::create,
+    "DescribeArchive": archives::DescribeArchive => archives::describe,
+    "StartReplay": archives::StartReplay => archives::start,
+    "DescribeReplay": archives::DescribeReplay => archives::describe_replay,
+];
 
-/// Sets up what every account has.
-pub(crate) fn open(_account: &mut Account) {}
+/// Sets up what every account has: the default event bus.
+pub(crate) fn open(account: &mut Account) {
+    buses::open_default(account);
+}
 
 /// Lets one thing happen.
-pub(crate) fn happen(_account: &mut Account, due: Due) {
-    match due {}
+pub(crate) fn happen(account: &mut Account, due: Due) {
+    match due {
+        Due::Emitted(event) => ingest::accept(account, "default", *event),
+        Due::Attempt(invocation) => delivery::attempt(account, invocation),
+        Due::Scheduled { bus, rule, generation } => {
+            rules::come_round(account, &bus, &rule, generation);
+        }
+        Due::Minute => metrics::publish(account),
+        Due::Replay(name) => archives::go_on(account, &name),
+    }
 }
 
 /// An AWS service puts an event onto the default bus, after the usual short delay.
 ///
 /// `resources` are ARNs; id, time, account and region are filled in here.
 pub(crate) fn emit(
-    _account: &mut Account,
-    _source: &str,
-    _detail_type: &str,
-    _resources: Vec<String>,
-    _detail: Value,
+    account: &mut Account,
+    source: &str,
+    detail_type: &str,
+    resources: Vec<String>,
+    detail: Value,
 ) {
+    let event = envelope(account, source, detail_type, None, resources, detail);
+    account.schedule_in(timing::SERVICE_EVENT, Due::Emitted(Box::new(event)));
+}
+
+/// An event in AWS's order of keys; `time` has whole seconds, as on AWS
+/// (<https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>).
+fn envelope(
+    account: &mut Account,
+    source: &str,
+    detail_type: &str,
+    time: Option<Timestamp>,
+    resources: Vec<String>,
+    detail: Value,
+) -> Value {
+    let time = whole_seconds(time.unwrap_or(account.now()));
+    let mut event = Map::with_capacity(9);
+    event.insert("version".to_owned(), "0".into());
+    event.insert("id".to_owned(), account.ids.uuid().into());
+    event.insert("detail-type".to_owned(), detail_type.into());
+    event.insert("source".to_owned(), source.into());
+    event.insert("account".to_owned(), account.identity.account.as_str().into());
+    event.insert("time".to_owned(), time.into());
+    event.insert("region".to_owned(), account.identity.region.as_str().into());
+    event.insert("resources".to_owned(), json!(resources));
+    event.insert("detail".to_owned(), detail);
+    Value::Object(event)
+}
+
+fn whole_seconds(at: Timestamp) -> String {
+    Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }

@@ -21,3 +21,8 @@ pub(crate) fn open(_account: &mut Account) {}
 pub(crate) fn happen(_account: &mut Account, due: Due) {
     match due {}
 }
+
+/// Placeholder.
+pub(crate) fn function_policy(_account: &Account, _name: &str) -> Option<(String, serde_json::Value)> { None }
+/// Placeholder.
+pub(crate) fn arn_of(account: &Account, name: &str) -> String { account.identity.arn("lambda", &format!("function:{name}")) }

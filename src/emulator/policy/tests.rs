@@ -1,0 +1,1 @@
+//! Tests of authorization: which caller may make which call.
