@@ -64,6 +64,8 @@ pub struct Account {
     now: Timestamp,
     agenda: Agenda,
     changes: Vec<Topic>,
+    /// On whose behalf the present call is made.
+    caller: Caller,
 }
 
 impl Account {
@@ -78,6 +80,7 @@ impl Account {
             now,
             agenda: Agenda::default(),
             changes: Vec::new(),
+            caller: Caller::Administrator,
         };
         services::open(&mut account);
         account
@@ -154,7 +157,28 @@ impl Account {
             super::signals::api_called(self, &call);
             return Err(error);
         }
-        self.call(service, operation, input)
+        let outer = std::mem::replace(&mut self.caller, caller.clone());
+        let answer = self.call(service, operation, input);
+        self.caller = outer;
+        answer
+    }
+
+    /// On whose behalf the present call is made; services record it (who started a runbook).
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The ARN of the principal that makes the present call.
+    pub(crate) fn caller_arn(&self) -> String {
+        match &self.caller {
+            Caller::Administrator => self.identity.global_arn("iam", "root"),
+            Caller::Service { source_arn, .. } => source_arn.clone(),
+            Caller::Role { arn, assumed_by } => {
+                let role = arn.rsplit('/').next().unwrap_or(arn);
+                let session = assumed_by.split('.').next().unwrap_or(assumed_by);
+                self.identity.global_arn("sts", &format!("assumed-role/{role}/{session}"))
+            }
+        }
     }
 
     /// Puts something on the agenda.

@@ -158,3 +158,52 @@ pub(crate) const LAMBDA_QUEUE: SignedDuration = SignedDuration::from_millis(50);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 pub(crate) const LAMBDA_RETRIES: [SignedDuration; 2] =
     [SignedDuration::from_secs(60), SignedDuration::from_secs(120)];
+/// From `StartAutomationExecution` until the first step begins (ours; AWS states no figure).
+pub(crate) const AUTOMATION_START: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long an Automation step takes that makes one API call (ours; about what consoles show).
+pub(crate) const AUTOMATION_API_STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long an Automation step takes that only decides: `aws:branch`, `aws:updateVariable` (ours).
+pub(crate) const AUTOMATION_CONTROL_STEP: SignedDuration = SignedDuration::from_millis(200);
+
+/// How often Automation looks again at what it waits for (ours; AWS states no figure).
+pub(crate) const AUTOMATION_POLL: SignedDuration = SignedDuration::from_secs(5);
+
+/// From a failed attempt of an Automation step until the next one (ours).
+pub(crate) const AUTOMATION_RETRY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long `aws:approve` and `aws:pause` wait where the step does not say: 7 days.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-approve.html>.
+pub(crate) const AUTOMATION_APPROVAL_TIMEOUT: SignedDuration = SignedDuration::from_secs(604_800);
+
+/// How long the waiting actions wait where the step does not say: one hour.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-changestate.html>.
+pub(crate) const AUTOMATION_WAIT_TIMEOUT: SignedDuration = SignedDuration::from_secs(3600);
+
+/// How long a script of an Automation step runs where the environment does not say (ours).
+pub(crate) const AUTOMATION_SCRIPT_STEP: SignedDuration = SignedDuration::from_secs(3);
+
+/// How long creating or deleting a small stack takes (ours; stacks of one function take about this).
+pub(crate) const AUTOMATION_STACK_STEP: SignedDuration = SignedDuration::from_secs(20);
+
+/// From `SendCommand` until the agent runs the command (ours).
+pub(crate) const COMMAND_DELIVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long a command runs where neither the document nor the environment says (ours).
+pub(crate) const COMMAND_RUN: SignedDuration = SignedDuration::from_secs(5);
+
+/// From `CancelCommand` until the invocation is cancelled (ours).
+pub(crate) const COMMAND_CANCEL: SignedDuration = SignedDuration::from_secs(1);
+
+/// The default `executionTimeout` of `AWS-RunShellScript`: one hour.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html>.
+pub(crate) const COMMAND_EXECUTION_TIMEOUT: SignedDuration = SignedDuration::from_secs(3600);
+
+/// The default delivery timeout of a command: one hour.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>.
+pub(crate) const COMMAND_DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(3600);
