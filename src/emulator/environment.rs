@@ -1,1 +1,0 @@
-//! Environments: what stands in the emulated account. Stub.

@@ -1,0 +1,166 @@
+//! From an environment as written to an account that has settled.
+//!
+//! Main function: [`account`]. Invariant: what is built follows the order parameters, own resources,
+//! exports, templates, functions and scripts, signals, setup calls in time; each sees what came before.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::substitute::Names;
+use super::written::{OWN_STACK, Setup};
+use super::{Environment, WARM_UP};
+use crate::diagnostic::Diagnostic;
+use crate::emulator::account::Account;
+use crate::emulator::cloudformation::findings::Findings;
+use crate::emulator::cloudformation::node::{Kind, Node};
+use crate::emulator::cloudformation::stack::{Given, Stack, deploy};
+use crate::emulator::services::Service;
+
+/// The state of a build.
+struct Builder<'a> {
+    environment: &'a Environment,
+    account: Account,
+    findings: Findings,
+    diagnostics: Vec<Diagnostic>,
+    stacks: IndexMap<String, Stack>,
+    exports: IndexMap<String, String>,
+    stored: IndexMap<String, String>,
+}
+
+/// Builds the account of an environment.
+pub(super) fn account(
+    environment: &Environment,
+    epoch: Timestamp,
+    seed: u64,
+) -> (Account, Vec<Diagnostic>) {
+    let identity = environment.written.identity.clone();
+    let mut builder = Builder {
+        environment,
+        account: Account::new(identity, epoch - WARM_UP, seed),
+        findings: Findings::about(&environment.file),
+        diagnostics: Vec::new(),
+        stacks: IndexMap::new(),
+        exports: IndexMap::new(),
+        stored: IndexMap::new(),
+    };
+    builder.parameters();
+    builder.own_resources();
+    builder.exports();
+    builder.templates();
+    builder.setup(epoch);
+    builder.account.advance(epoch);
+    // What changed while nobody looked is no news.
+    builder.account.take_changes();
+    let mut diagnostics = builder.findings.into_list();
+    diagnostics.extend(builder.diagnostics);
+    (builder.account, diagnostics)
+}
+
+impl Builder<'_> {
+    fn parameters(&mut self) {
+        for (name, node) in &self.environment.written.parameters {
+            let value = match &node.kind {
+                Kind::Scalar { text, .. } => text.clone(),
+                Kind::List(items) => {
+                    items.iter().filter_map(Node::as_text).collect::<Vec<_>>().join(",")
+                }
+                Kind::Map(_) => {
+                    let message =
+                        format!("the SSM parameter `{name}` is text or a list, not a map");
+                    self.findings.error("wrong-shape", node.span, message, None);
+                    continue;
+                }
+            };
+            let kind = if node.as_list().is_some() { "StringList" } else { "String" };
+            // Public parameters (`/aws/service/…`) can't be put; templates find them here all the same.
+            if !name.starts_with("/aws/") {
+                let input = json!({ "Name": name, "Value": value, "Type": kind });
+                if let Err(error) = self.account.call(Service::Ssm, "PutParameter", input) {
+                    let message = format!("the SSM parameter `{name}` was refused: {error}");
+                    self.findings.error("ssm-parameter", node.span, message, None);
+                }
+            }
+            self.stored.insert(name.clone(), value);
+        }
+    }
+
+    fn own_resources(&mut self) {
+        if let Some(template) = &self.environment.written.resources {
+            self.deploy(template, OWN_STACK, &IndexMap::new());
+        }
+    }
+
+    fn exports(&mut self) {
+        for (name, node) in &self.environment.written.exports {
+            if let Some(value) = self.resolved(node) {
+                self.exports.insert(name.clone(), plain_text(&value));
+            }
+        }
+    }
+
+    fn templates(&mut self) {
+        let environment = self.environment;
+        for entry in &environment.written.templates {
+            let Some(template) = environment.templates.get(&entry.stack) else { continue };
+            let mut parameters = IndexMap::new();
+            for (name, node) in &entry.parameters {
+                if let Some(value) = self.resolved(node) {
+                    parameters.insert(name.clone(), plain_text(&value));
+                }
+            }
+            self.deploy(template, &entry.stack, &parameters);
+        }
+    }
+
+    fn deploy(
+        &mut self,
+        template: &crate::emulator::cloudformation::template::Template,
+        name: &str,
+        parameters: &IndexMap<String, String>,
+    ) {
+        let given = Given { parameters, exports: &self.exports, stored: &self.stored };
+        let (stack, findings) = deploy(&mut self.account, template, name, given);
+        self.diagnostics.extend(findings.into_list());
+        for (export, value) in &stack.exports {
+            self.exports.insert(export.clone(), value.clone());
+        }
+        self.stacks.insert(name.to_owned(), stack);
+    }
+
+    fn setup(&mut self, epoch: Timestamp) {
+        let environment = self.environment;
+        let mut calls: Vec<&Setup> = environment.written.setup.iter().collect();
+        // Stable: calls at the same time are made in the order in which they are written.
+        calls.sort_by_key(|call| std::cmp::Reverse(call.before));
+        for call in calls {
+            self.account.advance(epoch - call.before);
+            let input = match &call.input {
+                Some(node) => match self.resolved(node) {
+                    Some(node) => node.json(),
+                    None => continue,
+                },
+                None => Value::Null,
+            };
+            if let Err(error) = self.account.call(call.service, &call.operation, input) {
+                let message = format!("{} was refused: {error}", call.operation);
+                self.findings.error("setup-refused", call.span, message, None);
+            }
+        }
+    }
+
+    /// A value with its `${…}` replaced.
+    fn resolved(&mut self, node: &Node) -> Option<Node> {
+        let names = Names { identity: &self.environment.written.identity, stacks: &self.stacks };
+        names.node(node, &mut self.findings)
+    }
+}
+
+/// A scalar's text, or a list's items joined by commas.
+fn plain_text(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar { text, .. } => text.clone(),
+        Kind::List(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(","),
+        Kind::Map(_) => node.json().to_string(),
+    }
+}
