@@ -3,6 +3,7 @@
 //! Main types: [`Sources`] and [`Prepared`]. Invariants: nothing is touched but files that are read; every
 //! problem of every file is found before anything else happens.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -10,13 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use super::inventory;
+use crate::diagnostic::text::Colour;
+use crate::diagnostic::{self, Diagnostic, Severity, has_errors};
 use crate::emulator::Account;
+use crate::emulator::environment::Environment;
 use crate::scenario::inventory::Inventory;
-use crate::scenario::load::load;
-use crate::scenario::types::Scenario;
-use crate::scenario::Values;
+use crate::scenario::{Scenario, Values, load};
 
 /// No file that we read is larger than this, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -28,8 +31,11 @@ pub struct Stage {
     pub account: Account,
     /// What stands in it.
     pub inventory: Inventory,
-    /// What its environment and templates say that we do not emulate.
-    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// When a rehearsal begins: a Monday morning, the same for every run, so that reports can be compared.
+pub fn epoch() -> Timestamp {
+    Timestamp::from_second(1_767_603_600).expect("2026-01-05T09:00:00Z is a timestamp")
 }
 
 /// The text of every file that a diagnostic may point into.
@@ -123,12 +129,112 @@ fn problem(path: &Path, code: &str, message: &str, hint: &str) -> Diagnostic {
     }
 }
 
-/// Everything that was read, and everything that is wrong with it.
-#[derive(Debug, Default)]
+/// Reads scenarios and their environments, and collects what is wrong with them.
+#[derive(Debug)]
 pub struct Workshop {
-    /// The texts that diagnostics point into.
-    pub sources: Sources,
-    /// All that was found.
+    /// All that was found, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
+    /// The texts that the diagnostics point into.
+    pub sources: Sources,
+    seed: u64,
     stages: IndexMap<PathBuf, Option<Arc<Stage>>>,
+}
+
+impl Workshop {
+    /// Emulated accounts are built from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { diagnostics: Vec::new(), sources: Sources::default(), seed, stages: IndexMap::new() }
+    }
+
+    /// Loads and checks one scenario. With `emulated`, its environment is loaded too, and the scenario is
+    /// checked against what stands in it.
+    pub fn prepare(&mut self, path: &Path, values: &Values, emulated: bool) -> Option<Prepared> {
+        let file = path.display().to_string();
+        let bytes = match read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.diagnostics.push(unreadable(path, &error));
+                return None;
+            }
+        };
+        self.sources.add(&file, &bytes);
+        let loaded = load(&file, &bytes, values);
+        let stage = match &loaded.scenario {
+            Some(scenario) if emulated => self.stage_of(path, &file, scenario),
+            Some(_) | None => None,
+        };
+        let inventory = stage.as_ref().map(|stage| &stage.inventory);
+        let mut found = loaded.check(inventory);
+        let mut broken = has_errors(&found);
+        self.diagnostics.append(&mut found);
+        let scenario = loaded.scenario?;
+        if emulated && stage.is_none() {
+            broken = true;
+        }
+        let bytes = Arc::new(bytes);
+        (!broken).then_some(Prepared { file, bytes, scenario, stage })
+    }
+
+    /// The emulated account of a scenario, built once per environment.
+    fn stage_of(&mut self, path: &Path, file: &str, scenario: &Scenario) -> Option<Arc<Stage>> {
+        let Some(environment) = &scenario.environment else {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "no-environment",
+                    file,
+                    None,
+                    "the scenario names no environment, so there is no emulated account for it",
+                )
+                .with_hint("add `environment: environments/NAME.yaml`, or run with `--target aws`"),
+            );
+            return None;
+        };
+        let path = path.parent().unwrap_or(Path::new("")).join(environment);
+        if let Some(known) = self.stages.get(&path) {
+            return known.clone();
+        }
+        let built = self.build(&path);
+        self.stages.insert(path, built.clone());
+        built
+    }
+
+    fn build(&mut self, path: &Path) -> Option<Arc<Stage>> {
+        let texts = RefCell::new(Vec::new());
+        let reader = |file: &Path| {
+            let bytes = read(file)?;
+            texts.borrow_mut().push((file.display().to_string(), bytes.clone()));
+            Ok(bytes)
+        };
+        let (environment, mut found) = Environment::load(path, &reader);
+        for (file, bytes) in texts.into_inner() {
+            self.sources.add(&file, &bytes);
+        }
+        let mut broken = has_errors(&found);
+        self.diagnostics.append(&mut found);
+        let environment = environment?;
+        if broken {
+            return None;
+        }
+        let (account, mut found) = environment.account(epoch(), self.seed);
+        broken = has_errors(&found);
+        self.diagnostics.append(&mut found);
+        if broken {
+            return None;
+        }
+        let inventory = inventory::of(&account, &path.display().to_string());
+        Some(Arc::new(Stage { account, inventory }))
+    }
+
+    /// What is to be told: problems of a severity from `least` on.
+    pub fn told(&self, least: Severity) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.iter().filter(move |found| found.severity >= least)
+    }
+
+    /// The diagnostics from a severity on, as text with source snippets.
+    pub fn render(&self, least: Severity) -> String {
+        let rendered = self.told(least).map(|found| {
+            diagnostic::text::render(found, self.sources.get(&found.file), Colour::Ansi)
+        });
+        rendered.collect()
+    }
 }

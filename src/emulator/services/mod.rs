@@ -107,3 +107,8 @@ services! {
     Iam, iam, "iam", "Identity and Access Management";
     Sts, sts, "sts", "Security Token Service";
 }
+
+/// The AWS-owned Automation documents that every account can start, by name.
+pub fn aws_owned_documents() -> impl Iterator<Item = &'static str> {
+    ssm::owned::automation_names()
+}

@@ -15,7 +15,7 @@ mod declared;
 mod documents;
 mod instances;
 mod ops_items;
-mod owned;
+pub(crate) mod owned;
 mod paging;
 mod parameters;
 

@@ -10,6 +10,11 @@ pub(super) fn automation(name: &str) -> Option<&'static str> {
     AUTOMATIONS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// The names of the AWS-owned runbooks that the emulator knows.
+pub(crate) fn automation_names() -> impl Iterator<Item = &'static str> {
+    AUTOMATIONS.iter().map(|(name, _)| *name)
+}
+
 /// What the emulator knows of an AWS-owned Command document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OwnedCommand {

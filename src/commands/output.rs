@@ -1,0 +1,183 @@
+//! Where words go: the terminal, the JSON stream, the timeline files.
+//!
+//! Main types: [`Live`] (progress, on a terminal only), [`Lines`] (verdict lines in the order of the
+//! drills) and [`TimelineFile`]. Invariant: standard error is for people, standard output for programs.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::timeline::{Entry, EntryKind};
+
+/// Tells people something; nothing for empty words.
+pub fn say(words: &str) {
+    if !words.is_empty() {
+        // Nobody is left to be told when standard error is closed.
+        let _unheard = writeln!(anstream::stderr(), "{words}");
+    }
+}
+
+/// Writes one line of data.
+pub fn print(line: &str) -> io::Result<()> {
+    writeln!(anstream::stdout(), "{line}")
+}
+
+/// Writes one entry of a drill's timeline to standard output.
+pub fn stream(drill: &str, entry: &Entry) -> io::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Line<'a> {
+        drill: &'a str,
+        #[serde(flatten)]
+        entry: &'a Entry,
+    }
+    let line = serde_json::to_string(&Line { drill, entry }).map_err(io::Error::other)?;
+    print(&line)
+}
+
+/// A drill's timeline on disk, one line an entry.
+#[derive(Debug)]
+pub struct TimelineFile {
+    file: File,
+    durable: bool,
+}
+
+impl TimelineFile {
+    /// Makes the file. With `durable`, an intent is on the disk itself before the call goes out.
+    pub fn create(path: &Path, durable: bool) -> io::Result<Self> {
+        Ok(Self { file: File::create_new(path)?, durable })
+    }
+
+    /// Appends one entry.
+    pub fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        let mut line = entry.to_line();
+        if !line.ends_with('\n') {
+            line.push('\n');
+        }
+        self.file.write_all(line.as_bytes())?;
+        if self.durable && matches!(entry.kind, EntryKind::Intent { .. }) {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+/// Progress on a terminal; silent anywhere else.
+#[derive(Debug)]
+pub struct Live {
+    bars: MultiProgress,
+    total: Option<ProgressBar>,
+}
+
+/// The live line of one drill.
+#[derive(Debug)]
+pub struct View {
+    bar: Option<ProgressBar>,
+}
+
+impl Live {
+    /// A view of this many drills.
+    pub fn new(drills: usize) -> Self {
+        if !io::stderr().is_terminal() {
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+            return Self { bars, total: None };
+        }
+        let bars = MultiProgress::new();
+        let total = bars.add(ProgressBar::new(drills as u64));
+        total.set_style(style("{bar:30} {pos}/{len} drills"));
+        Self { bars, total: Some(total) }
+    }
+
+    /// A line for one drill.
+    pub fn drill(&self, name: &str) -> View {
+        let Some(total) = &self.total else { return View { bar: None } };
+        let bar = self.bars.insert_before(total, ProgressBar::new_spinner());
+        bar.set_style(style("{spinner} {prefix}  {wide_msg}"));
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        View { bar: Some(bar) }
+    }
+
+    /// Says something above the progress lines.
+    pub fn line(&self, words: &str) {
+        self.bars.suspend(|| say(words));
+    }
+
+    /// One drill is over.
+    pub fn advance(&self) {
+        if let Some(total) = &self.total {
+            total.inc(1);
+        }
+    }
+
+    /// Takes the progress away.
+    pub fn finish(&self) {
+        if let Some(total) = &self.total {
+            total.finish_and_clear();
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates in this file are right")
+}
+
+impl View {
+    /// Shows what an entry says.
+    pub fn show(&mut self, entry: &Entry) {
+        let Some(bar) = &self.bar else { return };
+        match &entry.kind {
+            EntryKind::DrillStarted { .. } => bar.set_message("looking at the steady state"),
+            EntryKind::FaultStarted { fault, .. } => {
+                bar.set_message(format!("fault {fault} took effect"));
+            }
+            EntryKind::FaultFailed { fault, reason, .. } => {
+                bar.set_message(format!("fault {fault} failed: {reason}"));
+            }
+            EntryKind::FaultEnded { fault, state, .. } => {
+                bar.set_message(format!("fault {fault} is {state}"));
+            }
+            EntryKind::Observation(seen) => bar.set_message(seen.summary.clone()),
+            EntryKind::Blind { reason, .. } => bar.set_message(format!("can't look: {reason}")),
+            EntryKind::Stopping { detail, .. } => bar.set_message(format!("stopping: {detail}")),
+            EntryKind::Reverting => bar.set_message("reverting"),
+            EntryKind::DrillEnded => bar.finish_and_clear(),
+            EntryKind::Preflight { .. }
+            | EntryKind::ObserverArmed { .. }
+            | EntryKind::SteadyState { .. }
+            | EntryKind::Intent { .. }
+            | EntryKind::Receipt { .. }
+            | EntryKind::Looked { .. }
+            | EntryKind::Reverted { .. } => {}
+        }
+    }
+}
+
+/// Tells each drill's lines in the order of the drills, however they finish.
+#[derive(Debug)]
+pub struct Lines {
+    waiting: Mutex<(usize, Vec<Option<String>>)>,
+}
+
+impl Lines {
+    /// Lines for this many drills.
+    pub fn new(drills: usize) -> Self {
+        Self { waiting: Mutex::new((0, vec![None; drills])) }
+    }
+
+    /// Tells a drill's lines as soon as those before it are told.
+    pub fn tell(&self, index: usize, words: String, live: &Live) {
+        let mut waiting = self.waiting.lock().expect("nobody panics while telling");
+        waiting.1[index] = Some(words);
+        loop {
+            let next = waiting.0;
+            let Some(words) = waiting.1.get_mut(next).and_then(Option::take) else { break };
+            live.line(words.trim_end());
+            live.advance();
+            waiting.0 += 1;
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! `firedrill run`: load, check, drill, judge, report.
+//!
+//! Main function: [`run`]. Invariants: nothing is touched unless every selected scenario is in order and
+//! the report folder can be written; drills may run side by side but are reported in the order of the
+//! files; the exit code is that of the worst drill.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use indexmap::IndexMap;
+
+use super::interrupt::Interrupts;
+use super::output::{Lines, Live, say};
+use super::prepare::{self, Prepared, Workshop, epoch};
+use super::real::{self, RealArgs};
+use super::{drill, prepare::Stage};
+use crate::cli::Exit;
+use crate::clock::Clock;
+use crate::diagnostic::Severity;
+use crate::emulator::Account;
+use crate::judge::{self, Outcome};
+use crate::plan::Plan;
+use crate::recorder::Sink;
+use crate::report::{self, Report, RunInfo};
+use crate::runner::StopSwitch;
+use crate::scenario::{self, Values};
+use crate::timeline::{Entry, StopReason, Target, TargetKind};
+
+/// Run scenarios and write their reports.
+///
+/// Each scenario is checked, its steady state is looked at, its faults are injected, everything that it
+/// expects is observed until its deadline, and whatever was injected is reverted. Reports go to
+/// `reports/RUN/`: junit.xml, report.md, report.json, mttr.md, and one timeline.jsonl per drill.
+///
+/// By default the target is an account that is emulated inside the process, in virtual time. A rehearsal
+/// there proves the wiring of the response: detection, routing, runbook, rollback and time.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// Scenario files, or folders whose .yaml files are taken (not those in folders below).
+    #[arg(default_value = "scenarios/", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Where to drill.
+    #[arg(long, value_enum, default_value_t = TargetArg::Emulator, help_heading = "Target")]
+    pub target: TargetArg,
+
+    #[command(flatten)]
+    pub real: RealArgs,
+
+    /// Only scenarios whose name contains this text; may be given more than once.
+    #[arg(long, value_name = "TEXT", help_heading = "Selection")]
+    pub filter: Vec<String>,
+
+    /// Only scenarios with this tag; may be given more than once.
+    #[arg(long, value_name = "TAG", help_heading = "Selection")]
+    pub tag: Vec<String>,
+
+    /// A value for `${var.NAME}`, as NAME=VALUE; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, help_heading = "Selection")]
+    pub var: Vec<(String, String)>,
+
+    /// How many drills run side by side on the emulated account; default: one per core.
+    #[arg(long, short, value_name = "N", help_heading = "Running")]
+    pub jobs: Option<NonZeroUsize>,
+
+    /// Run each scenario this many times, each time with another seed.
+    #[arg(long, value_name = "N", default_value = "1", help_heading = "Running")]
+    pub repeat: NonZeroUsize,
+
+    /// The seed of everything that is left to chance on the emulated account.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
+    pub seed: u64,
+
+    /// Start no further drill once one has not passed.
+    #[arg(long, help_heading = "Running")]
+    pub fail_fast: bool,
+
+    /// The folder for reports; each run gets a folder of its own in it.
+    #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Reports")]
+    pub reports: PathBuf,
+
+    /// The name of this run, and of its folder; default: the time of day.
+    #[arg(long, value_name = "NAME", value_parser = run_name, help_heading = "Reports")]
+    pub run_id: Option<String>,
+
+    /// What goes to standard output: nothing, or the timelines as they happen, one JSON object a line.
+    #[arg(long, value_enum, default_value_t = Format::Human, help_heading = "Reports")]
+    pub format: Format,
+}
+
+/// Where to drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TargetArg {
+    /// The account that is emulated inside the process: a rehearsal.
+    Emulator,
+    /// The account of the standard AWS credential chain.
+    Aws,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Nothing: people read standard error.
+    Human,
+    /// The timelines as JSON Lines, each entry with its drill's name.
+    Json,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+/// A run's name is a folder's name as well, so it holds nothing that a path would understand.
+fn run_name(text: &str) -> Result<String, String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if text.is_empty() || text.len() > 80 || text.starts_with('.') || !text.chars().all(plain) {
+        return Err("use letters, digits, `-`, `_` and `.`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Why a run did not begin, in words with the way out.
+pub(super) struct Refusal(pub(super) String);
+
+/// Runs the verb.
+pub fn run(arguments: &RunArgs) -> Exit {
+    match Run::prepare(arguments) {
+        Ok(run) => run.perform(),
+        Err(Refusal(words)) => {
+            say(&words);
+            Exit::Usage
+        }
+    }
+}
+
+/// One drill that is going to run.
+struct Job {
+    /// The folder of its files inside the run's; also its name in the JSON stream.
+    name: String,
+    plan: Plan,
+    stage: Option<Arc<Stage>>,
+    seed: u64,
+}
+
+/// A run that may begin: everything is loaded, checked and planned.
+struct Run<'a> {
+    arguments: &'a RunArgs,
+    id: String,
+    folder: PathBuf,
+    jobs: Vec<Job>,
+    account: Option<real::Account>,
+    clock: Clock,
+}
+
+impl<'a> Run<'a> {
+    fn prepare(arguments: &'a RunArgs) -> Result<Self, Refusal> {
+        let clock = Clock::system();
+        let id = arguments
+            .run_id
+            .clone()
+            .unwrap_or_else(|| clock.now().strftime("%Y%m%dT%H%M%SZ").to_string());
+        let emulated = real::is_emulated(arguments);
+        let mut workshop = Workshop::new(arguments.seed);
+        let values = Values {
+            env: environment_variables(),
+            vars: arguments.var.iter().cloned().collect(),
+            run_id: id.clone(),
+        };
+        let found = prepare::find(&arguments.paths);
+        let files = found.map_err(|problem| Refusal(workshop.render_one(&problem)))?;
+        let mut prepared = Vec::new();
+        for file in &files {
+            prepared.extend(workshop.prepare(file, &values, emulated));
+        }
+        say(workshop.render(Severity::Warning).trim_end());
+        if workshop.told(Severity::Error).next().is_some() {
+            let words = "nothing was run and nothing was touched: mend the errors above first";
+            return Err(Refusal(words.to_owned()));
+        }
+        prepared.retain(|one| is_selected(arguments, one));
+        if prepared.is_empty() {
+            let words = "no scenario is selected, so nothing would be proven\n  \
+                         look at --filter, --tag and the paths";
+            return Err(Refusal(words.to_owned()));
+        }
+        let account = if emulated { None } else { Some(real::connect(arguments, &prepared)?) };
+        let jobs = plan_jobs(arguments, &id, &prepared, values)?;
+        let folder = make_folder(&arguments.reports, &id)?;
+        Ok(Self { arguments, id, folder, jobs, account, clock })
+    }
+
+    /// Runs every job and writes the reports.
+    fn perform(self) -> Exit {
+        let started = self.started();
+        let interrupts = Interrupts::listen();
+        let live = Live::new(self.jobs.len());
+        let finished = self.run_jobs(&interrupts, &live);
+        live.finish();
+        let ended = if self.account.is_some() { Some(self.clock.now()) } else { None };
+        let done: Vec<(Plan, Vec<Entry>)> = self
+            .jobs
+            .iter()
+            .zip(finished)
+            .filter_map(|(job, timeline)| Some((job.plan.clone(), timeline?)))
+            .collect();
+        let skipped = self.jobs.len() - done.len();
+        let info = RunInfo {
+            id: self.id.clone(),
+            started,
+            ended: ended.or_else(|| last_moment(&done)),
+            target: self.target(),
+            versions: versions(),
+            seed: self.account.is_none().then_some(self.arguments.seed),
+            drills: self.jobs.iter().map(|job| job.name.clone()).take(done.len()).collect(),
+        };
+        let report = Report::new(info, done);
+        say(&report::console::summary(&report));
+        if skipped > 0 {
+            say(&format!("{skipped} drills were not started"));
+        }
+        match self.write(&report) {
+            Ok(()) => say(&format!("reports: {}", self.folder.display())),
+            Err(error) => say(&format!("the reports can't be written: {error}")),
+        }
+        Exit::from(report.totals.outcome)
+    }
+
+    /// The drill's own beginning: virtual on the emulated account, so that reports can be compared.
+    fn started(&self) -> jiff::Timestamp {
+        if self.account.is_some() { self.clock.now() } else { epoch() }
+    }
+
+    fn target(&self) -> Target {
+        match (&self.account, self.jobs.first().and_then(|job| job.stage.as_ref())) {
+            (Some(account), _) => account.target(),
+            (None, Some(stage)) => {
+                let identity = stage.account.identity();
+                Target {
+                    account: identity.account.clone(),
+                    region: identity.region.clone(),
+                    kind: TargetKind::Emulator,
+                }
+            }
+            (None, None) => unreachable!("a drill without a real account has an emulated one"),
+        }
+    }
+
+    /// Runs the jobs on as many threads as wanted; answers each job's timeline, in order.
+    fn run_jobs(&self, interrupts: &Interrupts, live: &Live) -> Vec<Option<Vec<Entry>>> {
+        let threads = if self.account.is_some() {
+            1
+        } else {
+            let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            self.arguments.jobs.map_or(cores, NonZeroUsize::get).min(self.jobs.len())
+        };
+        let next = AtomicUsize::new(0);
+        let give_up = AtomicBool::new(false);
+        let finished: Mutex<Vec<Option<Vec<Entry>>>> = Mutex::new(vec![None; self.jobs.len()]);
+        let lines = Lines::new(self.jobs.len());
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::SeqCst);
+                        let stop_here = give_up.load(Ordering::SeqCst) || interrupts.pressed();
+                        let Some(job) = self.jobs.get(index).filter(|_| !stop_here) else { break };
+                        let timeline = self.run_job(job, interrupts, live);
+                        let judgement = judge::judge(&job.plan, &timeline);
+                        if self.arguments.fail_fast && judgement.outcome != Outcome::Passed {
+                            give_up.store(true, Ordering::SeqCst);
+                        }
+                        let told = report::tell(&job.plan, &timeline, &job.name);
+                        lines.tell(index, told, live);
+                        finished.lock().expect("no job panics while it is stored")[index] =
+                            Some(timeline);
+                    }
+                });
+            }
+        });
+        finished.into_inner().expect("no job panics while it is stored")
+    }
+
+    fn run_job(&self, job: &Job, interrupts: &Interrupts, live: &Live) -> Vec<Entry> {
+        let stop = StopSwitch::default();
+        let _registered = interrupts.register(&stop, &job.name);
+        let sink = match self.sink(job, live) {
+            Ok(sink) => sink,
+            Err(error) => {
+                // Without a record nothing may be injected: the drill ends before it begins.
+                stop.press(
+                    StopReason::Guardrail,
+                    format!("the timeline can't be written: {error}"),
+                );
+                Box::new(move |_: &Entry| Err(io::Error::other(error.to_string())))
+            }
+        };
+        let finished = match (&self.account, &job.stage) {
+            (Some(account), _) => account.drill(&job.plan, &stop, sink),
+            (None, Some(stage)) => {
+                drill::rehearse(&job.plan, copy(&stage.account, job.seed), &stop, sink)
+            }
+            (None, None) => unreachable!("a drill without a real account has an emulated one"),
+        };
+        if let Some(failure) = finished.failure {
+            live.line(&format!("{}: the timeline can't be written: {failure}", job.name));
+        }
+        finished.timeline
+    }
+
+    /// Where a drill's entries go: its file, standard output if asked for, and the live view.
+    fn sink(&self, job: &Job, live: &Live) -> io::Result<Sink> {
+        let folder = self.folder.join(&job.name);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("plan.json"), pretty(&job.plan))?;
+        let mut file = super::output::TimelineFile::create(
+            &folder.join("timeline.jsonl"),
+            self.account.is_some(),
+        )?;
+        let stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
+        let mut view = live.drill(&job.name);
+        Ok(Box::new(move |entry: &Entry| {
+            file.append(entry)?;
+            if let Some(name) = &stream {
+                super::output::stream(name, entry)?;
+            }
+            view.show(entry);
+            Ok(())
+        }))
+    }
+
+    fn write(&self, report: &Report) -> io::Result<()> {
+        fs::write(self.folder.join("run.json"), pretty(&report.run))?;
+        for (name, text) in report::files(report) {
+            fs::write(self.folder.join(name), text)?;
+        }
+        Ok(())
+    }
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("plain data is always JSON");
+    text.push('\n');
+    text
+}
+
+fn environment_variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn is_selected(arguments: &RunArgs, one: &Prepared) -> bool {
+    let name = &one.scenario.name;
+    let named = arguments.filter.is_empty()
+        || arguments.filter.iter().any(|text| name.contains(text.as_str()));
+    let tagged =
+        arguments.tag.is_empty() || arguments.tag.iter().any(|tag| one.scenario.tags.contains(tag));
+    named && tagged
+}
+
+/// Plans every drill of the run. The run id of each goes into its scenario, so it is loaded again.
+fn plan_jobs(
+    arguments: &RunArgs,
+    run: &str,
+    prepared: &[Prepared],
+    values: Values,
+) -> Result<Vec<Job>, Refusal> {
+    let mut jobs = Vec::new();
+    let mut values = values;
+    for repeat in 0..arguments.repeat.get() {
+        for one in prepared {
+            let name = match arguments.repeat.get() {
+                1 => one.scenario.name.clone(),
+                _ => format!("{}-{}", one.scenario.name, repeat + 1),
+            };
+            values.run_id = drill_id(run, &name, arguments.seed);
+            let loaded = scenario::load(&one.file, &one.bytes, &values);
+            let scenario = loaded.scenario.as_ref().unwrap_or(&one.scenario);
+            let plan = Plan::new(scenario, &one.file, &values.run_id).map_err(|error| {
+                Refusal(format!("{}: the scenario can't be planned: {error}", one.file))
+            })?;
+            let seed = arguments.seed.wrapping_add(repeat as u64);
+            if jobs.iter().any(|job: &Job| job.name == name) {
+                let words = format!("{}: another scenario is called `{name}` too", one.file);
+                return Err(Refusal(words));
+            }
+            jobs.push(Job { name, plan, stage: one.stage.clone(), seed });
+        }
+    }
+    Ok(jobs)
+}
+
+/// A drill's id: short enough for the names of queues and rules, unique among runs and drills.
+fn drill_id(run: &str, name: &str, seed: u64) -> String {
+    // FNV-1a: an id needs no more than to differ, and to be the same for the same run.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in run.bytes().chain([0]).chain(name.bytes()).chain(seed.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    format!("fd-{:010x}", hash & 0xff_ffff_ffff)
+}
+
+/// A copy of the account for one drill, with chance of its own.
+fn copy(account: &Account, seed: u64) -> Account {
+    let mut copy = account.clone();
+    copy.reseed(seed);
+    copy
+}
+
+/// Makes the run's folder, before anything is injected; an earlier run's is not written over.
+fn make_folder(reports: &Path, id: &str) -> Result<PathBuf, Refusal> {
+    let folder = reports.join(id);
+    let refuse = |error: io::Error| {
+        Refusal(format!(
+            "the report folder {} can't be made: {error}\n  \
+             nothing was touched; give another one with --reports or --run-id",
+            folder.display()
+        ))
+    };
+    fs::create_dir_all(reports).map_err(refuse)?;
+    fs::create_dir(&folder).map_err(refuse)?;
+    Ok(folder)
+}
+
+fn last_moment(done: &[(Plan, Vec<Entry>)]) -> Option<jiff::Timestamp> {
+    done.iter().filter_map(|(_, timeline)| timeline.last().map(|entry| entry.at)).max()
+}
+
+fn versions() -> IndexMap<String, String> {
+    let versions = [("firedrill", env!("CARGO_PKG_VERSION")), ("scenario language", "1")];
+    versions.into_iter().map(|(name, version)| (name.to_owned(), version.to_owned())).collect()
+}
