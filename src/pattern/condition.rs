@@ -140,6 +140,34 @@ impl Condition {
         }
     }
 
+    /// Whether the condition is about the characters of texts.
+    pub(crate) fn is_textual(&self) -> bool {
+        match self {
+            Self::Text(_)
+            | Self::Exactly(_)
+            | Self::Prefix(_)
+            | Self::Suffix(_)
+            | Self::Folded(_)
+            | Self::PrefixFolded(_)
+            | Self::SuffixFolded(_)
+            | Self::Wildcard(_)
+            | Self::NotTexts(_)
+            | Self::NotPrefixes(_)
+            | Self::NotSuffixes(_)
+            | Self::NotFolded(_)
+            | Self::NotWildcards(_) => true,
+            Self::Number { .. }
+            | Self::True
+            | Self::False
+            | Self::Null
+            | Self::Numeric(..)
+            | Self::Address(_)
+            | Self::Exists
+            | Self::Absent
+            | Self::NotNumbers(..) => false,
+        }
+    }
+
     /// Whether a leaf satisfies the condition. `Absent` is satisfied by no leaf.
     pub(crate) fn accepts(&self, leaf: &Scalar<'_>, modes: Modes) -> bool {
         match (self, leaf) {

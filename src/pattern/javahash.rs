@@ -6,22 +6,41 @@
 
 /// `texts` (distinct, UTF-8) in the order of a Java hash set of them with their quotes.
 pub(crate) fn set_order(texts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    order(texts, true, true, false)
+}
+
+/// `texts` in the order of a Java hash set of them with a quote before, a quote after, and the
+/// whole of it reversed, as the caller says.
+pub(crate) fn order(
+    texts: Vec<Vec<u8>>,
+    before: bool,
+    after: bool,
+    reversed: bool,
+) -> Vec<Vec<u8>> {
     let mut capacity = 16_usize;
     while texts.len() * 4 > capacity * 3 {
         capacity *= 2;
     }
+    let quote = |there: bool| if there { "\"" } else { "" };
+    let bucket = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        let mut stored = format!("{}{text}{}", quote(before), quote(after));
+        if reversed {
+            stored = stored.chars().rev().collect();
+        }
+        hash(&stored) & (capacity - 1)
+    };
     let mut ordered: Vec<(usize, Vec<u8>)> =
-        texts.into_iter().map(|text| (bucket(&text, capacity), text)).collect();
+        texts.into_iter().map(|text| (bucket(&text), text)).collect();
     ordered.sort_by_key(|(bucket, _)| *bucket);
     ordered.into_iter().map(|(_, text)| text).collect()
 }
 
-fn bucket(text: &[u8], capacity: usize) -> usize {
-    let text = String::from_utf8_lossy(text);
-    let quote = std::iter::once(u16::from(b'"'));
-    let units = quote.clone().chain(text.encode_utf16()).chain(quote);
+/// Java's hash of a string, spread as its hash maps spread it.
+fn hash(text: &str) -> usize {
+    let units = text.encode_utf16();
     let hash = units.fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
-    (hash ^ (hash >> 16)) as usize & (capacity - 1)
+    (hash ^ (hash >> 16)) as usize
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod event;
 mod explain;
 mod fold;
 mod javahash;
+mod machine;
 mod matching;
 mod number;
 mod operators;
@@ -38,17 +39,31 @@ mod ruleset;
 mod tokens;
 mod wildcard;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use condition::{Condition, Modes};
+use condition::{Condition, Modes, Scalar};
 use event::{Leaves, MembershipId};
+use machine::Quirk;
 use matching::Bound;
 use paths::{PathId, Paths};
 
 pub use error::{EventError, PatternError, Position};
 pub use explain::{Explanation, Failure, Mismatch};
 pub use ruleset::RuleSet;
+
+/// The service's refusal above that.
+const TOO_COMPLEX: &str = "Rule is too complex - try using fewer wildcard characters or fewer \
+                           repeating character sequences after a wildcard character";
+
+/// The wildcard complexity that the service counts for a pattern, at most `cap`; it accepts
+/// patterns up to 10.
+///
+/// # Errors
+/// As [`Pattern::parse`], except for the complexity itself.
+pub fn complexity(text: &str, cap: usize) -> Result<usize, PatternError> {
+    Ok(Compiled::new(text)?.complexity(cap))
+}
 
 /// An event pattern that the service accepts. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -73,7 +88,12 @@ struct Compiled {
 struct Field {
     path: PathId,
     conditions: Arc<[Condition]>,
+    /// The field's texts are matched by the service's own layout, which accepts more.
+    quirk: Option<Quirk>,
 }
+
+/// The largest wildcard complexity that the service accepts.
+const MAX_COMPLEXITY: usize = 10;
 
 impl Pattern {
     /// Parses a pattern, or refuses it as `PutRule` and `TestEventPattern` do.
@@ -81,27 +101,11 @@ impl Pattern {
     /// # Errors
     /// The service's code, message and position.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let alternatives = parse::parse(text)?;
-        let broken = alternatives.iter().flat_map(BTreeMap::values).flat_map(|list| list.iter());
-        if broken.into_iter().any(breaks_the_service) {
-            return Err(PatternError::internal());
+        let mut compiled = Compiled::new(text)?;
+        if compiled.complexity(MAX_COMPLEXITY + 1) > MAX_COMPLEXITY {
+            return Err(PatternError::without_position(TOO_COMPLEX));
         }
-        let mut compiled = Compiled {
-            source: text.into(),
-            paths: Paths::new(),
-            names: Vec::new(),
-            modes: Vec::new(),
-            alternatives: Vec::new(),
-        };
-        for alternative in alternatives {
-            let mut fields: Vec<_> = alternative.into_iter().collect();
-            fields.sort_by_cached_key(|(path, _)| utf16(path));
-            let fields = fields
-                .into_iter()
-                .map(|(path, conditions)| compiled.field(&path, conditions.iter().cloned()))
-                .collect();
-            compiled.alternatives.push(fields);
-        }
+        compiled.add_quirks();
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -130,16 +134,62 @@ impl Pattern {
 }
 
 impl Compiled {
-    fn field(&mut self, path: &[u8], conditions: impl Iterator<Item = Condition>) -> Field {
+    /// Everything but the complexity limit.
+    fn new(text: &str) -> Result<Self, PatternError> {
+        let alternatives = parse::parse(text)?;
+        let broken = alternatives.iter().flat_map(BTreeMap::values).flat_map(|list| list.iter());
+        if broken.into_iter().any(breaks_the_service) {
+            return Err(PatternError::internal());
+        }
+        let mut compiled = Self {
+            source: text.into(),
+            paths: Paths::new(),
+            names: Vec::new(),
+            modes: Vec::new(),
+            alternatives: Vec::new(),
+        };
+        let mut shared: HashMap<*const Condition, Arc<[Condition]>> = HashMap::new();
+        for alternative in &alternatives {
+            let mut fields: Vec<_> = alternative.iter().collect();
+            fields.sort_by_cached_key(|(path, _)| utf16(path));
+            let mut compile = |(path, conditions): (&Vec<u8>, &parse::Conditions)| {
+                let list =
+                    shared.entry(conditions.as_ptr()).or_insert_with(|| (**conditions).into());
+                compiled.field(path, Arc::clone(list))
+            };
+            let fields = fields.into_iter().map(&mut compile).collect();
+            compiled.alternatives.push(fields);
+        }
+        Ok(compiled)
+    }
+
+    fn fields(&self) -> Vec<Vec<(PathId, Arc<[Condition]>)>> {
+        let field = |field: &'_ Field| (field.path, Arc::clone(&field.conditions));
+        self.alternatives.iter().map(|fields| fields.iter().map(field).collect()).collect()
+    }
+
+    fn complexity(&self, cap: usize) -> usize {
+        machine::complexity(&self.fields(), cap)
+    }
+
+    fn add_quirks(&mut self) {
+        let quirks = machine::quirks(&self.fields());
+        for (fields, quirks) in self.alternatives.iter_mut().zip(quirks) {
+            for (field, quirk) in fields.iter_mut().zip(quirks) {
+                field.quirk = quirk;
+            }
+        }
+    }
+
+    fn field(&mut self, path: &[u8], conditions: Arc<[Condition]>) -> Field {
         let path_id = self.paths.insert(path);
         if self.names.len() < self.paths.len() {
             self.names.push(path.into());
             self.modes.push(Modes::default());
         }
-        let conditions: Arc<[Condition]> = conditions.collect();
         let numeric = conditions.iter().any(Condition::is_numeric);
         self.modes[path_id as usize].numeric |= numeric;
-        Field { path: path_id, conditions }
+        Field { path: path_id, conditions, quirk: None }
     }
 
     fn matches(&self, leaves: &Leaves<'_>) -> Result<bool, EventError> {
@@ -188,9 +238,21 @@ impl Compiled {
         let modes = self.modes[field.path as usize];
         let of_path = leaves.leaves.iter().filter(|leaf| leaf.path == field.path);
         of_path
-            .filter(|leaf| field.conditions.iter().any(|one| one.accepts(&leaf.value, modes)))
+            .filter(|leaf| field.accepts(&leaf.value, modes))
             .map(|leaf| leaf.membership)
             .collect()
+    }
+}
+
+impl Field {
+    fn accepts(&self, value: &Scalar<'_>, modes: Modes) -> bool {
+        match (&self.quirk, value) {
+            (Some(quirk), Scalar::Text(text)) => {
+                let apart = self.conditions.iter().filter(|one| !one.is_textual());
+                quirk.accepts(text) || apart.into_iter().any(|one| one.accepts(value, modes))
+            }
+            _ => self.conditions.iter().any(|one| one.accepts(value, modes)),
+        }
     }
 }
 

@@ -1,0 +1,202 @@
+//! The service's machine of fields: which fields' machines are shared by a pattern's alternatives.
+//!
+//! Main functions: [`complexity`], [`quirks`]. Invariant: a pattern that two alternatives share
+//! leads to the fields' state of the first one, as in the service.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::chars::Key;
+use super::walk::Quirk;
+use super::{KeyId, Machine, NameId};
+use crate::pattern::condition::Condition;
+use crate::pattern::paths::PathId;
+
+/// How many steps of laying out alternatives are taken before the pattern counts as too complex.
+const MAX_STEPS: usize = 20_000;
+
+/// One alternative: its fields in path order.
+pub(crate) type Fields = Vec<(PathId, Arc<[Condition]>)>;
+
+#[derive(Debug, Default)]
+struct Name {
+    machines: BTreeMap<PathId, Machine>,
+    absent: BTreeMap<PathId, NameId>,
+}
+
+#[derive(Debug)]
+struct Names {
+    names: Vec<Name>,
+    keys: Vec<Key>,
+    numbers: HashMap<Key, KeyId>,
+    steps: usize,
+}
+
+/// What a field's conditions are to the machine.
+#[derive(Debug, Clone)]
+enum Part {
+    Value(KeyId),
+    Absent,
+}
+
+/// The complexity that the service counts for a pattern, at most `cap`.
+pub(crate) fn complexity(alternatives: &[Fields], cap: usize) -> usize {
+    let is_wild =
+        |one: &Condition| matches!(one, Condition::Wildcard(_) | Condition::NotWildcards(_));
+    let conditions = alternatives.iter().flatten().flat_map(|(_, list)| list.iter());
+    if !conditions.into_iter().any(is_wild) {
+        return 0;
+    }
+    let names = Names::build(alternatives);
+    if names.steps > MAX_STEPS {
+        return cap;
+    }
+    let mut open = vec![0];
+    let mut seen = BTreeSet::new();
+    let mut largest = 0;
+    while let Some(name) = open.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        for machine in names.names[name as usize].machines.values() {
+            largest = largest.max(machine.complexity(&names.keys, cap));
+            if largest >= cap {
+                return cap;
+            }
+            open.extend(machine.leads_to());
+        }
+    }
+    largest
+}
+
+/// The quirks of each alternative's fields, where shared states can accept more than they say.
+pub(crate) fn quirks(alternatives: &[Fields]) -> Vec<Vec<Option<Quirk>>> {
+    let none = || alternatives.iter().map(|fields| vec![None; fields.len()]).collect();
+    let conditions = || alternatives.iter().flatten().flat_map(|(_, list)| list.iter());
+    let kinds: BTreeSet<_> = conditions()
+        .flat_map(Key::of)
+        .map(|key| (key.kind.is_wild(), key.kind.is_folded()))
+        .collect();
+    if !kinds.contains(&(true, false)) || !kinds.contains(&(false, true)) {
+        return none();
+    }
+    let names = Names::build(alternatives);
+    if names.steps > MAX_STEPS {
+        return none();
+    }
+    let keys: Arc<[Key]> = names.keys.clone().into();
+    let machines: Vec<BTreeMap<PathId, Arc<Machine>>> = names
+        .names
+        .iter()
+        .map(|name| {
+            let machines = name.machines.iter().filter(|(_, machine)| machine.mixes(&keys));
+            machines.map(|(path, machine)| (*path, Arc::new(machine.clone()))).collect()
+        })
+        .collect();
+    let quirks = |fields: &Fields| {
+        let mut name = Some(0);
+        let mut quirks = Vec::new();
+        for (path, conditions) in fields {
+            let own: Vec<KeyId> = conditions
+                .iter()
+                .flat_map(Key::of)
+                .filter_map(|key| names.numbers.get(&key).copied())
+                .collect();
+            let machine = name.and_then(|name: NameId| machines[name as usize].get(path));
+            quirks.push(machine.map(|machine| Quirk {
+                machine: Arc::clone(machine),
+                keys: Arc::clone(&keys),
+                own: own.clone(),
+            }));
+            name = name.and_then(|name| names.after(name, *path, &own));
+        }
+        quirks
+    };
+    alternatives.iter().map(quirks).collect()
+}
+
+impl Machine {
+    /// Whether wildcards and ignored case share the machine.
+    fn mixes(&self, keys: &[Key]) -> bool {
+        let kinds: Vec<_> = self.keys().iter().map(|key| keys[*key as usize].kind).collect();
+        kinds.iter().any(|kind| kind.is_wild()) && kinds.iter().any(|kind| kind.is_folded())
+    }
+}
+
+impl Names {
+    fn build(alternatives: &[Fields]) -> Self {
+        let mut names = Self {
+            names: vec![Name::default()],
+            keys: Vec::new(),
+            numbers: HashMap::new(),
+            steps: 0,
+        };
+        for fields in alternatives {
+            let fields: Vec<(PathId, Vec<Part>)> =
+                fields.iter().map(|(path, list)| (*path, names.parts(list))).collect();
+            names.add(0, &fields);
+        }
+        names
+    }
+
+    fn parts(&mut self, conditions: &[Condition]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for condition in conditions {
+            if *condition == Condition::Absent {
+                parts.push(Part::Absent);
+            }
+            for key in Key::of(condition) {
+                let next = KeyId::try_from(self.keys.len()).expect("fewer patterns than 2^32");
+                let number = *self.numbers.entry(key.clone()).or_insert(next);
+                if number == next {
+                    self.keys.push(key);
+                }
+                parts.push(Part::Value(number));
+            }
+        }
+        parts
+    }
+
+    fn add(&mut self, name: NameId, fields: &[(PathId, Vec<Part>)]) {
+        let Some(((path, parts), rest)) = fields.split_first() else {
+            return;
+        };
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return;
+        }
+        let mut last = None;
+        let mut reached = BTreeSet::new();
+        let Name { mut machines, mut absent } = std::mem::take(&mut self.names[name as usize]);
+        let Self { names, keys, .. } = self;
+        let mut fresh = || {
+            names.push(Name::default());
+            NameId::try_from(names.len() - 1).expect("fewer states than 2^32")
+        };
+        for part in parts {
+            let to = match part {
+                Part::Absent => {
+                    *absent.entry(*path).or_insert_with(|| last.unwrap_or_else(&mut fresh))
+                }
+                Part::Value(key) => machines
+                    .entry(*path)
+                    .or_insert_with(Machine::new)
+                    .add(keys, *key, last, &mut fresh),
+            };
+            last = Some(to);
+            reached.insert(to);
+        }
+        self.names[name as usize] = Name { machines, absent };
+        for name in reached {
+            self.add(name, rest);
+        }
+    }
+
+    /// The fields' state behind a field, when one of its patterns leads there.
+    fn after(&self, name: NameId, path: PathId, own: &[KeyId]) -> Option<NameId> {
+        let name = &self.names[name as usize];
+        let leads = name.machines.get(&path).into_iter().flat_map(Machine::matches);
+        let mut leads = leads.filter(|found| own.contains(&found.key)).map(|found| found.name);
+        leads.next().or_else(|| name.absent.get(&path).copied())
+    }
+}

@@ -1,0 +1,3 @@
+//! The integration suite: one binary, one module a subject.
+
+mod patterns;
