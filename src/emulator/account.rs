@@ -79,6 +79,7 @@ impl Account {
             agenda: Agenda::default(),
             changes: Vec::new(),
         };
+        account.facts.tick(now);
         services::open(&mut account);
         account
     }
@@ -104,9 +105,11 @@ impl Account {
     pub fn advance(&mut self, to: Timestamp) {
         while let Some((at, due)) = self.agenda.pop(to) {
             self.now = self.now.max(at);
+            self.facts.tick(self.now);
             services::happen(self, due);
         }
         self.now = self.now.max(to);
+        self.facts.tick(self.now);
     }
 
     /// Makes one API call, as the account's administrator, and answers the JSON form of its output.
