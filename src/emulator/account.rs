@@ -82,6 +82,7 @@ impl Account {
             changes: Vec::new(),
             caller: Caller::Administrator,
         };
+        account.facts.tick(now);
         services::open(&mut account);
         account
     }
@@ -107,9 +108,11 @@ impl Account {
     pub fn advance(&mut self, to: Timestamp) {
         while let Some((at, due)) = self.agenda.pop(to) {
             self.now = self.now.max(at);
+            self.facts.tick(self.now);
             services::happen(self, due);
         }
         self.now = self.now.max(to);
+        self.facts.tick(self.now);
     }
 
     /// Makes one API call, as the account's administrator, and answers the JSON form of its output.

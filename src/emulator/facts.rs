@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 /// Something that goes on.
 ///
 /// Kinds and their attributes: `fis-action` (action, target, experiment, template; one fact per resolved
@@ -29,6 +31,16 @@ impl Fact {
     }
 }
 
+/// Every kind of fact with its attributes, so that whoever asks for one that never comes can be told.
+pub(crate) const KINDS: &[(&str, &[&str])] = &[
+    ("fis-action", &["action", "name", "target", "experiment", "template", "template-name"]),
+    ("command", &["document", "instance"]),
+    ("deployment", &["application", "group", "revision"]),
+    ("serving", &["application", "group", "revision"]),
+    ("instance", &["instance", "state"]),
+    ("function-fault", &["function", "effect"]),
+];
+
 /// Names a fact that was announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FactId(u64);
@@ -36,8 +48,9 @@ pub(crate) struct FactId(u64);
 /// All that goes on, in the order in which it began.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
-    ongoing: BTreeMap<FactId, Fact>,
+    ongoing: BTreeMap<FactId, (Fact, Timestamp)>,
     next: u64,
+    now: Timestamp,
 }
 
 impl Facts {
@@ -45,7 +58,7 @@ impl Facts {
     pub(crate) fn begin(&mut self, fact: Fact) -> FactId {
         self.next += 1;
         let id = FactId(self.next);
-        self.ongoing.insert(id, fact);
+        self.ongoing.insert(id, (fact, self.now));
         id
     }
 
@@ -56,6 +69,16 @@ impl Facts {
 
     /// What goes on now.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Fact> {
-        self.ongoing.values()
+        self.ongoing.values().map(|(fact, _)| fact)
+    }
+
+    /// What goes on now, and since when.
+    pub(crate) fn iter_since(&self) -> impl Iterator<Item = (&Fact, Timestamp)> {
+        self.ongoing.values().map(|(fact, since)| (fact, *since))
+    }
+
+    /// The account's clock moved: what begins now begins at this moment.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        self.now = now;
     }
 }
