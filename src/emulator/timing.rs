@@ -207,3 +207,6 @@ pub(crate) const COMMAND_EXECUTION_TIMEOUT: SignedDuration = SignedDuration::fro
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html>.
 pub(crate) const COMMAND_DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from_secs(3600);
+
+/// From the opening of an incident until its plan's messages and runbook are on their way (ours).
+pub(crate) const INCIDENT_RESPONSE: SignedDuration = SignedDuration::from_secs(1);

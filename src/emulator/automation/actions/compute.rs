@@ -15,6 +15,7 @@ use super::{Progress, StepCall, ask, inputs};
 use crate::emulator::account::Account;
 use crate::emulator::automation::engine::truth;
 use crate::emulator::automation::execution::{Failure, Stage, Success};
+use crate::emulator::automation::references::text;
 use crate::emulator::services::{Service, ssm};
 use crate::emulator::timing;
 
@@ -74,12 +75,25 @@ pub(super) fn instance_state(account: &mut Account, call: &StepCall) -> Result<P
     }
     let reached = states.len() == input.instance_ids.len()
         && states.iter().all(|(_, state)| *state == input.desired_state);
-    if !reached {
+    let healthy = input.desired_state != "running" || healthy(account, call, &input.instance_ids)?;
+    if !reached || !healthy {
         return Ok(Progress::Poll { after: timing::AUTOMATION_POLL });
     }
     let states: Vec<String> = states.into_iter().map(|(_, state)| state).collect();
     let outputs = IndexMap::from([("InstanceStates".to_owned(), json!(states))]);
     Ok(Progress::success(timing::AUTOMATION_API_STEP, outputs))
+}
+
+/// "When set to running, this action waits for the Amazon EC2 state to be Running, the Instance Status to
+/// be OK, and the System Status to be OK."
+fn healthy(account: &mut Account, call: &StepCall, ids: &[String]) -> Result<bool, Failure> {
+    let request = json!({"InstanceIds": ids});
+    let response = ask(account, call, Service::Ec2, "DescribeInstanceStatus", request)?;
+    let statuses = response["InstanceStatuses"].as_array().map_or(&[][..], Vec::as_slice);
+    let ok = |one: &&Value| {
+        one["InstanceStatus"]["Status"] == "ok" && one["SystemStatus"]["Status"] == "ok"
+    };
+    Ok(statuses.iter().filter(ok).count() == ids.len())
 }
 
 /// `aws:runCommand`: sends the command and waits for its end.
@@ -97,9 +111,9 @@ fn normalize_parameters(request: &mut Map<String, Value>) {
     for value in parameters.values_mut() {
         *value = match value.take() {
             Value::Array(items) => Value::Array(
-                items.iter().map(|item| super::super::references::text(item).into()).collect(),
+                items.iter().map(|item| text(item).into()).collect(),
             ),
-            single => Value::Array(vec![super::super::references::text(&single).into()]),
+            single => Value::Array(vec![text(&single).into()]),
         };
     }
 }

@@ -14,51 +14,51 @@ use crate::emulator::account::Account;
 /// What an `aws:executeScript` step of a runbook comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Script {
+pub(crate) struct Script {
     /// The name of the Automation document.
-    pub document: String,
+    pub(crate) document: String,
     /// The name of the step.
-    pub step: String,
+    pub(crate) step: String,
     /// What the script returns: the step's `Payload`.
     #[serde(default)]
-    pub outputs: IndexMap<String, Value>,
+    pub(crate) outputs: IndexMap<String, Value>,
     /// The error that the script raises instead.
     #[serde(default)]
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// How long it runs, such as `3s`. Default 3s.
     #[serde(default, with = "human")]
     #[schemars(with = "Option<String>")]
-    pub duration: Option<SignedDuration>,
+    pub(crate) duration: Option<SignedDuration>,
 }
 
 /// What a command comes to on an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Command {
+pub(crate) struct Command {
     /// The name of the Command document, such as `AWS-RunShellScript`.
-    pub document: String,
+    pub(crate) document: String,
     /// Only when the command's text (its `commands` parameter) contains this.
     #[serde(default)]
-    pub contains: Option<String>,
+    pub(crate) contains: Option<String>,
     /// Only on this instance.
     #[serde(default)]
-    pub instance: Option<String>,
+    pub(crate) instance: Option<String>,
     /// How long it runs, such as `45s`. Default: `DurationSeconds` of the AWSFIS documents, else 5s.
     #[serde(default, with = "human")]
     #[schemars(with = "Option<String>")]
-    pub duration: Option<SignedDuration>,
+    pub(crate) duration: Option<SignedDuration>,
     /// How it ends. Default: `success`.
     #[serde(default)]
-    pub outcome: CommandOutcome,
+    pub(crate) outcome: CommandOutcome,
     /// What it writes to standard output (or, where it fails, to standard error).
     #[serde(default)]
-    pub output: String,
+    pub(crate) output: String,
 }
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum CommandOutcome {
+pub(crate) enum CommandOutcome {
     /// Response code 0.
     #[default]
     Success,

@@ -22,11 +22,11 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-pub use declared::{Command, CommandOutcome, Script};
-pub(crate) use declared::{declare_command, declare_script};
-pub(crate) use documents::{automation_document, declare_document};
+pub(crate) use declared::{Command, CommandOutcome, Script, declare_command, declare_script};
+pub(crate) use documents::{Kind as DocumentKind, automation_document, declare_document};
 pub(crate) use instances::instances_of;
-pub(crate) use ops_items::{NewOpsItem, create_ops_item};
+pub(crate) use ops_items::{DataValue, NewOpsItem, create_ops_item};
+pub(crate) use paging::page;
 pub(crate) use parameters::parameter_value;
 
 /// The state of the service.

@@ -2,6 +2,7 @@
 //!
 //! Main type: [`OpsItem`]. Invariant: creating and changing an item is an event on the bus.
 //! Sources: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html>,
+//! <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html>,
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeOpsItems.html>.
 
 use indexmap::IndexMap;
@@ -114,6 +115,11 @@ pub(super) fn create(account: &mut Account, input: Create) -> Answer {
             format!("The priority must be from 1 to 5, not {priority}."),
         ));
     }
+    if let Some(open) = duplicate(account, &input.operational_data) {
+        let message = format!("The OpsItem already exists: {open}");
+        let error = ServiceError::new("OpsItemAlreadyExistsException", message);
+        return Err(ServiceError { details: Some(json!({"OpsItemId": open})), ..error });
+    }
     let (id, arn) = create_ops_item(
         account,
         NewOpsItem {
@@ -130,6 +136,27 @@ pub(super) fn create(account: &mut Account, input: Create) -> Answer {
         },
     );
     Ok(json!({"OpsItemId": id, "OpsItemArn": arn}))
+}
+
+/// The open item with the same dedup string, if there is one.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/OpsCenter-working-deduplication.html>.
+fn duplicate(account: &Account, data: &IndexMap<String, DataValue>) -> Option<String> {
+    let key = |data: &IndexMap<String, DataValue>| -> Option<Value> {
+        let text = data.get("/aws/dedup")?.value.as_deref()?;
+        let parsed: Value = serde_json::from_str(text).ok()?;
+        parsed.get("dedupString").filter(|dedup| !dedup.is_null()).cloned()
+    };
+    let wanted = key(data)?;
+    let mut open = account
+        .services
+        .ssm
+        .ops_items
+        .items
+        .values()
+        .filter(|item| item.status != "Resolved");
+    open.find(|item| key(&item.content.operational_data).as_ref() == Some(&wanted))
+        .map(|item| item.id.clone())
 }
 
 /// Creates an item, as a service of AWS does it; answers its id and its ARN.
@@ -160,27 +187,18 @@ fn arn(account: &Account, id: &str) -> String {
 fn announce(account: &mut Account, id: &str, title: &str) {
     let Some(item) = account.services.ssm.ops_items.items.get(id) else { return };
     let mut detail = json!({
-        "ops-item-id": item.id,
-        "ops-item-type": item.kind(),
-        "title": item.content.title,
-        "description": item.content.description,
-        "source": item.content.source,
-        "status": item.status,
         "created-by": item.created_by,
         "created-time": item.created.to_string(),
-        "last-modified-by": item.modified_by,
-        "last-modified-time": item.modified.to_string(),
-        "operational-data": item.data(),
+        "source": item.content.source,
+        "status": item.status,
+        "ops-item-id": item.id,
+        "title": item.content.title,
+        "ops-item-type": item.kind(),
+        "description": item.content.description,
     });
-    let optional = [
-        ("category", item.content.category.clone().map(Value::from)),
-        ("severity", item.content.severity.clone().map(Value::from)),
-        ("priority", item.content.priority.map(Value::from)),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            detail[name] = value;
-        }
+    if item.version > 1 {
+        detail["modified-by"] = json!(item.modified_by);
+        detail["modified-time"] = json!(item.modified.to_string());
     }
     let topics = item.content.notifications.clone();
     let resources = vec![arn(account, id)];

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::emulator::error::ServiceError;
 
 /// The items of one page, and the token of the next.
-pub(super) fn page(
+pub(crate) fn page(
     items: Vec<Value>,
     max: Option<usize>,
     token: Option<&str>,

@@ -68,11 +68,29 @@ pub(super) struct Put {
     tags: Vec<Tag>,
     #[serde(default)]
     tier: Option<String>,
+    #[serde(default)]
+    allowed_pattern: Option<String>,
+    #[serde(default)]
+    data_type: Option<String>,
 }
 
 /// `PutParameter`.
 pub(super) fn put(account: &mut Account, input: Put) -> Answer {
     let _tags = input.tags;
+    if let Some(other) = input.data_type.as_deref().filter(|kind| *kind != "text") {
+        return Err(ServiceError::unsupported(format_args!("the DataType {other} of a parameter")));
+    }
+    if let Some(pattern) = &input.allowed_pattern {
+        let pattern = regex::Regex::new(pattern).map_err(|_| {
+            ServiceError::new("InvalidAllowedPatternException", "The pattern can't be read.")
+        })?;
+        if !pattern.is_match(&input.value) {
+            return Err(ServiceError::new(
+                "ParameterPatternMismatchException",
+                "Parameter value, cannot be validated against allowedPattern",
+            ));
+        }
+    }
     let now = account.now();
     let stored = &mut account.services.ssm.parameters.stored;
     let before = stored.get(&input.name);
