@@ -29,4 +29,6 @@ pub(crate) fn instance_changed(
 ) {
 }
 
-pub(crate) fn in_service(_account: &Account, _group: &str) -> Vec<String> { Vec::new() }
+pub(crate) fn in_service(_account: &Account, _group: &str) -> Vec<String> {
+    Vec::new()
+}

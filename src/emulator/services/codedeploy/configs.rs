@@ -104,14 +104,14 @@ pub(super) fn find(account: &Account, name: &str) -> Result<Config, ServiceError
     }
     let short = name.strip_prefix(PREFIX).unwrap_or("");
     let known = PREDEFINED.iter().find(|(known, _)| *known == short);
-    known
-        .map(|(_, pace)| Config { name: name.to_owned(), pace: *pace, created: None })
-        .ok_or_else(|| {
+    known.map(|(_, pace)| Config { name: name.to_owned(), pace: *pace, created: None }).ok_or_else(
+        || {
             ServiceError::new(
                 "DeploymentConfigDoesNotExistException",
                 format!("No deployment configuration found for name: {name}"),
             )
-        })
+        },
+    )
 }
 
 impl Config {
@@ -267,7 +267,9 @@ fn pace_of(input: &CreateDeploymentConfig) -> Result<Pace, ServiceError> {
         Shift::Canary { percent: 1..=99, .. }
         | Shift::Linear { percent: 1..=99, .. }
         | Shift::AllAtOnce => Ok(Pace::Traffic(input.compute_platform, shift)),
-        Shift::Canary { .. } | Shift::Linear { .. } => Err(invalid("the percentage is not 1 to 99")),
+        Shift::Canary { .. } | Shift::Linear { .. } => {
+            Err(invalid("the percentage is not 1 to 99"))
+        }
     }
 }
 

@@ -46,9 +46,9 @@ pub(super) fn create_deployment(account: &mut Account, input: CreateDeployment) 
     let _without_effect = (input.ignore_application_stop_failures, input.file_exists_behavior);
     let platform = application(account, &input.application_name)?.platform;
     let group = group(account, &input.application_name, &input.deployment_group_name)?;
-    let revision = input.revision.ok_or_else(|| {
-        ServiceError::new("RevisionRequiredException", "A revision is required.")
-    })?;
+    let revision = input
+        .revision
+        .ok_or_else(|| ServiceError::new("RevisionRequiredException", "A revision is required."))?;
     if revision.text().is_none() {
         return Err(ServiceError::new(
             "InvalidRevisionException",
@@ -83,9 +83,8 @@ pub(super) fn create_deployment(account: &mut Account, input: CreateDeployment) 
 /// A group has at most one deployment under way.
 fn refuse_second(account: &Account, application: &str, group: &str) -> Result<(), ServiceError> {
     let mut all = account.services.codedeploy.deployments.values().rev();
-    let active = all.find(|one| {
-        one.application == application && one.group == group && one.status.is_active()
-    });
+    let active = all
+        .find(|one| one.application == application && one.group == group && one.status.is_active());
     match active {
         Some(active) => Err(ServiceError::new(
             "DeploymentLimitExceededException",

@@ -201,8 +201,7 @@ pub(super) fn create_deployment_group(
             ),
         ));
     }
-    let config =
-        input.deployment_config_name.unwrap_or_else(|| configs::default_for(platform));
+    let config = input.deployment_config_name.unwrap_or_else(|| configs::default_for(platform));
     check_config(account, &config, platform)?;
     check_alarms(&input.alarm_configuration)?;
     check_style(input.deployment_style.as_ref(), platform)?;

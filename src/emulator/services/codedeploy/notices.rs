@@ -27,7 +27,8 @@ fn emit(account: &mut Account, found: &Deployment, state: &str) {
     let identity = account.identity();
     let resources = vec![
         identity.arn("codedeploy", &format!("application:{}", found.application)),
-        identity.arn("codedeploy", &format!("deploymentgroup:{}/{}", found.application, found.group)),
+        identity
+            .arn("codedeploy", &format!("deploymentgroup:{}/{}", found.application, found.group)),
     ];
     let key = (found.application.clone(), found.group.clone());
     let group = account.services.codedeploy.groups.get(&key).map(|group| group.id.clone());
@@ -85,8 +86,7 @@ fn publish(account: &mut Account, found: &Deployment, event: &str) {
             "Subject": format!("{word}: AWS CodeDeploy {} in {}", found.id, identity.region),
             "Message": message.to_string(),
         });
-        let caller =
-            Caller::Role { arn: role.clone(), assumed_by: "codedeploy.amazonaws.com" };
+        let caller = Caller::Role { arn: role.clone(), assumed_by: "codedeploy.amazonaws.com" };
         // A topic that is gone or closed loses the message, as on AWS; the deployment goes on.
         drop(account.call_as(&caller, Service::Sns, "Publish", input));
     }

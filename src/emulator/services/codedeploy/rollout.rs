@@ -137,7 +137,9 @@ fn has_tag(instance: &ec2::Instance, filter: &TagFilter) -> bool {
     let key = filter.key.as_deref().unwrap_or_default();
     match filter.kind.as_deref() {
         Some("KEY_ONLY") => instance.tags.contains_key(key),
-        Some("VALUE_ONLY") => instance.tags.values().any(|value| Some(value) == filter.value.as_ref()),
+        Some("VALUE_ONLY") => {
+            instance.tags.values().any(|value| Some(value) == filter.value.as_ref())
+        }
         Some(_) | None => instance.tags.get(key) == filter.value.as_ref(),
     }
 }

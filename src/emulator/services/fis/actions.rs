@@ -97,7 +97,13 @@ impl Context {
         self.arns.iter().map(|arn| arn.rsplit('/').next().unwrap_or(arn).to_owned()).collect()
     }
 
-    fn call(&self, account: &mut Account, service: Service, operation: &str, input: Value) -> Answer {
+    fn call(
+        &self,
+        account: &mut Account,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Answer {
         account.call_as(&self.caller, service, operation, input)
     }
 
@@ -158,11 +164,7 @@ fn lasting(context: &Context, parameter: &str) -> Begun {
     Begun { work: Work::Nothing, lasts, is_done: lasts.is_none() }
 }
 
-fn leave(
-    account: &mut Account,
-    context: &Context,
-    operation: &str,
-) -> Result<Begun, ServiceError> {
+fn leave(account: &mut Account, context: &Context, operation: &str) -> Result<Begun, ServiceError> {
     let ids = context.ids();
     context.call(account, Service::Ec2, operation, json!({"InstanceIds": ids}))?;
     Ok(Begun { work: Work::Leaving(ids), lasts: None, is_done: false })
@@ -208,11 +210,7 @@ fn send_command(account: &mut Account, context: &Context) -> Result<Begun, Servi
     input["InstanceIds"] = json!(context.ids());
     let answer = context.call(account, Service::Ssm, "SendCommand", input)?;
     let command = answer["Command"]["CommandId"].as_str().unwrap_or_default().to_owned();
-    Ok(Begun {
-        work: Work::Command(command),
-        lasts: context.duration("duration"),
-        is_done: false,
-    })
+    Ok(Begun { work: Work::Command(command), lasts: context.duration("duration"), is_done: false })
 }
 
 fn start_automation(account: &mut Account, context: &Context) -> Result<Begun, ServiceError> {
@@ -305,7 +303,8 @@ pub(super) fn announce(account: &mut Account, id: &str, action: &str) {
             ],
         )));
         if let Some(effect) = function_effect(&context) {
-            let function = target.split_once(":function:").map_or(target.as_str(), |(_, name)| name);
+            let function =
+                target.split_once(":function:").map_or(target.as_str(), |(_, name)| name);
             let fault = [("function", function), ("effect", effect.as_str())];
             facts.push(account.facts.begin(Fact::new("function-fault", fault)));
         }

@@ -90,7 +90,8 @@ pub(super) fn create_experiment_template(
     account: &mut Account,
     input: CreateExperimentTemplate,
 ) -> Answer {
-    let same = |one: &&Template| one.client_token.is_some() && one.client_token == input.client_token;
+    let same =
+        |one: &&Template| one.client_token.is_some() && one.client_token == input.client_token;
     if let Some(known) = account.services.fis.templates.values().find(same) {
         return Ok(json!({"experimentTemplate": known.render(account)}));
     }

@@ -131,8 +131,7 @@ impl Experiment {
             work: Work::Nothing,
             facts: Vec::new(),
         };
-        let actions =
-            template.actions.iter().map(|(name, action)| (name.clone(), pending(action)));
+        let actions = template.actions.iter().map(|(name, action)| (name.clone(), pending(action)));
         Self {
             id,
             template: template.id.clone(),

@@ -204,9 +204,10 @@ fn proceed(account: &mut Account, id: &str) {
         }
     }
     let Some(found) = account.services.fis.experiments.get(id) else { return };
-    let is_over = found.actions.values().all(|run| {
-        matches!(run.status, ActionStatus::Completed | ActionStatus::Skipped)
-    });
+    let is_over = found
+        .actions
+        .values()
+        .all(|run| matches!(run.status, ActionStatus::Completed | ActionStatus::Skipped));
     if found.status == Status::Running && is_over {
         enter(account, id, Status::Completed, "Experiment completed.");
     } else {

@@ -70,7 +70,8 @@ pub(super) fn check(target: &Target) -> Result<(), String> {
     if let Some(name) = target.parameters.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("the parameter `{name}`"));
     }
-    let by_arn_only = matches!(target.resource_type.as_str(), "aws:iam:role" | "aws:lambda:function");
+    let by_arn_only =
+        matches!(target.resource_type.as_str(), "aws:iam:role" | "aws:lambda:function");
     if by_arn_only && target.resource_arns.is_empty() {
         return Err(format!("resourceTags for the type {}", target.resource_type));
     }

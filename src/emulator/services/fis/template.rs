@@ -308,7 +308,6 @@ fn check_target(name: &str, target: &Target) -> Result<(), ServiceError> {
     if !by_arn && !by_tag && target.parameters.is_empty() {
         return Err(refuse("it needs resourceArns or resourceTags".to_owned()));
     }
-    targets::check(target).map_err(|what| {
-        ServiceError::unsupported(format_args!("{what} of the FIS target {name}"))
-    })
+    targets::check(target)
+        .map_err(|what| ServiceError::unsupported(format_args!("{what} of the FIS target {name}")))
 }
