@@ -110,7 +110,7 @@ fn timeline(account: &mut Account, id: &str, seconds: i64) -> String {
         }
         if line != last {
             let at = account.now().duration_since(begin).as_secs();
-            writeln!(lines, "{at:>4} {line}").unwrap();
+            writeln!(lines, "{at:>3} {line}").unwrap();
             last = line;
         }
         match account.next_due().filter(|due| *due <= end) {
@@ -162,7 +162,17 @@ fn actions_run_in_the_order_of_their_graph() {
                 "parameters": {"startInstancesAfterDuration": "PT1M"}, "startAfter": ["left"]},
         })),
     );
-    insta::assert_snapshot!(timeline(&mut account, &id, 600), @"");
+    insta::assert_snapshot!(timeline(&mut account, &id, 600), @"
+  0 pending last=pending left=pending right=pending stop=pending
+  1 initiating last=pending left=pending right=pending stop=pending
+  5 running last=pending left=initiating right=initiating stop=pending
+  6 running last=pending left=running right=running stop=pending
+ 66 running last=pending left=completed right=running stop=initiating
+ 67 running last=pending left=completed right=running stop=running
+126 running last=initiating left=completed right=completed stop=running
+127 running last=running left=completed right=completed stop=completed
+187 completed last=completed left=completed right=completed stop=completed
+");
 }
 
 #[test]
@@ -182,7 +192,11 @@ fn an_alarm_that_fires_stops_the_experiment_and_undoes_what_runs() {
     assert_eq!(facts(&account, "fis-action").len(), 2);
     assert_eq!(state_of(&mut account, &instances[0]), "stopped");
     set_alarm(&mut account, "guard", "ALARM");
-    insta::assert_snapshot!(timeline(&mut account, &id, 60), @"");
+    insta::assert_snapshot!(timeline(&mut account, &id, 60), @"
+0 running stop=running wait=pending
+5 stopping stop=stopping wait=cancelled
+8 stopped stop=stopped wait=cancelled
+");
     let experiment = get(&mut account, &id);
     assert_eq!(experiment["state"]["reason"], "Experiment halted by stop condition.");
     assert_eq!(facts(&account, "fis-action"), Vec::<String>::new());
@@ -200,7 +214,12 @@ fn an_alarm_that_stands_already_lets_nothing_begin() {
     }));
     input["stopConditions"] = json!([{"source": "aws:cloudwatch:alarm", "value": arn}]);
     let id = start(&mut account, input);
-    insta::assert_snapshot!(timeline(&mut account, &id, 60), @"");
+    insta::assert_snapshot!(timeline(&mut account, &id, 60), @"
+0 pending end=pending
+1 initiating end=pending
+5 stopping end=cancelled
+8 stopped end=cancelled
+");
     assert_eq!(state_of(&mut account, &instances[0]), "running");
 }
 
