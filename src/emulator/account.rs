@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::agenda::{Agenda, Ticket};
+use super::cloudformation::Stacks;
 use super::error::{Answer, ServiceError};
 use super::facts::Facts;
 use super::ids::Ids;
@@ -61,6 +62,8 @@ pub struct Account {
     pub(crate) facts: Facts,
     pub(crate) services: Services,
     pub(crate) signals: Signals,
+    /// The `CloudFormation` stacks.
+    pub(crate) stacks: Stacks,
     now: Timestamp,
     agenda: Agenda,
     changes: Vec<Topic>,
@@ -77,6 +80,7 @@ impl Account {
             facts: Facts::default(),
             services: Services::default(),
             signals: Signals::default(),
+            stacks: Stacks::default(),
             now,
             agenda: Agenda::default(),
             changes: Vec::new(),

@@ -15,6 +15,9 @@ mod json;
 pub(crate) mod node;
 mod parameters;
 pub(crate) mod references;
+mod registry;
 pub(crate) mod resources;
 pub(crate) mod stack;
 pub(crate) mod template;
+
+pub(crate) use registry::{Stacks, create_stack, delete_stack, is_stack_name};

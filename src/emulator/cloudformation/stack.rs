@@ -154,15 +154,17 @@ fn make(
 ) -> Option<Made> {
     let properties = resource.properties.as_ref().and_then(|node| resolver.resolve(node));
     let generated = physical_name(stack, logical_id, 255);
+    let stand_in_arn = stand_in_arn(identity, &resource.type_name, &generated);
+    let by_arn = resources::is_referred_by_arn(&resource.type_name);
     let mut made = Made {
         type_name: resource.type_name.clone(),
-        reference: generated.clone(),
+        reference: if by_arn { stand_in_arn.clone() } else { generated },
         attributes: BTreeMap::new(),
         emulated: false,
         file: resolver.findings.file().to_owned(),
         span: resource.span,
         undo: Vec::new(),
-        stand_in_arn: stand_in_arn(identity, &resource.type_name, &generated),
+        stand_in_arn,
     };
     let Some(kind) = resources::find(&resource.type_name) else {
         unknown_type(resource, &mut resolver.findings);

@@ -14,7 +14,8 @@ use crate::diagnostic::Diagnostic;
 use crate::emulator::account::Account;
 use crate::emulator::cloudformation::findings::Findings;
 use crate::emulator::cloudformation::node::{Kind, Node};
-use crate::emulator::cloudformation::stack::{Given, Stack, deploy};
+use crate::emulator::cloudformation::stack::{Given, deploy};
+use crate::emulator::cloudformation::template::Template;
 use crate::emulator::services::Service;
 
 /// The state of a build.
@@ -23,9 +24,6 @@ struct Builder<'a> {
     account: Account,
     findings: Findings,
     diagnostics: Vec<Diagnostic>,
-    stacks: IndexMap<String, Stack>,
-    exports: IndexMap<String, String>,
-    stored: IndexMap<String, String>,
 }
 
 /// Builds the account of an environment.
@@ -40,9 +38,6 @@ pub(super) fn account(
         account: Account::new(identity, epoch - WARM_UP, seed),
         findings: Findings::about(&environment.file),
         diagnostics: Vec::new(),
-        stacks: IndexMap::new(),
-        exports: IndexMap::new(),
-        stored: IndexMap::new(),
     };
     builder.parameters();
     builder.own_resources();
@@ -74,14 +69,15 @@ impl Builder<'_> {
             };
             let kind = if node.as_list().is_some() { "StringList" } else { "String" };
             // Public parameters (`/aws/service/…`) can't be put; templates find them here all the same.
-            if !name.starts_with("/aws/") {
+            if name.starts_with("/aws/") {
+                self.account.stacks.public_parameters.insert(name.clone(), value);
+            } else {
                 let input = json!({ "Name": name, "Value": value, "Type": kind });
                 if let Err(error) = self.account.call(Service::Ssm, "PutParameter", input) {
                     let message = format!("the SSM parameter `{name}` was refused: {error}");
                     self.findings.error("ssm-parameter", node.span, message, None);
                 }
             }
-            self.stored.insert(name.clone(), value);
         }
     }
 
@@ -94,7 +90,8 @@ impl Builder<'_> {
     fn exports(&mut self) {
         for (name, node) in &self.environment.written.exports {
             if let Some(value) = self.resolved(node) {
-                self.exports.insert(name.clone(), plain_text(&value));
+                let value = plain_text(&value);
+                self.account.stacks.declared_exports.insert(name.clone(), value);
             }
         }
     }
@@ -113,19 +110,13 @@ impl Builder<'_> {
         }
     }
 
-    fn deploy(
-        &mut self,
-        template: &crate::emulator::cloudformation::template::Template,
-        name: &str,
-        parameters: &IndexMap<String, String>,
-    ) {
-        let given = Given { parameters, exports: &self.exports, stored: &self.stored };
+    fn deploy(&mut self, template: &Template, name: &str, parameters: &IndexMap<String, String>) {
+        let exports = self.account.stacks.exports();
+        let stored = self.account.stacks.public_parameters.clone();
+        let given = Given { parameters, exports: &exports, stored: &stored };
         let (stack, findings) = deploy(&mut self.account, template, name, given);
         self.diagnostics.extend(findings.into_list());
-        for (export, value) in &stack.exports {
-            self.exports.insert(export.clone(), value.clone());
-        }
-        self.stacks.insert(name.to_owned(), stack);
+        self.account.stacks.by_name.insert(name.to_owned(), stack);
     }
 
     fn setup(&mut self, epoch: Timestamp) {
@@ -151,7 +142,10 @@ impl Builder<'_> {
 
     /// A value with its `${…}` replaced.
     fn resolved(&mut self, node: &Node) -> Option<Node> {
-        let names = Names { identity: &self.environment.written.identity, stacks: &self.stacks };
+        let names = Names {
+            identity: &self.environment.written.identity,
+            stacks: &self.account.stacks.by_name,
+        };
         names.node(node, &mut self.findings)
     }
 }

@@ -43,8 +43,8 @@ pub struct Alarm {
     pub evaluation_periods: u32,
     /// Whether its actions are on.
     pub actions_enabled: bool,
-    /// What it does on entering ALARM: ARNs.
-    pub alarm_actions: Vec<String>,
+    /// What it does on entering `OK`, `ALARM` and `INSUFFICIENT_DATA`: ARNs.
+    pub actions: IndexMap<String, Vec<String>>,
     /// The metrics that it watches, as `(namespace, name)`.
     pub metrics: Vec<(String, String)>,
 }
@@ -170,7 +170,14 @@ fn read_alarm(alarm: &Value) -> Alarm {
         },
         evaluation_periods: periods,
         actions_enabled: alarm["ActionsEnabled"].as_bool().unwrap_or(true),
-        alarm_actions: texts(&alarm["AlarmActions"]),
+        actions: [
+            ("OK", "OKActions"),
+            ("ALARM", "AlarmActions"),
+            ("INSUFFICIENT_DATA", "InsufficientDataActions"),
+        ]
+        .into_iter()
+        .map(|(state, member)| (state.to_owned(), texts(&alarm[member])))
+        .collect(),
         metrics,
     }
 }

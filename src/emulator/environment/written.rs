@@ -12,10 +12,10 @@ use super::WARM_UP;
 use super::fields::{Fields, entries};
 use crate::diagnostic::Span;
 use crate::emulator::account::Identity;
-use crate::emulator::cloudformation::document;
 use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::Node;
 use crate::emulator::cloudformation::template::Template;
+use crate::emulator::cloudformation::{document, is_stack_name};
 use crate::emulator::services::{self, Service};
 
 /// The stack that holds the environment's own `resources:`.
@@ -204,13 +204,6 @@ fn template(node: &Node, findings: &mut Findings) -> Option<WrittenTemplate> {
         .map(|entry| (entry.key.clone(), entry.value.clone()))
         .collect();
     Some(WrittenTemplate { path: path.to_owned(), span, stack, parameters })
-}
-
-/// Whether CloudFormation takes this as a stack's name.
-pub(super) fn is_stack_name(text: &str) -> bool {
-    text.len() <= 128
-        && text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// A stack's name made from its template's file name.

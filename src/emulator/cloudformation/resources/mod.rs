@@ -32,6 +32,7 @@ use super::stack::{Call, physical_name};
 use super::template::Resource;
 use crate::diagnostic::Span;
 use crate::emulator::account::Account;
+use crate::emulator::error::ServiceError;
 use crate::emulator::services::{self, Service};
 
 pub(crate) use shape::{Place, Property};
@@ -110,6 +111,36 @@ pub(crate) fn find(name: &str) -> Option<&'static ResourceType> {
 /// The resource was not made; why was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stopped;
+
+/// Resource types whose `Ref` is an ARN, so that a stand-in has that shape too.
+const REFERRED_BY_ARN: &[&str] = &[
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::AutoScaling::ScalingPolicy",
+    "AWS::Batch::JobQueue",
+    "AWS::CertificateManager::Certificate",
+    "AWS::Chatbot::SlackChannelConfiguration",
+    "AWS::CloudFormation::Stack",
+    "AWS::ECS::Service",
+    "AWS::ECS::TaskDefinition",
+    "AWS::ElasticLoadBalancingV2::Listener",
+    "AWS::ElasticLoadBalancingV2::LoadBalancer",
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Version",
+    "AWS::SecretsManager::Secret",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SSMContacts::Contact",
+    "AWS::SSMIncidents::ReplicationSet",
+    "AWS::SSMIncidents::ResponsePlan",
+    "AWS::StepFunctions::StateMachine",
+];
+
+/// Whether `Ref` to a resource of this type returns an ARN.
+pub(super) fn is_referred_by_arn(type_name: &str) -> bool {
+    REFERRED_BY_ARN.contains(&type_name)
+}
 
 /// A resource's properties in the form that its API wants.
 #[derive(Debug, Clone, Default)]
@@ -246,13 +277,13 @@ impl<'a> Maker<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let Some(name) = unknown_member(&error) else {
-                return Err(self.refuse(operation, &error));
-            };
-            if !remove_everywhere(&mut input, &name) {
-                return Err(self.refuse(operation, &error));
+            let unknown = unknown_member(&error, &input);
+            match unknown {
+                Some(name) if remove_everywhere(&mut input, &name) => {
+                    self.left_out(&name, operation);
+                }
+                Some(_) | None => return Err(self.refuse(operation, &error)),
             }
-            self.left_out(&name, operation);
         }
         Err(Stopped)
     }
@@ -268,13 +299,18 @@ impl<'a> Maker<'a> {
         self.undo.push(Call { service, operation, input });
     }
 
-    fn refuse(&mut self, operation: &str, error: &crate::emulator::ServiceError) -> Stopped {
-        self.refused = true;
-        let message = format!(
-            "{} `{}`: {operation} was refused: {error}",
-            self.resource.type_name, self.logical_id
-        );
-        self.findings.error("resource-refused", self.resource.span, message, None);
+    fn refuse(&mut self, operation: &str, error: &ServiceError) -> Stopped {
+        let (type_name, id) = (&self.resource.type_name, self.logical_id);
+        let span = self.resource.span;
+        if error.code == NOT_EMULATED {
+            let message = format!("{type_name} `{id}`: {operation}: {}", error.message);
+            let hint = "the drill goes on without this part; what refers to it gets a stand-in";
+            self.findings.warning("not-emulated-resource", span, message, hint);
+        } else {
+            self.refused = true;
+            let message = format!("{type_name} `{id}`: {operation} was refused: {error}");
+            self.findings.error("resource-refused", span, message, None);
+        }
         Stopped
     }
 
@@ -329,13 +365,21 @@ impl<'a> Maker<'a> {
     }
 }
 
+/// The code of a refusal of what the emulator does not have.
+const NOT_EMULATED: &str = "NotImplemented";
+
 /// The member that a service refused because it does not know it.
-fn unknown_member(error: &crate::emulator::ServiceError) -> Option<String> {
-    let rest = (error.code == "NotImplemented")
-        .then_some(())
-        .and_then(|()| error.message.split_once("the parameter `"))?
-        .1;
-    rest.split_once('`').map(|(name, _)| name.to_owned())
+fn unknown_member(error: &ServiceError, input: &Map<String, Value>) -> Option<String> {
+    if error.code != NOT_EMULATED {
+        return None;
+    }
+    if let Some((_, rest)) = error.message.split_once("the parameter `") {
+        return rest.split_once('`').map(|(name, _)| name.to_owned());
+    }
+    // SNS and SQS name the attribute.
+    let attributes = input.get("Attributes")?.as_object()?;
+    let words = error.message.split(|character: char| !character.is_ascii_alphanumeric());
+    words.into_iter().find(|word| attributes.contains_key(*word)).map(str::to_owned)
 }
 
 /// Removes a member wherever it stands; whether it was there at all.
@@ -351,7 +395,11 @@ fn remove_inside(value: &mut Value, name: &str) -> bool {
     match value {
         Value::Object(members) => remove_everywhere(members, name),
         Value::Array(items) => {
-            items.iter_mut().fold(false, |found, item| remove_inside(item, name) || found)
+            let mut found = false;
+            for item in items {
+                found |= remove_inside(item, name);
+            }
+            found
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
