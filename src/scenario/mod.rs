@@ -5,7 +5,7 @@
 
 mod check;
 pub mod inventory;
-mod load;
+pub mod load;
 pub(crate) mod names;
 pub mod rules;
 mod shape;
