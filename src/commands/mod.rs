@@ -3,6 +3,7 @@
 //! Each verb is a function from its parsed arguments to an [`Exit`](crate::cli::Exit). Invariant: what a
 //! person reads goes to standard error; what a program reads goes to standard output.
 
+pub mod check;
 pub mod drill;
 pub mod emulator;
 mod interrupt;
@@ -11,3 +12,6 @@ pub mod output;
 pub mod prepare;
 mod real;
 pub mod run;
+pub mod plan;
+pub mod schema;
+pub mod values;

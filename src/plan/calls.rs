@@ -3,7 +3,8 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
-use super::{FaultAction, Kind, Plan, RUN_MARKER};
+use super::{Demand, FaultAction, Kind, Plan, RUN_MARKER};
+use crate::scenario::types::RuleState;
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -86,10 +87,16 @@ impl Plan {
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
         }
         for one in &self.expectations {
-            expectation_calls(&mut calls, &one.id, &one.kind);
+            let happens = matches!(one.demand, Demand::Happens { .. });
+            expectation_calls(&mut calls, &one.id, &one.kind, happens);
         }
-        calls.all.sort_by_key(|call| call.step);
-        calls.all
+        let (mut all, mut reverts): (Vec<Call>, Vec<Call>) =
+            calls.all.into_iter().partition(|call| call.step != Step::Revert);
+        all.sort_by_key(|call| call.step);
+        // What was done last is taken back first.
+        reverts.reverse();
+        all.append(&mut reverts);
+        all
     }
 
     /// The alarms that are looked at for the run itself.
@@ -100,6 +107,7 @@ impl Plan {
         }
         for stop in &self.stop_conditions {
             let reason = format!("stop condition {stop}");
+            calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
         }
     }
@@ -174,6 +182,7 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
         FaultAction::SetAlarmState { alarm: name, .. } => {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", id, any(COMPOSITE));
             calls.add(Step::Inject, "cloudwatch:SetAlarmState", id, alarm(name));
+            calls.add(Step::Inject, "cloudwatch:DescribeAlarmHistory", id, any(COMPOSITE));
             calls.add(Step::Revert, "cloudwatch:SetAlarmState", id, alarm(name));
         }
         FaultAction::PutMetricData { namespace, .. } => {
@@ -197,14 +206,11 @@ fn is_template_id(text: &str) -> bool {
     text.starts_with("EXT") && text.len() > 10 && text.chars().all(char::is_alphanumeric)
 }
 
+/// The template's id is looked up, since only a list shows `Name` tags and whether an id exists.
 fn fis_template_calls(calls: &mut Calls, id: &str, template: &str) {
-    // The id behind a Name tag is known only when the run looks it up.
+    calls.add(Step::Preflight, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
     let template_id = if is_template_id(template) { template } else { "*" };
-    if template_id == "*" {
-        calls.add(Step::Preflight, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
-    }
     let found = fis("experiment-template", template_id);
-    calls.add(Step::Preflight, "fis:GetExperimentTemplate", id, found.clone());
     calls.add(Step::Inject, "fis:StartExperiment", id, found);
     experiment_calls(calls, id);
 }
@@ -236,6 +242,8 @@ fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, r
         key: format!("aws:ResourceTag/{RUN_MARKER}"),
         value: run_id.to_owned(),
     };
+    // After a crash the template is found again by its tags.
+    calls.add(Step::Revert, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
     calls.add_if(Step::Revert, "fis:DeleteExperimentTemplate", id, all, Some(ours));
 }
 
@@ -245,18 +253,24 @@ fn experiment_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Inject, "fis:StartExperiment", id, experiment.clone());
     calls.add(Step::Inject, "fis:TagResource", id, experiment.clone());
     calls.add(Step::Observe, "fis:GetExperiment", id, experiment.clone());
+    // After a crash the experiment is found again by its tags.
+    calls.add(Step::Revert, "fis:ListExperiments", id, any(NO_LEVEL));
     calls.add(Step::Revert, "fis:StopExperiment", id, experiment);
 }
 
-fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind) {
+fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
     match kind {
         Kind::Alarm { .. } => {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", id, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", id, any(COMPOSITE));
         }
-        Kind::Rule { name, bus, .. } => {
+        Kind::Rule { name, bus, state } => {
             calls.add(Step::Preflight, "events:DescribeRule", id, rule(bus, name));
-            calls.add(Step::Preflight, "events:ListTargetsByRule", id, rule(bus, name));
+            if happens && *state != RuleState::Matched {
+                calls.add(Step::Preflight, "events:ListTargetsByRule", id, rule(bus, name));
+            }
+            // A rule of the run with the same pattern shows which event it was.
+            listener_rule_calls(calls, id, bus);
             calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
         }
         Kind::Runbook { document, .. } => {
@@ -277,10 +291,13 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind) {
             let resource = Resource::Named { service: "codedeploy", name };
             calls.add(Step::Preflight, "codedeploy:GetDeploymentGroup", id, resource.clone());
             calls.add(Step::Observe, "codedeploy:ListDeployments", id, resource.clone());
-            calls.add(Step::Observe, "codedeploy:BatchGetDeployments", id, resource.clone());
             calls.add(Step::Observe, "codedeploy:GetDeployment", id, resource);
         }
-        Kind::Event { bus, .. } => event_calls(calls, id, bus),
+        Kind::Event { bus, .. } => {
+            let watched = named("events", "event-bus/", bus);
+            calls.add(Step::Preflight, "events:DescribeEventBus", id, watched);
+            listener_rule_calls(calls, id, bus);
+        }
         Kind::Notification { topic, .. } => notification_calls(calls, id, topic),
         Kind::Experiment { .. } => {
             calls.add(Step::Observe, "fis:GetExperiment", id, fis("experiment", "*"));
@@ -288,34 +305,33 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind) {
     }
 }
 
-fn event_calls(calls: &mut Calls, id: &str, bus: &str) {
+/// The run's own rule on a bus, which delivers to its queue.
+fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
     let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
-    let watched = named("events", "event-bus/", bus);
-    calls.add(Step::Preflight, "events:DescribeEventBus", id, watched);
     queue_calls(calls, id);
     calls.add(Step::Listen, "events:PutRule", id, ours.clone());
+    calls.add(Step::Listen, "events:TagResource", id, ours.clone());
     calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DeleteRule", id, ours);
+    calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
+    calls.add(Step::Revert, "events:RemoveTargets", id, ours);
 }
 
 fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
-    if !topic.starts_with("arn:") {
-        calls.add(Step::Preflight, "sns:ListTopics", id, any(NO_LEVEL));
-    }
     let watched = named("sns", "", topic);
     calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
     queue_calls(calls, id);
-    calls.add(Step::Listen, "sns:Subscribe", id, watched);
+    calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
     calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
+    // After a crash the subscription is found again by its endpoint.
+    calls.add(Step::Revert, "sns:ListSubscriptionsByTopic", id, watched);
 }
 
 /// The run's own queue, which listener rules and topics deliver to.
 fn queue_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
-    calls.add(Step::Listen, "sqs:SetQueueAttributes", id, queue());
-    calls.add(Step::Listen, "sqs:GetQueueAttributes", id, queue());
+    calls.add(Step::Listen, "sqs:TagQueue", id, queue());
     calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
+    // After a crash only the name is known.
+    calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());
 }

@@ -45,15 +45,12 @@ fn the_dry_run_tells_everything_that_will_happen() {
 
     Calls, in order
       preflight  sts:GetCallerIdentity              guardrails
-                 cloudwatch:DescribeAlarms          steady state of vpn-status, detected, recovery-1
+                 cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
                  fis:ListExperimentTemplates        tunnel-down
-                 fis:GetExperimentTemplate          tunnel-down
-                 sns:ListTopics                     paged, no-second-page
                  sns:GetTopicAttributes             paged, no-second-page
                  ssm:DescribeDocument               diagnosed
       listen     sqs:CreateQueue                    paged, no-second-page
-                 sqs:SetQueueAttributes             paged, no-second-page
-                 sqs:GetQueueAttributes             paged, no-second-page
+                 sqs:TagQueue                       paged, no-second-page
                  sns:Subscribe                      paged, no-second-page
       inject     fis:StartExperiment                tunnel-down
                  fis:TagResource                    tunnel-down
@@ -61,19 +58,21 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  fis:GetExperiment                  tunnel-down
                  cloudwatch:DescribeAlarmHistory    detected, recovery-1
                  sqs:ReceiveMessage                 paged, no-second-page
-                 sqs:DeleteMessage                  paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
-      revert     fis:StopExperiment                 tunnel-down
-                 sqs:DeleteQueue                    paged, no-second-page
-                 sns:Unsubscribe                    paged, no-second-page
+      revert     sns:ListSubscriptionsByTopic       no-second-page, paged
+                 sns:Unsubscribe                    no-second-page, paged
+                 sqs:GetQueueUrl                    no-second-page, paged
+                 sqs:DeleteQueue                    no-second-page, paged
+                 fis:StopExperiment                 tunnel-down
+                 fis:ListExperiments                tunnel-down
 
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
       listens   topic oncall
       creates   queue and rules named firedrill-run-1…, deleted at the end
       ends      when all is judged, at the latest +24m
-      limit     stopped and reverted after 30m (windows, grace 1m, 5m to arm and revert)
+      limit     stopped and reverted after 30m (guardrails.max_duration)
     ");
 }
 
@@ -91,7 +90,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
             "cloudwatch:DescribeAlarmHistory",
             "cloudwatch:DescribeAlarms",
             "fis:ListExperimentTemplates",
-            "sns:ListTopics",
+            "fis:ListExperiments",
             "sns:Unsubscribe",
             "ssm:DescribeAutomationExecutions",
             "sts:GetCallerIdentity"
@@ -116,16 +115,6 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Fis2",
           "Effect": "Allow",
           "Action": [
-            "fis:GetExperimentTemplate"
-          ],
-          "Resource": [
-            "arn:aws:fis:eu-west-1:111122223333:experiment-template/*"
-          ]
-        },
-        {
-          "Sid": "Fis3",
-          "Effect": "Allow",
-          "Action": [
             "fis:StartExperiment"
           ],
           "Resource": [
@@ -138,6 +127,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Effect": "Allow",
           "Action": [
             "sns:GetTopicAttributes",
+            "sns:ListSubscriptionsByTopic",
             "sns:Subscribe"
           ],
           "Resource": [
@@ -149,11 +139,10 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Effect": "Allow",
           "Action": [
             "sqs:CreateQueue",
-            "sqs:DeleteMessage",
             "sqs:DeleteQueue",
-            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
-            "sqs:SetQueueAttributes"
+            "sqs:TagQueue"
           ],
           "Resource": [
             "arn:aws:sqs:eu-west-1:111122223333:firedrill-*"

@@ -276,15 +276,13 @@ fn blast_radius(text: &mut String, plan: &Plan, schedule: Option<&Schedule>) {
     }
     let end = schedule.map_or(plan.max_duration, |schedule| schedule.end);
     line(text, format_args!("  ends      when all is judged, at the latest +{}", duration(end)));
-    line(
-        text,
-        format_args!(
-            "  limit     stopped and reverted after {} (windows, grace {}, {} to arm and revert)",
-            duration(plan.max_duration),
-            duration(plan.grace),
-            duration(MARGIN),
-        ),
-    );
+    let why = if plan.guardrails.max_duration.is_some() {
+        "guardrails.max_duration".to_owned()
+    } else {
+        format!("that, and {} to arm and revert", duration(MARGIN))
+    };
+    let limit = duration(plan.max_duration);
+    line(text, format_args!("  limit     stopped and reverted after {limit} ({why})"));
 }
 
 /// What the faults change.

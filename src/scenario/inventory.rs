@@ -12,6 +12,10 @@ use indexmap::IndexMap;
 pub struct Inventory {
     /// What to call it in messages, such as `environments/vpn.yaml`.
     pub name: String,
+    /// The account id that events carry.
+    pub account: String,
+    /// The region that events carry.
+    pub region: String,
     /// The alarms, by name.
     pub alarms: IndexMap<String, Alarm>,
     /// The rules of all buses.

@@ -11,7 +11,7 @@ use super::substitute::{self, Values};
 use super::tree::Node;
 use super::types::Scenario;
 use super::{shape, tree};
-use crate::diagnostic::{Diagnostic, has_errors};
+use crate::diagnostic::{Diagnostic, Span, has_errors};
 
 /// The largest file that is taken, in bytes.
 pub const MAX_BYTES: usize = 1_000_000;
@@ -35,6 +35,18 @@ pub(crate) struct Partial {
     /// Elements with a problem of shape.
     pub(crate) broken: Vec<String>,
     pub(crate) used_vars: BTreeSet<String>,
+}
+
+impl Loaded {
+    /// Where a path such as `name` or `expect/2/within` stands in the file, when the text could be parsed.
+    pub fn locate(&self, path: &str) -> Option<Span> {
+        self.partial.as_ref().map(|partial| partial.tree.locate(path))
+    }
+
+    /// The scenario as far as it can be made out, for what is worth saying about a broken one.
+    pub fn partial(&self) -> Option<&Scenario> {
+        self.partial.as_ref().map(|partial| &partial.scenario)
+    }
 }
 
 /// Loads a scenario. `file` is what diagnostics call it.

@@ -5,9 +5,10 @@
 
 mod check;
 pub mod inventory;
-mod load;
+pub mod load;
 pub(crate) mod names;
 pub mod rules;
+mod schema;
 mod shape;
 mod substitute;
 pub(crate) mod suggest;
@@ -20,6 +21,7 @@ mod tests;
 pub use inventory::Inventory;
 pub use load::{Loaded, MAX_BYTES, load};
 pub use rules::RULES;
+pub use schema::schema;
 pub use substitute::Values;
 pub use types::Scenario;
 

@@ -20,6 +20,27 @@ pub fn find(code: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.code == code)
 }
 
+/// The page that `firedrill help diagnostics` prints: every code with its explanation.
+pub fn page() -> String {
+    let mut page = String::from("Diagnostics\n\n");
+    for rule in RULES {
+        page.push_str(&format!("{}\n    {}\n", rule.code, rule.summary));
+        let mut line = String::from("   ");
+        for word in rule.explanation.split_whitespace() {
+            if line.chars().count() + 1 + word.chars().count() > 96 {
+                page.push_str(&line);
+                page.push('\n');
+                line = String::from("   ");
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        page.push_str(&line);
+        page.push_str("\n\n");
+    }
+    page
+}
+
 macro_rules! rules {
     ($($name:ident = $code:literal: $summary:literal, $explanation:literal;)*) => {
         /// The codes, as constants.
@@ -80,6 +101,8 @@ rules! {
         "Either its ${var.NAME} is misspelt somewhere, or it can go.";
 
     // The scenario as a whole.
+    DUPLICATE_NAME = "duplicate-name": "Two files have scenarios of the same name.",
+        "Report folders, JUnit suites and MTTR rows go by name; two of one name would be taken for one.";
     UNSUPPORTED_VERSION = "unsupported-version": "The version of the language is not 1.",
         "This firedrill reads version 1. A later version may give words another meaning, so it is not guessed at.";
     BAD_NAME = "bad-name": "The scenario's name is not of the right form.",
@@ -212,6 +235,9 @@ mod tests {
             );
             assert!(rule.summary.ends_with('.') && rule.explanation.len() > 20, "{}", rule.code);
         }
+        let page = page();
+        assert!(RULES.iter().all(|rule| page.contains(rule.code)));
+        assert!(page.lines().all(|line| line.chars().count() <= 100 || line.contains("https://")));
         assert_eq!(find("unknown-key").map(|rule| rule.code), Some(code::UNKNOWN_KEY));
     }
 }
