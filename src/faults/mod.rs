@@ -71,7 +71,9 @@ impl FaultError {
     pub fn is_blind(&self) -> bool {
         match self {
             Self::Call(error) => match error.kind {
-                CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => true,
+                CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => {
+                    true
+                }
                 CallErrorKind::NotFound | CallErrorKind::Refused => false,
             },
             Self::Record(_) | Self::NoEffect(_) => false,
