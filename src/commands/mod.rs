@@ -4,3 +4,4 @@
 //! to standard error; what a program reads goes to standard output.
 
 pub mod drill;
+pub mod report;
