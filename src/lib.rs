@@ -1,6 +1,7 @@
 //! firedrill: fire drills for AWS incident automation.
 
 pub mod aws;
+pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod diagnostic;

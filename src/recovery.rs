@@ -427,4 +427,75 @@ mod tests {
             assert_eq!(stand(time, absent, objective), standing, "{time:?} {absent:?}");
         }
     }
+
+    /// A drill whose one stage has these expectations: the verdict, and the seconds of the observation.
+    fn drill(stage: Stage, verdicts: &[(VerdictKind, Option<i64>, bool)]) -> StageTime {
+        let (mut plan, timeline) = crate::report::fixture::vpn();
+        let mut template = plan.expectations.swap_remove(0);
+        template.stage = stage;
+        let mut judgement = crate::judge::judge(&plan, &timeline);
+        let sample = judgement.verdicts.swap_remove(0);
+        let start = first_fault(&timeline).expect("it started");
+        plan.expectations.clear();
+        judgement.verdicts.clear();
+        for (number, (kind, seconds, held)) in verdicts.iter().enumerate() {
+            let id = format!("e{number}");
+            plan.expectations.push(PlannedExpectation { id: id.clone(), ..template.clone() });
+            let mut verdict = Verdict { expectation: id, verdict: *kind, ..sample.clone() };
+            verdict.held_throughout = *held;
+            verdict.latency = seconds.map(SignedDuration::from_secs);
+            verdict.broken_link = (*kind == VerdictKind::Skipped).then(|| "e0".to_owned());
+            let observation = sample.observation.clone().expect("there is one to take");
+            verdict.observation = seconds.map(|seconds| crate::timeline::Observation {
+                occurred_at: start + SignedDuration::from_secs(seconds),
+                ..observation
+            });
+            judgement.verdicts.push(verdict);
+        }
+        recovery(&plan, &timeline, &judgement).get(stage).clone()
+    }
+
+    #[test]
+    fn each_stage_ends_with_its_own_moment_or_says_why_not() {
+        use VerdictKind::{Inconclusive, Late, Met, Missed, Skipped, Violated};
+        let seen = |kind, seconds| (kind, Some(seconds), false);
+        let unseen = |kind| (kind, None, false);
+        let held = (Met, Some(0), true);
+        #[rustfmt::skip]
+        let cases = [
+            ("the first detection", Stage::Detect, vec![seen(Late, 90), seen(Met, 30)], Ok((30, "e1"))),
+            ("one of two is enough to detect", Stage::Detect, vec![unseen(Missed), seen(Met, 30)], Ok((30, "e1"))),
+            ("seen, then gone", Stage::Detect, vec![seen(Violated, 20)], Ok((20, "e0"))),
+            ("before the fault by its resolution", Stage::Act, vec![seen(Met, -20)], Ok((0, "e0"))),
+            ("a tie is the first in the file", Stage::Act, vec![seen(Met, 20), seen(Met, 20)], Ok((20, "e0"))),
+            ("the last mitigation", Stage::Mitigate, vec![seen(Met, 60), seen(Met, 30)], Ok((60, "e0"))),
+            ("all must be mitigated", Stage::Mitigate, vec![seen(Met, 60), unseen(Missed)], Err(Absence::NotObserved)),
+            ("a recovery that did not last", Stage::Recover, vec![seen(Violated, 60)], Err(Absence::NotObserved)),
+            ("held beside a return", Stage::Recover, vec![held, seen(Met, 300)], Ok((300, "e1"))),
+            ("held throughout", Stage::Recover, vec![held], Err(Absence::HeldThroughout)),
+            ("not expected", Stage::Recover, vec![], Err(Absence::NotExpected)),
+            ("unseen", Stage::Detect, vec![unseen(Inconclusive)], Err(Absence::Inconclusive)),
+            ("waits for the unseen", Stage::Recover, vec![unseen(Inconclusive), unseen(Skipped)], Err(Absence::Inconclusive)),
+            ("waits for the missed", Stage::Recover, vec![unseen(Missed), unseen(Skipped)], Err(Absence::NotObserved)),
+        ];
+        for (name, stage, verdicts, expected) in cases {
+            let found = drill(stage, &verdicts);
+            let wanted = match expected {
+                Ok((seconds, by)) => {
+                    (Some(SignedDuration::from_secs(seconds)), Some(by.to_owned()), None)
+                }
+                Err(absence) => (None, None, Some(absence)),
+            };
+            assert_eq!((found.time, found.by, found.absent), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn without_a_fault_nothing_counts() {
+        let (plan, _) = crate::report::fixture::vpn();
+        let judgement = crate::judge::judge(&plan, &[]);
+        for (stage, time) in recovery(&plan, &[], &judgement).iter() {
+            assert_eq!(time.absent, Some(Absence::NotInjected), "{stage:?}");
+        }
+    }
 }

@@ -29,6 +29,8 @@ pub fn of(account: &Account, name: &str) -> wanted::Inventory {
     let aws_owned = aws_owned_documents().map(str::to_owned);
     wanted::Inventory {
         name: name.to_owned(),
+        account: account.identity().account.clone(),
+        region: account.identity().region.clone(),
         alarms: alarms.collect(),
         rules: rules.collect(),
         buses: inventory.buses.keys().cloned().collect(),
@@ -45,11 +47,11 @@ fn alarm(found: &found::Alarm) -> wanted::Alarm {
         datapoints_to_alarm: found.datapoints_to_alarm,
         publish_delay: PUBLISH_DELAY,
     });
-    let actions = [("ALARM".to_owned(), found.alarm_actions.clone())];
+
     wanted::Alarm {
         evaluation,
         actions_enabled: found.actions_enabled,
-        actions: actions.into_iter().collect(),
+        actions: found.actions.clone(),
     }
 }
 

@@ -3,7 +3,6 @@
 //! Each verb is a function from its parsed arguments to an [`Exit`](crate::cli::Exit). Invariant: what a
 //! person reads goes to standard error; what a program reads goes to standard output.
 
-pub mod check;
 pub mod drill;
 pub mod emulator;
 mod interrupt;
@@ -11,7 +10,24 @@ mod inventory;
 pub mod output;
 pub mod prepare;
 mod real;
+pub mod report;
 pub mod run;
-pub mod plan;
 pub mod schema;
 pub mod values;
+
+use std::io;
+
+use crate::cli::Exit;
+
+/// The end of a verb: a closed pipe is no failure (the reader has seen enough), anything else that can't
+/// be written is told.
+pub(crate) fn ended(result: io::Result<Exit>) -> Exit {
+    match result {
+        Ok(exit) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
+        Err(error) => {
+            output::say(&format!("error: the output can't be written: {error}"));
+            Exit::Usage
+        }
+    }
+}

@@ -230,6 +230,11 @@ impl Workshop {
         self.diagnostics.iter().filter(move |found| found.severity >= least)
     }
 
+    /// One diagnostic as text with its source snippet.
+    pub fn render_one(&self, found: &Diagnostic) -> String {
+        diagnostic::text::render(found, self.sources.get(&found.file), Colour::Ansi)
+    }
+
     /// The diagnostics from a severity on, as text with source snippets.
     pub fn render(&self, least: Severity) -> String {
         let rendered = self.told(least).map(|found| {

@@ -4,7 +4,6 @@
 //! the report folder can be written; drills may run side by side but are reported in the order of the
 //! files; the exit code is that of the worst drill.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
@@ -19,6 +18,10 @@ use super::interrupt::Interrupts;
 use super::output::{Lines, Live, say};
 use super::prepare::{self, Prepared, Workshop, epoch};
 use super::real::{self, RealArgs};
+use super::report::{
+    PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json,
+};
+use super::values::{parse_var, values};
 use super::{drill, prepare::Stage};
 use crate::cli::Exit;
 use crate::clock::Clock;
@@ -62,7 +65,7 @@ pub struct RunArgs {
     pub tag: Vec<String>,
 
     /// A value for `${var.NAME}`, as NAME=VALUE; may be given more than once.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, help_heading = "Selection")]
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_var, help_heading = "Selection")]
     pub var: Vec<(String, String)>,
 
     /// How many drills run side by side on the emulated account; default: one per core.
@@ -110,13 +113,6 @@ pub enum Format {
     Human,
     /// The timelines as JSON Lines, each entry with its drill's name.
     Json,
-}
-
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        Some(_) | None => Err("write it as NAME=VALUE".to_owned()),
-    }
 }
 
 /// A run's name is a folder's name as well, so it holds nothing that a path would understand.
@@ -170,11 +166,7 @@ impl<'a> Run<'a> {
             .unwrap_or_else(|| clock.now().strftime("%Y%m%dT%H%M%SZ").to_string());
         let emulated = real::is_emulated(arguments);
         let mut workshop = Workshop::new(arguments.seed);
-        let values = Values {
-            env: environment_variables(),
-            vars: arguments.var.iter().cloned().collect(),
-            run_id: id.clone(),
-        };
+        let values = values(&arguments.var, &id);
         let found = prepare::find(&arguments.paths);
         let files = found.map_err(|problem| Refusal(workshop.render_one(&problem)))?;
         let mut prepared = Vec::new();
@@ -278,7 +270,8 @@ impl<'a> Run<'a> {
                         if self.arguments.fail_fast && judgement.outcome != Outcome::Passed {
                             give_up.store(true, Ordering::SeqCst);
                         }
-                        let told = report::tell(&job.plan, &timeline, &job.name);
+                        let told = report::tree::Drill::new(&job.plan, &timeline);
+                        let told = report::console::drill(&told, &job.name);
                         lines.tell(index, told, live);
                         finished.lock().expect("no job panics while it is stored")[index] =
                             Some(timeline);
@@ -320,9 +313,9 @@ impl<'a> Run<'a> {
     fn sink(&self, job: &Job, live: &Live) -> io::Result<Sink> {
         let folder = self.folder.join(&job.name);
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join("plan.json"), pretty(&job.plan))?;
+        write_json(&folder.join(PLAN_FILE), &job.plan).map_err(io::Error::other)?;
         let mut file = super::output::TimelineFile::create(
-            &folder.join("timeline.jsonl"),
+            &folder.join(TIMELINE_FILE),
             self.account.is_some(),
         )?;
         let stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
@@ -337,25 +330,11 @@ impl<'a> Run<'a> {
         }))
     }
 
-    fn write(&self, report: &Report) -> io::Result<()> {
-        fs::write(self.folder.join("run.json"), pretty(&report.run))?;
-        for (name, text) in report::files(report) {
-            fs::write(self.folder.join(name), text)?;
-        }
+    fn write(&self, report: &Report) -> Result<(), ReportError> {
+        write_json(&self.folder.join(RUN_FILE), &report.run)?;
+        write(&self.folder, report)?;
         Ok(())
     }
-}
-
-fn pretty(value: &impl serde::Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("plain data is always JSON");
-    text.push('\n');
-    text
-}
-
-fn environment_variables() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 fn is_selected(arguments: &RunArgs, one: &Prepared) -> bool {

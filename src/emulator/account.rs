@@ -101,6 +101,11 @@ impl Account {
         &self.identity
     }
 
+    /// Gives the account's generator another seed, from here on.
+    pub fn reseed(&mut self, seed: u64) {
+        self.ids = Ids::seeded(seed);
+    }
+
     /// When something next happens by itself.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.agenda.next()

@@ -94,27 +94,36 @@ fn ground(
             let position = facts.position.get(id.as_str());
             let Some(before) = position.and_then(|index| judged[*index].as_ref()) else {
                 let reason =
-                    format!("waits for `{id}`, which no order of judging can come before it");
+                    facts.word(|| format!("waits for `{id}`, which no order can judge before it"));
                 return missing(id, reason, true);
             };
             if let Some(at) = before.satisfied_at {
                 return Ground::Firm(at);
             }
-            let word = before.verdict.verdict.as_str();
-            match &before.verdict.broken_link {
-                Some(link) => {
-                    let reason =
-                        format!("waits for `{id}`, which was skipped: the chain broke at `{link}`");
-                    missing(link, reason, before.settled)
-                }
-                None if before.verdict.verdict == VerdictKind::Met => {
-                    let reason =
-                        format!("waits for `{id}`, a `never`, which has no moment to count from");
-                    missing(id, reason, before.settled)
-                }
-                None => missing(id, format!("waits for `{id}`, which was {word}"), before.settled),
-            }
+            let link = before.verdict.broken_link.as_deref();
+            let reason = facts.word(|| why_unsatisfied(id, before));
+            missing(link.unwrap_or(id), reason, before.settled)
         }
+    }
+}
+
+/// Why the expectation that another waits for gives it no moment to count from.
+fn why_unsatisfied(id: &str, before: &Judged) -> String {
+    match (&before.verdict.broken_link, before.verdict.verdict) {
+        (Some(link), _) => {
+            format!("waits for `{id}`, which was skipped: the chain broke at `{link}`")
+        }
+        (None, VerdictKind::Met) => {
+            format!("waits for `{id}`, a `never`, which has no moment to count from")
+        }
+        (
+            None,
+            verdict @ (VerdictKind::Skipped
+            | VerdictKind::Inconclusive
+            | VerdictKind::Late
+            | VerdictKind::Missed
+            | VerdictKind::Violated),
+        ) => format!("waits for `{id}`, which was {}", verdict.as_str()),
     }
 }
 
@@ -185,10 +194,10 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
             return skipped(&expectation.id, link, reason, settled);
         }
     };
-    let seen = &facts.seen[index];
+    let sight = (&facts.seen[index], facts);
     match expectation.demand {
         Demand::Happens { within, count, sustain } => {
-            let window = Window::new(expectation, seen, anchor, within, plan.grace);
+            let window = Window::new(expectation, sight, anchor, within, plan.grace);
             let demand = Happening { window, count: count.max(1), sustain };
             match state_sought(expectation) {
                 Some(_) if demand.count == 1 => {
@@ -198,7 +207,7 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
             }
         }
         Demand::Never { watch_for, more_than } => {
-            Window::new(expectation, seen, anchor, watch_for, plan.grace).never(more_than)
+            Window::new(expectation, sight, anchor, watch_for, plan.grace).never(more_than)
         }
     }
 }
@@ -206,11 +215,13 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
 /// The state that must be back in force, where this expectation asks for that.
 fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
     match (expectation.phase, &expectation.kind) {
-        (Phase::Recovery, Kind::Alarm { state, .. }) => Some(state.as_str()),
+        (Phase::Recovery, Kind::Alarm { state, action: None, .. }) => Some(state.as_str()),
         (Phase::Recovery, Kind::Experiment { state, .. }) => Some(state),
         (
             Phase::Recovery,
-            Kind::Rule { .. }
+            // An alarm whose action must have run is an occurrence, not a state.
+            Kind::Alarm { action: Some(_), .. }
+            | Kind::Rule { .. }
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }

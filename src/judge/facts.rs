@@ -78,11 +78,13 @@ pub(super) struct Facts<'a> {
     /// Injection is over: a fault that has not started will not start any more.
     pub(super) injection_over: bool,
     injecting: bool,
+    /// Whether anybody will read the reasons: what is still open is asked often, and needs no words.
+    pub(super) told: bool,
 }
 
 impl<'a> Facts<'a> {
     /// Indexes a timeline.
-    pub(super) fn new(plan: &'a Plan, timeline: &'a [Entry]) -> Self {
+    pub(super) fn new(plan: &'a Plan, timeline: &'a [Entry], told: bool) -> Self {
         let ids = plan.expectations.iter().map(|expectation| expectation.id.as_str());
         let mut facts = Self {
             seen: plan.expectations.iter().map(|_| Seen::default()).collect(),
@@ -96,6 +98,7 @@ impl<'a> Facts<'a> {
             revert: Revert::NotNeeded,
             injection_over: false,
             injecting: false,
+            told,
         };
         for entry in timeline {
             facts.add(&entry.kind);
@@ -109,6 +112,11 @@ impl<'a> Facts<'a> {
     /// Whether any fault took effect.
     pub(super) fn injected(&self) -> bool {
         !self.started.is_empty()
+    }
+
+    /// Words, unless nobody reads them.
+    pub(super) fn word(&self, words: impl FnOnce() -> String) -> String {
+        if self.told { words() } else { String::new() }
     }
 
     fn add(&mut self, kind: &'a EntryKind) {

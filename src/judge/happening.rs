@@ -96,55 +96,61 @@ impl<'a> Happening<'a> {
         let latency = window.since_anchor(hit.occurred_at);
         let margin = window.within.saturating_sub(latency);
         let needed = later(end(hit), self.sustain.max(SignedDuration::ZERO));
-        let sustain = human(self.sustain);
-        let (kind, settled, reason) = match (self.hold(place, hit), timing) {
-            (Hold::Broken(leaving), _) => {
-                let lasted = human(leaving.occurred_at.duration_since(hit.occurred_at));
-                let reason =
-                    format!("held for {lasted} of the {sustain} asked for: {}", leaving.summary);
-                (VerdictKind::Violated, true, reason)
+        let hold = self.hold(place, hit);
+        let (kind, settled) = match (&hold, timing) {
+            (Hold::Broken(_), _) => (VerdictKind::Violated, true),
+            (_, Timing::AcrossDeadline | Timing::AcrossClose) => (VerdictKind::Inconclusive, true),
+            (Hold::Unclear(_), Timing::InTime | Timing::Late) => {
+                (VerdictKind::Inconclusive, window.looked(needed))
             }
-            (_, Timing::AcrossDeadline) => {
-                let reason = format!("met or late, it can't be told: {}", exactness(hit));
-                (VerdictKind::Inconclusive, true, reason)
-            }
-            (_, Timing::AcrossClose) => {
-                let reason = format!("late or missed, it can't be told: {}", exactness(hit));
-                (VerdictKind::Inconclusive, true, reason)
-            }
-            (Hold::Unclear(leaving), Timing::InTime | Timing::Late) => {
-                let reason = format!("may have held for {sustain} or less: {}", exactness(leaving));
-                (VerdictKind::Inconclusive, window.looked(needed), reason)
-            }
-            (Hold::Unproven, Timing::InTime | Timing::Late) => {
-                let unseen = window.unseen(needed);
-                let reason =
-                    format!("observed, but whether it held for {sustain} is open: {unseen}");
-                (VerdictKind::Inconclusive, false, reason)
-            }
-            (Hold::Held, Timing::InTime) => (VerdictKind::Met, true, self.in_time(latency, margin)),
-            (Hold::Held, Timing::Late) => {
-                let late = human(SignedDuration::ZERO.saturating_sub(margin));
-                (
-                    VerdictKind::Late,
-                    true,
-                    format!("late by {late}: observed after {}", human(latency)),
-                )
-            }
+            (Hold::Unproven, Timing::InTime | Timing::Late) => (VerdictKind::Inconclusive, false),
+            (Hold::Held, Timing::InTime) => (VerdictKind::Met, true),
+            (Hold::Held, Timing::Late) => (VerdictKind::Late, true),
         };
         // Across the deadline a broken hold is still worth waiting for.
         let settled = settled
             && (kind != VerdictKind::Inconclusive
                 || self.sustain <= SignedDuration::ZERO
                 || window.looked(needed));
+        let reason = window.word(|| self.why_observed(hit, &hold, timing));
         let mut judged = window.judged(kind, settled, reason);
         judged.verdict.latency = Some(latency);
         judged.verdict.margin = matches!(timing, Timing::InTime | Timing::Late).then_some(margin);
-        judged.verdict.observation = Some(hit.clone());
+        judged.verdict.observation = window.proof(hit);
         judged.satisfied_at = (timing != Timing::AcrossClose).then_some(hit.occurred_at);
-        let grace = window.closes.duration_since(window.deadline);
-        judged.closes_at = Some(window.closes.max(later(needed, grace)));
+        judged.closes_at = Some(needed);
         judged
+    }
+
+    fn why_observed(&self, hit: &Observation, hold: &Hold<'_>, timing: Timing) -> String {
+        let window = &self.window;
+        let latency = window.since_anchor(hit.occurred_at);
+        let margin = window.within.saturating_sub(latency);
+        let sustain = human(self.sustain);
+        match (hold, timing) {
+            (Hold::Broken(leaving), _) => {
+                let lasted = human(leaving.occurred_at.duration_since(hit.occurred_at));
+                format!("held for {lasted} of the {sustain} asked for: {}", leaving.summary)
+            }
+            (_, Timing::AcrossDeadline) => {
+                format!("met or late, it can't be told: {}", exactness(hit))
+            }
+            (_, Timing::AcrossClose) => {
+                format!("late or missed, it can't be told: {}", exactness(hit))
+            }
+            (Hold::Unclear(leaving), Timing::InTime | Timing::Late) => {
+                format!("may have held for {sustain} or less: {}", exactness(leaving))
+            }
+            (Hold::Unproven, Timing::InTime | Timing::Late) => {
+                let unseen = window.unseen(later(end(hit), self.sustain));
+                format!("observed, but whether it held for {sustain} is open: {unseen}")
+            }
+            (Hold::Held, Timing::InTime) => self.in_time(latency, margin),
+            (Hold::Held, Timing::Late) => {
+                let late = human(SignedDuration::ZERO.saturating_sub(margin));
+                format!("late by {late}: observed after {}", human(latency))
+            }
+        }
     }
 
     fn in_time(&self, latency: SignedDuration, margin: SignedDuration) -> String {
@@ -163,45 +169,53 @@ impl<'a> Happening<'a> {
 
     pub(super) fn not_observed(&self) -> Judged {
         let window = &self.window;
-        let inside = |observation: &&&Observation| {
-            end(observation) >= window.anchor && observation.occurred_at <= window.closes
-        };
-        let all = &window.seen.observations;
         let looked = window.looked(window.closes);
-        let blocked = all.iter().rev().filter(inside).find_map(|observation| {
+        let blocked = self.inside().rev().find_map(|observation| {
             let words = observation.blocked.as_deref()?;
             (observation.correlation >= window.expectation.correlation)
-                .then_some((*observation, words))
+                .then_some((observation, words))
         });
         if let Some((observation, words)) = blocked {
-            let mut judged =
-                window.judged(VerdictKind::Inconclusive, looked, format!("blocked: {words}"));
-            judged.verdict.observation = Some(observation.clone());
+            let reason = window.word(|| format!("blocked: {words}"));
+            let mut judged = window.judged(VerdictKind::Inconclusive, looked, reason);
+            judged.verdict.observation = window.proof(observation);
             return judged;
         }
         if !looked {
-            let reason = format!("not observed, and {}", window.unseen(window.closes));
-            return window.judged(VerdictKind::Inconclusive, false, reason);
+            let unseen = || format!("not observed, and {}", window.unseen(window.closes));
+            return window.judged(VerdictKind::Inconclusive, false, window.word(unseen));
         }
-        let mut reason = if window.hits().next().is_some() {
-            let found = window.occurrences();
-            if self.count > 1 && found > 0 {
+        window.judged(VerdictKind::Missed, true, window.word(|| self.why_missed()))
+    }
+
+    /// Everything that can have happened inside the window, whether it counts or not.
+    fn inside(&self) -> impl DoubleEndedIterator<Item = &'a Observation> + '_ {
+        let window = &self.window;
+        window.seen.observations.iter().copied().filter(|observation| {
+            end(observation) >= window.anchor && observation.occurred_at <= window.closes
+        })
+    }
+
+    fn why_missed(&self) -> String {
+        let window = &self.window;
+        let found = window.occurrences();
+        let missed = match window.hits().next() {
+            Some(_) if found > 0 => {
                 format!("observed {found} of {} times by the end of the grace period", self.count)
-            } else {
-                let (_, first) = window.hits().next().expect("checked just above");
+            }
+            Some((_, first)) => {
                 let after = human(window.since_anchor(first.occurred_at));
                 format!("observed only after {after}, past the end of the grace period")
             }
-        } else {
-            let limit = human(window.closes.duration_since(window.anchor));
-            format!("not observed within {limit}, grace included")
+            None => {
+                let limit = human(window.closes.duration_since(window.anchor));
+                format!("not observed within {limit}, grace included")
+            }
         };
-        if let Some(near) =
-            all.iter().rev().filter(inside).find(|near| !near.holds || !window.counts(near))
-        {
-            reason = format!("{reason}; nearest: {}", near_miss(near, window));
+        match self.inside().rev().find(|near| !near.holds || !window.counts(near)) {
+            Some(near) => format!("{missed}; nearest: {}", near_miss(near, window)),
+            None => missed,
         }
-        window.judged(VerdictKind::Missed, true, reason)
     }
 }
 

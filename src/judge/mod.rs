@@ -158,7 +158,8 @@ pub struct Open {
     pub expectation: String,
     /// Which list it stands in.
     pub phase: Phase,
-    /// When its window (grace included) closes; nothing while its anchor has not happened.
+    /// It is decided, as things stand, once it was looked at through this moment: the end of its window
+    /// (with the grace of a deadline, or the sustain that runs). Nothing while its anchor has not happened.
     pub closes_at: Option<Timestamp>,
     /// Its window has closed: only the look at what is already past is missing.
     pub overdue: bool,
@@ -166,7 +167,7 @@ pub struct Open {
 
 /// Judges a drill.
 pub fn judge(plan: &Plan, timeline: &[Entry]) -> Judgement {
-    let facts = Facts::new(plan, timeline);
+    let facts = Facts::new(plan, timeline, true);
     let judged = expectation::judge_all(plan, &facts);
     let (outcome, reasons) = outcome::decide(plan, &facts, &judged);
     let verdicts = judged.into_iter().map(|judged| judged.verdict).collect();
@@ -179,7 +180,7 @@ pub fn judge(plan: &Plan, timeline: &[Entry]) -> Judgement {
 /// end of its window, or waiting for something that can no longer happen. Nothing is closed by `now`
 /// alone, because AWS shows things late; `now` only tells which ones are [overdue](Open::overdue).
 pub fn open(plan: &Plan, timeline: &[Entry], now: Timestamp) -> Vec<Open> {
-    let facts = Facts::new(plan, timeline);
+    let facts = Facts::new(plan, timeline, false);
     let judged = expectation::judge_all(plan, &facts);
     plan.expectations
         .iter()

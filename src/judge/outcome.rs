@@ -78,10 +78,11 @@ fn weigh_stop(plan: &Plan, facts: &Facts<'_>, weighing: &mut Weighing) {
         StopReason::ExperimentStopped => "the experiment was stopped",
         StopReason::Signal => "interrupted",
     };
-    let mut halted = facts.ended.iter().filter(|end| end.state == "stopped").peekable();
+    let mut halted =
+        facts.ended.iter().filter(|end| matches!(end.state, "stopped" | "cancelled")).peekable();
     let expected = reason == StopReason::ExperimentStopped
         && if halted.peek().is_some() {
-            halted.all(|end| expects_state(plan, Some(end.fault), "stopped"))
+            halted.all(|end| expects_state(plan, Some(end.fault), end.state))
         } else {
             expects_state(plan, None, "stopped")
         };

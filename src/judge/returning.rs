@@ -66,10 +66,12 @@ impl Happening<'_> {
                 && observation.occurred_at < held_until
         });
         let (kind, settled, reason) = if let Some(leaving) = leaving {
-            let reason = format!("did not hold for {}: {}", human(self.sustain), leaving.summary);
+            let words = || format!("did not hold for {}: {}", human(self.sustain), leaving.summary);
+            let reason = window.word(words);
             (VerdictKind::Violated, true, reason)
         } else if !window.looked(needed) {
-            let reason = format!("in force so far, but {}", window.unseen(needed));
+            let unseen = || format!("in force so far, but {}", window.unseen(needed));
+            let reason = window.word(unseen);
             (VerdictKind::Inconclusive, false, reason)
         } else if left_before {
             let reason = "was back in this state before its window began".to_owned();
@@ -83,9 +85,10 @@ impl Happening<'_> {
         let mut judged = window.judged(kind, settled, reason);
         judged.verdict.latency = met.then_some(SignedDuration::ZERO);
         judged.verdict.margin = met.then_some(window.within);
-        judged.verdict.observation = baseline.or(leaving.copied()).cloned();
+        judged.verdict.observation =
+            baseline.or(leaving.copied()).and_then(|proof| window.proof(proof));
         judged.satisfied_at = met.then_some(window.anchor);
-        judged.closes_at = Some(window.closes.max(needed));
+        judged.closes_at = Some(needed);
         judged.verdict.held_throughout = !left_before;
         judged
     }
@@ -118,9 +121,11 @@ impl Happening<'_> {
             None => self.not_observed(),
             Some((place, last)) if window.looked(window.closes) => self.observed(place, last),
             Some((_, last)) => {
-                let returned = human(window.since_anchor(last.occurred_at));
-                let unseen = window.unseen(window.closes);
-                let reason = format!("returned after {returned} but did not last, and {unseen}");
+                let reason = window.word(|| {
+                    let returned = human(window.since_anchor(last.occurred_at));
+                    let unseen = window.unseen(window.closes);
+                    format!("returned after {returned} but did not last, and {unseen}")
+                });
                 window.judged(VerdictKind::Inconclusive, false, reason)
             }
         }

@@ -348,9 +348,9 @@ fn open_says_when_a_window_closes_and_what_is_overdue() {
         closes,
         [
             ("detected", Some(at(180)), true),
-            ("quiet", Some(at(660)), false),
+            ("quiet", Some(at(600)), false),
             ("paged", None, false),
-            ("recovered", Some(at(410)), false),
+            ("recovered", Some(at(350)), false),
         ]
     );
 }

@@ -9,7 +9,7 @@ use crate::plan::PlannedExpectation;
 use crate::timeline::Observation;
 
 use super::expectation::Judged;
-use super::facts::Seen;
+use super::facts::{Facts, Seen};
 use super::words::{human, often, stamp};
 use super::{Verdict, VerdictKind};
 
@@ -41,19 +41,30 @@ pub(super) struct Window<'a> {
     pub(super) within: SignedDuration,
     pub(super) deadline: Timestamp,
     pub(super) closes: Timestamp,
+    facts: &'a Facts<'a>,
 }
 
 impl<'a> Window<'a> {
     pub(super) fn new(
         expectation: &'a PlannedExpectation,
-        seen: &'a Seen<'a>,
+        (seen, facts): (&'a Seen<'a>, &'a Facts<'a>),
         anchor: Timestamp,
         within: SignedDuration,
         grace: SignedDuration,
     ) -> Self {
         let deadline = later(anchor, within);
         let closes = later(deadline, grace.max(SignedDuration::ZERO));
-        Self { expectation, seen, anchor, within, deadline, closes }
+        Self { expectation, seen, anchor, within, deadline, closes, facts }
+    }
+
+    /// Words, unless nobody reads them.
+    pub(super) fn word(&self, words: impl FnOnce() -> String) -> String {
+        self.facts.word(words)
+    }
+
+    /// The observation as proof, unless nobody reads it.
+    pub(super) fn proof(&self, observation: &Observation) -> Option<Observation> {
+        self.facts.told.then(|| observation.clone())
     }
 
     pub(super) fn looked(&self, through: Timestamp) -> bool {
@@ -131,31 +142,24 @@ impl<'a> Window<'a> {
         let limit = usize::try_from(more_than).unwrap_or(usize::MAX);
         let mut judged = if let Some(one_too_many) = certain.get(limit) {
             let latency = self.since_anchor(one_too_many.occurred_at);
-            let often = if limit == 0 {
-                String::new()
-            } else {
-                format!(
-                    " for the {} time, {limit} would be fine",
-                    ordinal(more_than.saturating_add(1))
-                )
-            };
-            let reason =
-                format!("happened after {}{often}: {}", human(latency), one_too_many.summary);
+            let reason = self.word(|| one_too_many_words(latency, more_than, one_too_many));
             let mut judged = self.judged(VerdictKind::Violated, true, reason);
             judged.verdict.latency = Some(latency);
-            judged.verdict.observation = Some((*one_too_many).clone());
+            judged.verdict.observation = self.proof(one_too_many);
             judged
         } else if !self.looked(self.deadline) {
-            let reason = format!("not seen so far, but {}", self.unseen(self.deadline));
+            let unseen = || format!("not seen so far, but {}", self.unseen(self.deadline));
+            let reason = self.word(unseen);
             self.judged(VerdictKind::Inconclusive, false, reason)
         } else if let Some(hit) = unclear.filter(|_| certain.len() == limit) {
-            let reason = format!("may have happened after the window: {}", exactness(hit));
+            let unclear = || format!("may have happened after the window: {}", exactness(hit));
+            let reason = self.word(unclear);
             let mut judged = self.judged(VerdictKind::Inconclusive, true, reason);
-            judged.verdict.observation = Some(hit.clone());
+            judged.verdict.observation = self.proof(hit);
             judged
         } else {
             let times = certain.len() + usize::from(unclear.is_some());
-            let reason = match times {
+            let reason = self.word(|| match times {
                 0 => format!("did not happen for {}", human(self.within)),
                 times => format!(
                     "happened {} in {}, at most {} is fine",
@@ -163,13 +167,26 @@ impl<'a> Window<'a> {
                     human(self.within),
                     often(more_than)
                 ),
-            };
+            });
             self.judged(VerdictKind::Met, true, reason)
         };
         let inside = self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline).count();
         judged.verdict.occurrences = u32::try_from(inside).unwrap_or(u32::MAX);
+        // A grace tells late from missed; a `never` has neither.
+        judged.closes_at = Some(self.deadline);
         judged
     }
+}
+
+fn one_too_many_words(latency: SignedDuration, more_than: u32, hit: &Observation) -> String {
+    let often = match more_than {
+        0 => String::new(),
+        fine => {
+            let nth = ordinal(fine.saturating_add(1));
+            format!(" for the {nth} time, {} is fine", often(fine))
+        }
+    };
+    format!("happened after {}{often}: {}", human(latency), hit.summary)
 }
 
 pub(super) fn ordinal(number: u32) -> String {

@@ -6,6 +6,9 @@
 use super::Report;
 
 /// The tree as indented JSON.
+///
+/// # Panics
+/// Never: a report is plain data.
 pub fn render(report: &Report) -> String {
     let mut text = serde_json::to_string_pretty(report).expect("a report is plain data");
     text.push('\n');
@@ -26,6 +29,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a snapshot of the whole output")]
     fn the_tree_is_written_as_it_is() {
         let mut report = fixture::report();
         report.drills.truncate(1);

@@ -3,7 +3,7 @@
 //! No type of its own: it fills the types of the crate `junit-report`. Invariant: a drill that did not
 //! pass has at least one case that did not succeed.
 //!
-//! | here | in JUnit |
+//! | here | in `JUnit` |
 //! |---|---|
 //! | met | success, `time` = latency |
 //! | late, missed, violated | `failure`, its type the verdict |
@@ -28,7 +28,10 @@ use crate::judge::words::{correlation_word, human, stamp};
 use crate::judge::{Outcome, VerdictKind};
 use crate::timeline::Observation;
 
-/// The report as JUnit XML.
+/// The report as `JUnit` XML.
+///
+/// # Panics
+/// Never: writing to memory does not fail.
 pub fn render(report: &Report) -> String {
     let suites =
         report.drills.iter().zip(report.names()).map(|(drill, name)| suite(report, drill, &name));
@@ -90,12 +93,12 @@ fn steady_state(drill: &Drill, suite: &str) -> Option<TestCase> {
         .steady_state
         .iter()
         .filter(|look| !look.held())
-        .map(|look| match &look.found {
-            Some(found) => format!("{} was {found}, it must be {}", look.alarm, look.expected),
-            None => {
-                let why = look.reason.as_deref().unwrap_or("it was not looked at");
-                format!("{} must be {}: {why}", look.alarm, look.expected)
+        .map(|look| {
+            if let Some(found) = &look.found {
+                return format!("{} was {found}, it must be {}", look.alarm, look.expected);
             }
+            let why = look.reason.as_deref().unwrap_or("it was not looked at");
+            format!("{} must be {}: {why}", look.alarm, look.expected)
         })
         .collect();
     if drill.steady_state.is_empty() {
@@ -223,6 +226,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a snapshot of the whole output")]
     fn every_expectation_is_a_case_with_its_evidence() {
         insta::assert_snapshot!(lines(&render(&fixture::report())), @r#"
         <?xml version="1.0" encoding="utf-8"?>

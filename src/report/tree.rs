@@ -190,7 +190,7 @@ impl Report {
     /// Judges and tells the drills of a run, from their plans and timelines only.
     pub fn new(run: RunInfo, drills: Vec<(Plan, Vec<Entry>)>) -> Self {
         let drills: Vec<Drill> =
-            drills.iter().map(|(plan, timeline)| Drill::new(plan, timeline)).collect();
+            drills.into_iter().map(|(plan, timeline)| Drill::new(&plan, &timeline)).collect();
         let recoveries: Vec<&Recovery> = drills.iter().map(|drill| &drill.recovery).collect();
         Self {
             version: VERSION,
