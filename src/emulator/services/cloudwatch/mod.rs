@@ -154,8 +154,7 @@ fn too_few_samples(rule: &MetricRule, slots: &[Slot]) -> bool {
     };
     let samples: f64 =
         slots.iter().take(rule.evaluation_periods).filter_map(|slot| slot.samples).sum();
-    let share = percent / 100.0;
-    let needed = if share >= 0.5 { 10.0 / (1.0 - share) } else { 10.0 / share };
+    let needed = 1000.0 / if percent >= 50.0 { 100.0 - percent } else { percent };
     samples > 0.0 && samples < needed
 }
 
