@@ -21,3 +21,6 @@ pub(crate) mod stack;
 pub(crate) mod template;
 
 pub(crate) use registry::{Stacks, create_stack, delete_stack, is_stack_name};
+
+#[cfg(test)]
+mod tests;

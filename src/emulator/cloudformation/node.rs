@@ -132,6 +132,15 @@ impl Node {
         }
     }
 
+    /// Where a scalar that contains this text first stands.
+    pub(crate) fn place_of(&self, wanted: &str) -> Option<Span> {
+        match &self.kind {
+            Kind::Scalar { text, .. } => text.contains(wanted).then_some(self.span),
+            Kind::List(items) => items.iter().find_map(|item| item.place_of(wanted)),
+            Kind::Map(entries) => entries.iter().find_map(|entry| entry.value.place_of(wanted)),
+        }
+    }
+
     /// How much memory it stands for, roughly in bytes: what limits on expansion count.
     pub(crate) fn weight(&self) -> usize {
         const NODE: usize = 16;

@@ -100,6 +100,12 @@ impl Template {
         Self::assemble(&nothing, Some(resources), findings)
     }
 
+    /// Where a text first stands in the properties of a resource.
+    pub(crate) fn place_of(&self, text: &str) -> Option<Span> {
+        let mut properties = self.resources.values().filter_map(|one| one.properties.as_ref());
+        properties.find_map(|node| node.place_of(text))
+    }
+
     fn assemble(root: &Node, resources: Option<&Node>, findings: &mut Findings) -> Self {
         let mut template = Self {
             file: findings.file().to_owned(),

@@ -1,7 +1,7 @@
 //! From an environment as written to an account that has settled.
 //!
-//! Main function: [`account`]. Invariant: what is built follows the order parameters, own resources,
-//! exports, templates, functions and scripts, signals, setup calls in time; each sees what came before.
+//! Main function: [`account`]. Invariant: what is built follows the order parameters, buses of others,
+//! own resources, exports, templates, declared behaviour, setup calls in time; each sees what came before.
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 
 use super::substitute::Names;
 use super::written::{OWN_STACK, Setup};
-use super::{Environment, WARM_UP};
-use crate::diagnostic::Diagnostic;
+use super::{Environment, WARM_UP, declared};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::emulator::account::Account;
 use crate::emulator::cloudformation::findings::Findings;
 use crate::emulator::cloudformation::node::{Kind, Node};
 use crate::emulator::cloudformation::stack::{Given, deploy};
 use crate::emulator::cloudformation::template::Template;
+use crate::emulator::policy;
 use crate::emulator::services::Service;
 
 /// The state of a build.
@@ -40,11 +41,14 @@ pub(super) fn account(
         diagnostics: Vec::new(),
     };
     builder.parameters();
+    declared::install_buses(&mut builder.account, &environment.written, &mut builder.findings);
     builder.own_resources();
     builder.exports();
     builder.templates();
+    declared::install(&mut builder.account, &environment.written, &mut builder.findings);
     builder.setup(epoch);
     builder.account.advance(epoch);
+    builder.policies();
     // What changed while nobody looked is no news.
     builder.account.take_changes();
     let mut diagnostics = builder.findings.into_list();
@@ -137,6 +141,25 @@ impl Builder<'_> {
                 let message = format!("{} was refused: {error}", call.operation);
                 self.findings.error("setup-refused", call.span, message, None);
             }
+        }
+    }
+
+    /// Names the policies that nobody evaluates, where a template names them.
+    fn policies(&mut self) {
+        let environment = self.environment;
+        let own = environment.written.resources.as_ref();
+        let templates: Vec<&Template> = environment.templates.values().chain(own).collect();
+        for policy in policy::unevaluated(&self.account) {
+            let name = policy.rsplit('/').next().unwrap_or(&policy);
+            let place = templates
+                .iter()
+                .find_map(|template| Some((template.file.as_str(), template.place_of(name)?)));
+            let start = Span { line: 1, column: 1, length: 1 };
+            let (file, span) = place.unwrap_or((&environment.file, start));
+            let mut finding = Findings::about(file);
+            let message = format!("the policy {policy} is not evaluated: it counts as allowing");
+            finding.note("not-emulated-policy", span, message);
+            self.diagnostics.extend(finding.into_list());
         }
     }
 

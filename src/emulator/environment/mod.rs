@@ -22,6 +22,7 @@
 //! ```
 
 mod build;
+mod declared;
 mod fields;
 pub mod inventory;
 mod substitute;

@@ -12,6 +12,7 @@ use super::{Progress, StepCall, inputs};
 use crate::emulator::account::Account;
 use crate::emulator::automation::execution::{Failure, Stage};
 use crate::emulator::automation::references::text;
+use crate::emulator::cloudformation::{create_stack, delete_stack};
 use crate::emulator::error::ServiceError;
 use crate::emulator::timing;
 
@@ -106,19 +107,4 @@ fn refused(operation: &str, error: &ServiceError) -> Failure {
         error.message, error.status, error.code
     );
     Failure::new(Stage::Invocation, reason)
-}
-
-/// Stands for `cloudformation::create_stack` until it is there.
-fn create_stack(
-    _account: &mut Account,
-    _name: &str,
-    _body: &str,
-    _parameters: &[(String, String)],
-) -> Result<String, ServiceError> {
-    Err(ServiceError::unsupported("cloudformation:CreateStack"))
-}
-
-/// Stands for `cloudformation::delete_stack` until it is there.
-fn delete_stack(_account: &mut Account, _name: &str) -> Result<(), ServiceError> {
-    Err(ServiceError::unsupported("cloudformation:DeleteStack"))
 }

@@ -277,13 +277,10 @@ impl<'a> Maker<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let unknown = unknown_member(&error, &input);
-            match unknown {
-                Some(name) if remove_everywhere(&mut input, &name) => {
-                    self.left_out(&name, operation);
-                }
-                Some(_) | None => return Err(self.refuse(operation, &error)),
-            }
+            let Some(name) = leave_out(&error, &mut input) else {
+                return Err(self.refuse(operation, &error));
+            };
+            self.left_out(&name, operation);
         }
         Err(Stopped)
     }
@@ -368,17 +365,32 @@ impl<'a> Maker<'a> {
 /// The code of a refusal of what the emulator does not have.
 const NOT_EMULATED: &str = "NotImplemented";
 
-/// The member that a service refused because it does not know it.
-fn unknown_member(error: &ServiceError, input: &Map<String, Value>) -> Option<String> {
+/// Takes out of an input what a service refused because it does not emulate it, and names it: a member,
+/// or one item of a list of text (an alarm's action).
+fn leave_out(error: &ServiceError, input: &mut Map<String, Value>) -> Option<String> {
     if error.code != NOT_EMULATED {
         return None;
     }
-    if let Some((_, rest)) = error.message.split_once("the parameter `") {
+    if let Some(name) = unknown_member(&error.message, input) {
+        return remove_everywhere(input, &name).then_some(name);
+    }
+    for value in input.values_mut() {
+        let Value::Array(items) = value else { continue };
+        let refused = |item: &Value| item.as_str().is_some_and(|item| error.message.contains(item));
+        if let Some(at) = items.iter().position(refused) {
+            return items.remove(at).as_str().map(str::to_owned);
+        }
+    }
+    None
+}
+
+/// The member that a refusal names: a parameter, or (SNS, SQS) an attribute.
+fn unknown_member(message: &str, input: &Map<String, Value>) -> Option<String> {
+    if let Some((_, rest)) = message.split_once("the parameter `") {
         return rest.split_once('`').map(|(name, _)| name.to_owned());
     }
-    // SNS and SQS name the attribute.
     let attributes = input.get("Attributes")?.as_object()?;
-    let words = error.message.split(|character: char| !character.is_ascii_alphanumeric());
+    let words = message.split(|character: char| !character.is_ascii_alphanumeric());
     words.into_iter().find(|word| attributes.contains_key(*word)).map(str::to_owned)
 }
 
