@@ -3,8 +3,6 @@
 //! Each verb is a function from its parsed arguments to an [`Exit`]. Invariant: what a person reads goes
 //! to standard error; what a program reads goes to standard output.
 
-pub mod check;
 pub mod drill;
-pub mod plan;
-pub mod schema;
+pub mod inventory;
 pub mod values;
