@@ -5,7 +5,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{emulator, report, run, schema};
+use crate::commands::{check, emulator, plan, report, run, schema};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -93,6 +93,10 @@ pub struct Cli {
 pub enum Verb {
     /// Run scenarios and write their reports.
     Run(run::RunArgs),
+    /// Say what is wrong with scenarios, without running them.
+    Check(check::CheckArgs),
+    /// Say what a run would do, and the least IAM policy that it needs.
+    Plan(plan::PlanArgs),
     /// Make the reports of an earlier run again from its timelines.
     Report(report::ReportArgs),
     /// Print the JSON Schema of the scenario language.

@@ -1,68 +1,104 @@
-//! What stands in an emulated account, in the words of the scenario check.
+//! What stands in an environment, in the check's words.
 //!
-//! Main function: [`of`]. The check must not know the emulator and the emulator must not know the check,
-//! so this is where one's inventory becomes the other's.
+//! Main functions: [`of`], which translates, and [`Surroundings`], which loads each environment once. The
+//! emulator and the scenario language know nothing of one another; this is where they meet.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use crate::diagnostic::Diagnostic;
 use crate::emulator::Account;
-use crate::emulator::environment::inventory as found;
+use crate::emulator::environment::{self, Environment};
 use crate::emulator::services::aws_owned_documents;
-use crate::scenario::inventory as wanted;
+use crate::emulator::timing;
+use crate::scenario::inventory::{
+    Alarm, DeploymentGroup, Evaluation, ExperimentTemplate, Inventory, Rule,
+};
 
-/// Until a datapoint of a period that is over can be read; the emulated account publishes at once.
-const PUBLISH_DELAY: Duration = Duration::ZERO;
-
-/// The inventory of an account; `name` is what messages call it.
-pub fn of(account: &Account, name: &str) -> wanted::Inventory {
-    let inventory = found::Inventory::of(account);
-    let alarms = inventory.alarms.iter().map(|(name, found)| (name.clone(), alarm(found)));
-    let rules = inventory.buses.iter().flat_map(|(bus, content)| {
-        content.rules.iter().map(|(name, found)| wanted::Rule {
+/// The inventory of an account that was made from the environment called `name`.
+pub fn of(name: &str, account: &Account) -> Inventory {
+    let found = environment::Inventory::of(account);
+    let identity = account.identity();
+    let rules = found.buses.iter().flat_map(|(bus, contents)| {
+        contents.rules.iter().map(|(name, rule)| Rule {
             name: name.clone(),
             bus: bus.clone(),
-            pattern: found.pattern.clone(),
-            enabled: found.state != "DISABLED",
-            targets: found.targets,
+            pattern: rule.pattern.clone(),
+            enabled: rule.state == "ENABLED",
+            targets: rule.targets,
         })
     });
     let aws_owned = aws_owned_documents().map(str::to_owned);
-    wanted::Inventory {
+    Inventory {
         name: name.to_owned(),
-        account: account.identity().account.clone(),
-        region: account.identity().region.clone(),
-        alarms: alarms.collect(),
+        account: identity.account.clone(),
+        region: identity.region.clone(),
         rules: rules.collect(),
-        buses: inventory.buses.keys().cloned().collect(),
-        documents: inventory.documents.keys().cloned().chain(aws_owned).collect(),
-        topics: inventory.topics.keys().cloned().collect(),
-        deployment_groups: inventory.deployment_groups.iter().map(group).collect(),
-        templates: inventory.experiment_templates.iter().map(template).collect(),
+        alarms: found.alarms.iter().map(|(name, alarm)| (name.clone(), translate(alarm))).collect(),
+        buses: found.buses.keys().cloned().collect(),
+        documents: found.documents.keys().cloned().chain(aws_owned).collect(),
+        topics: found.topics.keys().cloned().collect(),
+        deployment_groups: found
+            .deployment_groups
+            .iter()
+            .map(|group| DeploymentGroup {
+                application: group.application.clone(),
+                name: group.group.clone(),
+            })
+            .collect(),
+        templates: found
+            .experiment_templates
+            .iter()
+            .map(|template| ExperimentTemplate {
+                id: Some(template.id.clone()),
+                name: template.name.clone(),
+                has_stop_condition: template.has_stop_condition,
+            })
+            .collect(),
     }
 }
 
-fn alarm(found: &found::Alarm) -> wanted::Alarm {
-    let evaluation = (!found.composite).then(|| wanted::Evaluation {
-        period: Duration::from_secs(found.period.into()),
-        datapoints_to_alarm: found.datapoints_to_alarm,
-        publish_delay: PUBLISH_DELAY,
-    });
-
-    wanted::Alarm {
-        evaluation,
-        actions_enabled: found.actions_enabled,
-        actions: found.actions.clone(),
+fn translate(alarm: &environment::inventory::Alarm) -> Alarm {
+    let publish_delay = Duration::try_from(timing::SERVICE_METRIC).unwrap_or_default();
+    let evaluation = Evaluation {
+        period: Duration::from_secs(alarm.period.into()),
+        datapoints_to_alarm: alarm.datapoints_to_alarm,
+        publish_delay,
+    };
+    Alarm {
+        evaluation: (!alarm.composite).then_some(evaluation),
+        actions_enabled: alarm.actions_enabled,
+        actions: alarm.actions.clone(),
     }
 }
 
-fn group(found: &found::DeploymentGroup) -> wanted::DeploymentGroup {
-    wanted::DeploymentGroup { application: found.application.clone(), name: found.group.clone() }
+/// Environments by path, each loaded once.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    loaded: IndexMap<PathBuf, Option<Inventory>>,
 }
 
-fn template(found: &found::ExperimentTemplate) -> wanted::ExperimentTemplate {
-    wanted::ExperimentTemplate {
-        id: Some(found.id.clone()),
-        name: found.name.clone(),
-        has_stop_condition: found.has_stop_condition,
+impl Surroundings {
+    /// The inventory of an environment, and what is wrong with it the first time that it is asked for.
+    pub fn inventory(&mut self, path: &Path) -> (Option<&Inventory>, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
+        if !self.loaded.contains_key(path) {
+            let (environment, mut found) = Environment::load(path, &|path| std::fs::read(path));
+            diagnostics.append(&mut found);
+            let inventory = environment.map(|environment| {
+                let epoch = Timestamp::from_second(1_767_225_600)
+                    .expect("the first of January 2026 is a timestamp");
+                let (account, mut found) = environment.account(epoch, 0);
+                diagnostics.append(&mut found);
+                of(&path.to_string_lossy(), &account)
+            });
+            // What a broken environment lacks says nothing about the scenario.
+            let sound = !crate::diagnostic::has_errors(&diagnostics);
+            self.loaded.insert(path.to_owned(), inventory.filter(|_| sound));
+        }
+        (self.loaded.get(path).and_then(Option::as_ref), diagnostics)
     }
 }

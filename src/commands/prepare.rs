@@ -221,7 +221,7 @@ impl Workshop {
         if broken {
             return None;
         }
-        let inventory = inventory::of(&account, &path.display().to_string());
+        let inventory = inventory::of(&path.display().to_string(), &account);
         Some(Arc::new(Stage { account, inventory }))
     }
 

@@ -1,0 +1,143 @@
+//! `firedrill plan`: what a run of a scenario would do, and the least IAM policy that it needs.
+//!
+//! Main function: [`plan`]. Invariant: no call is made; what is printed is made from the very plan that a
+//! run would execute.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::check::{CheckArgs, CheckFormat};
+use super::values::{parse_var, values};
+use crate::cli::Exit;
+use crate::plan::{Plan, iam, text};
+use crate::scenario::load;
+
+/// The run id that stands in a plan that is only printed.
+const RUN_ID: &str = "dry-run";
+
+/// Says what a run would do: the calls in order, offsets and deadlines, the blast radius, and the least
+/// IAM policy.
+///
+/// Nothing is called. The scenario is checked first, so a plan that is printed can be run.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// The scenario file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Sets the value of `${var.NAME}`; may be given several times.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    pub vars: Vec<(String, String)>,
+    /// Prints the least IAM policy that a run of this scenario needs, as a JSON document.
+    ///
+    /// Accounts and regions come from the guardrails. Where a statement is for every resource, the reason
+    /// is printed on standard error.
+    #[arg(long)]
+    pub iam: bool,
+    /// How to print the plan: for people, or as JSON.
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with = "iam")]
+    pub format: PlanFormat,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people.
+    Text,
+    /// The plan itself.
+    Json,
+}
+
+/// Plans, and prints to the standard streams.
+pub fn run(arguments: &PlanArgs) -> Exit {
+    let mut out = anstream::stdout().lock();
+    let mut err = anstream::stderr().lock();
+    super::check::ended(plan(arguments, &mut out, &mut err))
+}
+
+/// Prints the plan to `out`; problems of the scenario go to `err`.
+pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let check = CheckArgs {
+        paths: vec![arguments.file.clone()],
+        vars: arguments.vars.clone(),
+        format: CheckFormat::Text,
+        deny_warnings: false,
+    };
+    let mut told = Vec::new();
+    let exit = super::check::check(&check, &mut told, &mut io::sink())?;
+    if exit != Exit::Passed {
+        err.write_all(&told)?;
+        return Ok(exit);
+    }
+    let file = arguments.file.to_string_lossy();
+    let bytes = std::fs::read(&arguments.file)?;
+    let loaded = load(&file, &bytes, &values(&arguments.vars, RUN_ID));
+    let plan = loaded.scenario.as_ref().map(|scenario| Plan::new(scenario, &file, RUN_ID));
+    let plan = match plan {
+        Some(Ok(plan)) => plan,
+        Some(Err(problem)) => {
+            writeln!(err, "error: {problem}")?;
+            return Ok(Exit::Usage);
+        }
+        None => {
+            writeln!(err, "error: {file} changed while it was read")?;
+            return Ok(Exit::Usage);
+        }
+    };
+    if arguments.iam {
+        for (action, why) in iam::wide(&plan) {
+            writeln!(err, "{action} is for every resource: {why}")?;
+        }
+        let policy = serde_json::to_string_pretty(&iam::policy(&plan)).map_err(io::Error::from)?;
+        writeln!(out, "{policy}")?;
+        return Ok(Exit::Passed);
+    }
+    match arguments.format {
+        PlanFormat::Text => out.write_all(text::render(&plan).as_bytes())?,
+        PlanFormat::Json => {
+            let json = serde_json::to_string_pretty(&plan).map_err(io::Error::from)?;
+            writeln!(out, "{json}")?;
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.yaml");
+        std::fs::write(&file, source).unwrap();
+        let arguments = PlanArgs { file, vars: Vec::new(), iam, format };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = plan(&arguments, &mut out, &mut err).unwrap();
+        (exit, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+    }
+
+    const SOUND: &str = "version: 1\nname: sound\nfaults:\n  - set_alarm_state: {alarm: a}\n\
+        expect:\n  - notification: {topic: t}\n    within: 1m\n";
+
+    #[test]
+    fn the_plan_is_printed_in_each_of_its_forms() {
+        let (exit, out, err) = planned(SOUND, false, PlanFormat::Text);
+        assert_eq!((exit, err.as_str()), (Exit::Passed, ""));
+        assert!(out.starts_with("sound ("), "{out}");
+        let (_, out, _) = planned(SOUND, false, PlanFormat::Json);
+        let plan: Plan = serde_json::from_str(&out).unwrap();
+        assert_eq!(plan.run_id, RUN_ID);
+        let (_, out, err) = planned(SOUND, true, PlanFormat::Text);
+        let policy: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(policy["Version"], "2012-10-17");
+        assert!(err.contains("cloudwatch:DescribeAlarms is for every resource"), "{err}");
+    }
+
+    #[test]
+    fn a_broken_scenario_has_no_plan() {
+        let (exit, out, err) = planned(&SOUND.replace("within", "withn"), false, PlanFormat::Text);
+        assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
+        assert!(err.contains("did you mean `within`?"), "{err}");
+    }
+}
