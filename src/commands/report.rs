@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,7 +17,7 @@ use super::output::say;
 use crate::cli::Exit;
 use crate::plan::Plan;
 use crate::report::{self, Report, RunInfo};
-use crate::timeline::{Entry, LineError, parse_lines};
+use crate::timeline::{Entry, EntryKind, LineError, parse_lines};
 
 /// What is known of a run besides its drills.
 pub const RUN_FILE: &str = "run.json";
@@ -189,23 +190,69 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ReportErro
 type Run = (RunInfo, Vec<(Plan, Vec<Entry>)>, Vec<String>);
 
 fn read(dir: &Path) -> Result<Run, ReportError> {
+    let mut notes = Vec::new();
     let path = dir.join(RUN_FILE);
-    let run: RunInfo = parse(&path, &bytes(&path)?)?;
-    let (mut drills, mut notes) = (Vec::new(), Vec::new());
-    for name in &run.drills {
-        let mut components = Path::new(name).components();
+    let known: Option<RunInfo> = match bytes(&path) {
+        Ok(text) => Some(parse(&path, &text)?),
+        Err(ReportError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let names = match &known {
+        Some(run) => run.drills.clone(),
+        None => folders(dir)?,
+    };
+    let (mut drills, mut told) = (Vec::new(), Vec::new());
+    for name in names {
+        let mut components = Path::new(&name).components();
         if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {
-            return Err(ReportError::Folder { path, name: name.clone() });
+            return Err(ReportError::Folder { path, name });
         }
-        let folder = dir.join(name);
+        let folder = dir.join(&name);
         let Some(text) = if_there(bytes(&folder.join(PLAN_FILE)))? else {
             notes.push(format!("drill `{name}` left no plan: it did not start, and is not told"));
             continue;
         };
         let plan: Plan = parse(&folder.join(PLAN_FILE), &text)?;
-        drills.push((plan, timeline(&folder.join(TIMELINE_FILE), name, &mut notes)?));
+        drills.push((plan, timeline(&folder.join(TIMELINE_FILE), &name, &mut notes)?));
+        told.push(name);
     }
+    let run = if let Some(run) = known {
+        RunInfo { drills: told, ..run }
+    } else {
+        notes.push(format!("there is no `{RUN_FILE}`, as after a crash: told from its drills"));
+        let missing = || ReportError::Read { path, source: io::ErrorKind::NotFound.into() };
+        salvage(dir, told, &drills).ok_or_else(missing)?
+    };
     Ok((run, drills, notes))
+}
+
+/// The drill folders of a run that a crash kept from writing `run.json`, by name.
+fn folders(dir: &Path) -> Result<Vec<String>, ReportError> {
+    let failed = |source| ReportError::Read { path: dir.join(RUN_FILE), source };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.path().join(PLAN_FILE).is_file()
+            && let Ok(name) = entry.file_name().into_string()
+        {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// What the timelines themselves say of the run; nothing where no drill began.
+fn salvage(dir: &Path, told: Vec<String>, drills: &[(Plan, Vec<Entry>)]) -> Option<RunInfo> {
+    let first = drills.iter().filter_map(|(_, timeline)| timeline.first());
+    let started = first.map(|entry| entry.at).min()?;
+    let target = drills.iter().flat_map(|(_, timeline)| timeline).find_map(|entry| {
+        let EntryKind::DrillStarted { target, .. } = &entry.kind else { return None };
+        Some(target.clone())
+    })?;
+    let id = dir.file_name().map_or("run".into(), |name| name.to_string_lossy()).into_owned();
+    let (versions, seed) = (IndexMap::new(), None);
+    Some(RunInfo { id, started, ended: None, target, versions, seed, drills: told })
 }
 
 fn timeline(path: &Path, name: &str, notes: &mut Vec<String>) -> Result<Vec<Entry>, ReportError> {
@@ -323,6 +370,17 @@ mod tests {
         assert_eq!(remade.notes.len(), 2);
         assert_eq!(remade.report.drills.len(), 1);
         assert_ne!(remade.report.totals.outcome, crate::judge::Outcome::Passed);
+    }
+
+    #[test]
+    fn a_run_that_crashed_before_its_end_is_told_from_its_drills() {
+        let (dir, args) = run_directory();
+        fs::remove_file(dir.path().join(RUN_FILE)).expect("removed");
+        let remade = remake(&args).expect("made again");
+        assert_eq!(remade.notes.len(), 1);
+        assert_eq!(remade.report.run.drills, ["bad-deployment", "vpn-tunnel-down"]);
+        assert_eq!(remade.report.run.ended, None);
+        assert_eq!(remade.report.totals.outcome, fixture::report().totals.outcome);
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //!
 //! What the crate can't express: it writes no `<properties>`, so the run's data stands in the suite's
 //! `system-out` and the evidence in each case's; it counts errors and failures of a suite and not the
-//! skipped. It writes text into CDATA as it is, so [`clean`] keeps that well-formed.
+//! skipped. It writes text into CDATA as it is, so `clean` keeps that well-formed.
 
 use std::fmt::Write as _;
 

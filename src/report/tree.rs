@@ -201,8 +201,12 @@ impl Report {
         }
     }
 
-    /// The names of the drills: the scenario's, numbered where a scenario was drilled more than once.
+    /// The names of the drills: those of their folders, or else the scenario's, numbered where it was
+    /// drilled more than once.
     pub(crate) fn names(&self) -> Vec<String> {
+        if self.run.drills.len() == self.drills.len() {
+            return self.run.drills.clone();
+        }
         let mut seen: IndexMap<&str, usize> = IndexMap::new();
         let mut names = Vec::with_capacity(self.drills.len());
         for drill in &self.drills {
