@@ -4,7 +4,7 @@
 //! leaf and the field's [`Modes`].
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::cidr::{self, AddressRange};
 use super::fold::Fold;
@@ -12,9 +12,9 @@ use super::number;
 use super::wildcard::Wildcard;
 
 /// A leaf of an event.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scalar<'e> {
-    Text(Cow<'e, [u8]>),
+    Text(&'e [u8]),
     Number(Number<'e>),
     True,
     False,
@@ -101,7 +101,7 @@ pub(crate) enum Condition {
     Wildcard(Wildcard),
     /// A numeric range with the text of its list, for explanations.
     Numeric(NumericRange, Box<str>),
-    Address(AddressRange),
+    Address(Box<AddressRange>),
     Exists,
     Absent,
     NotTexts(Texts),
@@ -259,7 +259,7 @@ pub(crate) fn quoted(bytes: &[u8]) -> String {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             control if control.is_control() => {
-                out.push_str(&format!("\\u{:04x}", u32::from(control)));
+                write!(out, "\\u{:04x}", u32::from(control)).expect("a string takes any text");
             }
             plain => out.push(plain),
         }

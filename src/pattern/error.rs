@@ -3,7 +3,7 @@
 //! Main types: [`PatternError`] and [`EventError`]. Invariant: a [`PatternError`]'s message is
 //! byte for byte the one `PutRule` and `TestEventPattern` answer, location included.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use thiserror::Error;
 
@@ -133,7 +133,7 @@ pub(crate) fn location(text: &str, position: Position) -> String {
         match character {
             '\n' | '\r' => quoted.push(character),
             control if control.is_control() => {
-                quoted.push_str(&format!("\\u{:04X}", u32::from(control)));
+                write!(quoted, "\\u{:04X}", u32::from(control)).expect("a string takes any text");
             }
             plain => quoted.push(plain),
         }
@@ -167,6 +167,12 @@ pub enum EventError {
     TooDeep {
         /// The deepest level that is read.
         limit: usize,
+    },
+    /// The text is longer than is ever read.
+    #[error("the event is longer than {limit} bytes")]
+    TooLong {
+        /// The longest text that is read.
+        limit: u32,
     },
     /// The event repeats keys with arrays so often that array consistency has too many ways out.
     #[error("the event's arrays combine in more than {limit} ways for one pattern")]

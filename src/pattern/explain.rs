@@ -3,12 +3,13 @@
 //! Main type: [`Explanation`]. Invariant: it says "matches" exactly when [`super::Pattern::matches`]
 //! does; for a pattern with `$or` it explains the alternative that came closest.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::condition::{Condition, Scalar, quoted};
 use super::error::EventError;
 use super::event::Leaves;
-use super::{Compiled, Field, matching};
+use super::matching::Binder;
+use super::{Compiled, Field};
 
 /// How many values and conditions one line shows before it says how many more there are.
 const SHOWN: usize = 5;
@@ -66,14 +67,19 @@ impl Explanation {
 }
 
 /// Explains a pattern's answer to an event.
-pub(crate) fn explain(pattern: &Compiled, leaves: &Leaves<'_>) -> Result<Explanation, EventError> {
+pub(crate) fn explain(
+    pattern: &Compiled,
+    event: &str,
+    leaves: &Leaves,
+) -> Result<Explanation, EventError> {
     let alternatives = pattern.alternatives.len();
-    if pattern.matches(leaves)? {
+    if pattern.matches(event, leaves)? {
         return Ok(Explanation { matched: true, mismatches: Vec::new(), alternatives });
     }
+    let seen = Seen { pattern, event, leaves };
     let mut closest: Option<Vec<Mismatch>> = None;
     for fields in &pattern.alternatives {
-        let mismatches = mismatches(pattern, fields, leaves)?;
+        let mismatches = seen.mismatches(fields)?;
         if closest.as_ref().is_none_or(|best| mismatches.len() < best.len()) {
             closest = Some(mismatches);
         }
@@ -81,68 +87,63 @@ pub(crate) fn explain(pattern: &Compiled, leaves: &Leaves<'_>) -> Result<Explana
     Ok(Explanation { matched: false, mismatches: closest.unwrap_or_default(), alternatives })
 }
 
-fn mismatches(
-    pattern: &Compiled,
-    fields: &[Field],
-    leaves: &Leaves<'_>,
-) -> Result<Vec<Mismatch>, EventError> {
-    let mut failed = Vec::new();
-    for field in fields {
-        let hits = pattern.hits(field, leaves);
-        let there = leaves.leaves.iter().any(|leaf| leaf.path == field.path);
-        let absent = field.conditions.contains(&Condition::Absent);
-        let failure = match (there, absent) {
-            _ if !hits.is_empty() => continue,
-            (false, true) => continue,
-            (false, false) => Failure::Missing,
-            // Its leaves may all lie in other elements than those bound before it.
-            (true, true) if fields.len() > 1 && in_arrays(field, leaves) => continue,
-            (true, true) => Failure::Present,
-            (true, false) => Failure::Refused,
-        };
-        failed.push(mismatch(pattern, field, leaves, failure));
-    }
-    if failed.is_empty() {
-        let field = first_inconsistent(pattern, fields, leaves)?;
-        let absent_only = field.conditions.iter().all(|one| *one == Condition::Absent);
-        let failure = if absent_only { Failure::Present } else { Failure::OtherElement };
-        failed.push(mismatch(pattern, field, leaves, failure));
-    }
-    Ok(failed)
+/// A pattern that looks at an event's leaves.
+struct Seen<'s> {
+    pattern: &'s Compiled,
+    event: &'s str,
+    leaves: &'s Leaves,
 }
 
-fn in_arrays(field: &Field, leaves: &Leaves<'_>) -> bool {
-    let mut of_path = leaves.leaves.iter().filter(|leaf| leaf.path == field.path);
-    of_path.all(|leaf| leaf.membership > 0)
-}
-
-/// The first field that cannot be bound together with those before it.
-fn first_inconsistent<'f>(
-    pattern: &Compiled,
-    fields: &'f [Field],
-    leaves: &Leaves<'_>,
-) -> Result<&'f Field, EventError> {
-    let all = pattern.memberships(leaves);
-    for count in 1..=fields.len() {
-        let bound = pattern.bind(&fields[..count], leaves, &all);
-        let possible = match &bound {
-            Some(bound) => matching::satisfies(bound, leaves)?,
-            None => false,
-        };
-        if !possible {
-            return Ok(&fields[count - 1]);
+impl Seen<'_> {
+    fn mismatches(&self, fields: &[Field]) -> Result<Vec<Mismatch>, EventError> {
+        let mut failed = Vec::new();
+        for field in fields {
+            let mut leaves = self.leaves.of_path(field.path);
+            let hit = leaves.any(|leaf| field.accepts(&self.leaves.value(leaf, self.event)));
+            let failure = match (self.leaves.has(field.path), field.absent) {
+                _ if hit => continue,
+                (false, true) => continue,
+                (false, false) => Failure::Missing,
+                // Its leaves may all lie in other elements than those bound before it.
+                (true, true) if fields.len() > 1 && self.in_arrays(field) => continue,
+                (true, true) => Failure::Present,
+                (true, false) => Failure::Refused,
+            };
+            failed.push(self.mismatch(field, failure));
         }
+        if failed.is_empty() {
+            let field = self.first_inconsistent(fields)?;
+            let absent_only = field.conditions.iter().all(|one| *one == Condition::Absent);
+            let failure = if absent_only { Failure::Present } else { Failure::OtherElement };
+            failed.push(self.mismatch(field, failure));
+        }
+        Ok(failed)
     }
-    Ok(fields.last().expect("an alternative has a field"))
-}
 
-fn mismatch(pattern: &Compiled, field: &Field, leaves: &Leaves<'_>, failure: Failure) -> Mismatch {
-    let of_path = leaves.leaves.iter().filter(|leaf| leaf.path == field.path);
-    Mismatch {
-        field: String::from_utf8_lossy(&pattern.names[field.path as usize]).into_owned(),
-        failure,
-        values: of_path.map(|leaf| json(&leaf.value)).collect(),
-        conditions: field.conditions.iter().map(ToString::to_string).collect(),
+    fn in_arrays(&self, field: &Field) -> bool {
+        self.leaves.of_path(field.path).all(|leaf| leaf.membership > 0)
+    }
+
+    /// The first field that cannot be bound together with those before it.
+    fn first_inconsistent<'f>(&self, fields: &'f [Field]) -> Result<&'f Field, EventError> {
+        let mut binder = Binder::default();
+        for count in 1..=fields.len() {
+            if !binder.satisfies(&fields[..count], self.leaves, self.event)? {
+                return Ok(&fields[count - 1]);
+            }
+        }
+        Ok(fields.last().expect("an alternative has a field"))
+    }
+
+    fn mismatch(&self, field: &Field, failure: Failure) -> Mismatch {
+        let of_path = self.leaves.all().iter().filter(|leaf| leaf.path == field.path);
+        let name = &self.pattern.names[field.path as usize];
+        Mismatch {
+            field: String::from_utf8_lossy(name).into_owned(),
+            failure,
+            values: of_path.map(|leaf| json(&self.leaves.value(leaf, self.event))).collect(),
+            conditions: field.conditions.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -159,7 +160,7 @@ fn json(value: &Scalar<'_>) -> String {
 fn some(list: &[String], joint: &str) -> String {
     let mut shown = list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(joint);
     if list.len() > SHOWN {
-        shown.push_str(&format!("{joint}{} more", list.len() - SHOWN));
+        write!(shown, "{joint}{} more", list.len() - SHOWN).expect("a string takes any text");
     }
     shown
 }

@@ -40,18 +40,20 @@ mod tokens;
 mod wildcard;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use condition::{Condition, Modes, Scalar};
-use event::{Leaves, MembershipId};
+use event::Leaves;
 use machine::Quirk;
-use matching::Bound;
+use matching::Binder;
 use paths::{PathId, Paths};
 
 pub use error::{EventError, PatternError, Position};
 pub use explain::{Explanation, Failure, Mismatch};
 pub use ruleset::RuleSet;
 
+/// The largest wildcard complexity that the service accepts.
+const MAX_COMPLEXITY: usize = 10;
 /// The service's refusal above that.
 const TOO_COMPLEX: &str = "Rule is too complex - try using fewer wildcard characters or fewer \
                            repeating character sequences after a wildcard character";
@@ -75,25 +77,24 @@ pub struct Pattern {
 #[derive(Debug)]
 struct Compiled {
     source: Box<str>,
-    paths: Paths,
     /// The paths' names, by number.
     names: Vec<Box<[u8]>>,
-    /// How each path's leaves are read, by number.
-    modes: Vec<Modes>,
-    alternatives: Vec<Vec<Field>>,
+    /// The paths as an event's scan looks them up, made when the pattern is first matched alone.
+    paths: OnceLock<Paths>,
+    alternatives: Vec<Box<[Field]>>,
 }
 
 /// One field of an alternative; an alternative's fields are in the service's path order.
 #[derive(Debug, Clone)]
 struct Field {
     path: PathId,
+    modes: Modes,
+    /// One of the conditions is that the field is absent.
+    absent: bool,
     conditions: Arc<[Condition]>,
     /// The field's texts are matched by the service's own layout, which accepts more.
-    quirk: Option<Quirk>,
+    quirk: Option<Arc<Quirk>>,
 }
-
-/// The largest wildcard complexity that the service accepts.
-const MAX_COMPLEXITY: usize = 10;
 
 impl Pattern {
     /// Parses a pattern, or refuses it as `PutRule` and `TestEventPattern` do.
@@ -119,8 +120,7 @@ impl Pattern {
     /// # Errors
     /// The event is not a JSON object, or breaks a limit of [`EventError`].
     pub fn matches(&self, event: &str) -> Result<bool, EventError> {
-        let leaves = event::scan(event, &self.compiled.paths)?;
-        self.compiled.matches(&leaves)
+        self.compiled.matches(event, &self.compiled.scan(event)?)
     }
 
     /// Whether the pattern matches an event, and if not, why not.
@@ -128,8 +128,7 @@ impl Pattern {
     /// # Errors
     /// As [`Pattern::matches`].
     pub fn explain(&self, event: &str) -> Result<Explanation, EventError> {
-        let leaves = event::scan(event, &self.compiled.paths)?;
-        explain::explain(&self.compiled, &leaves)
+        explain::explain(&self.compiled, event, &self.compiled.scan(event)?)
     }
 }
 
@@ -141,26 +140,31 @@ impl Compiled {
         if broken.into_iter().any(breaks_the_service) {
             return Err(PatternError::internal());
         }
-        let mut compiled = Self {
-            source: text.into(),
-            paths: Paths::new(),
-            names: Vec::new(),
-            modes: Vec::new(),
-            alternatives: Vec::new(),
-        };
+        let mut numbers: BTreeMap<&[u8], (PathId, Modes)> = BTreeMap::new();
+        for (path, conditions) in alternatives.iter().flatten() {
+            let next = PathId::try_from(numbers.len()).expect("a pattern is short");
+            let (_, modes) = numbers.entry(path).or_insert((next, Modes::default()));
+            modes.numeric |= conditions.iter().any(Condition::is_numeric);
+        }
+        let mut names = vec![Box::default(); numbers.len()];
+        for (name, (path, _)) in &numbers {
+            names[*path as usize] = (*name).into();
+        }
         let mut shared: HashMap<*const Condition, Arc<[Condition]>> = HashMap::new();
-        for alternative in &alternatives {
+        let mut compile = |(path, conditions): (&Vec<u8>, &parse::Conditions)| {
+            let (path, modes) = numbers[path.as_slice()];
+            let list = shared.entry(conditions.as_ptr());
+            let conditions = Arc::clone(list.or_insert_with(|| (**conditions).into()));
+            let absent = conditions.contains(&Condition::Absent);
+            Field { path, modes, absent, conditions, quirk: None }
+        };
+        let mut fields = |alternative: &parse::Alternative| {
             let mut fields: Vec<_> = alternative.iter().collect();
             fields.sort_by_cached_key(|(path, _)| utf16(path));
-            let mut compile = |(path, conditions): (&Vec<u8>, &parse::Conditions)| {
-                let list =
-                    shared.entry(conditions.as_ptr()).or_insert_with(|| (**conditions).into());
-                compiled.field(path, Arc::clone(list))
-            };
-            let fields = fields.into_iter().map(&mut compile).collect();
-            compiled.alternatives.push(fields);
-        }
-        Ok(compiled)
+            fields.into_iter().map(&mut compile).collect()
+        };
+        let alternatives = alternatives.iter().map(&mut fields).collect();
+        Ok(Self { source: text.into(), names, paths: OnceLock::new(), alternatives })
     }
 
     fn fields(&self) -> Vec<Vec<(PathId, Arc<[Condition]>)>> {
@@ -169,89 +173,79 @@ impl Compiled {
     }
 
     fn complexity(&self, cap: usize) -> usize {
-        machine::complexity(&self.fields(), cap)
+        if self.any(|one| matches!(one, Condition::Wildcard(_) | Condition::NotWildcards(_))) {
+            machine::complexity(&self.fields(), cap)
+        } else {
+            0
+        }
+    }
+
+    /// Whether any condition is of a kind.
+    fn any(&self, kind: impl Fn(&Condition) -> bool) -> bool {
+        let fields = self.alternatives.iter().flatten();
+        fields.flat_map(|field| field.conditions.iter()).any(kind)
     }
 
     fn add_quirks(&mut self) {
+        let folds = |one: &Condition| {
+            matches!(
+                one,
+                Condition::Folded(_)
+                    | Condition::PrefixFolded(_)
+                    | Condition::SuffixFolded(_)
+                    | Condition::NotFolded(_)
+            )
+        };
+        let wild =
+            |one: &Condition| matches!(one, Condition::Wildcard(_) | Condition::NotWildcards(_));
+        if !self.any(wild) || !self.any(folds) {
+            return;
+        }
         let quirks = machine::quirks(&self.fields());
         for (fields, quirks) in self.alternatives.iter_mut().zip(quirks) {
             for (field, quirk) in fields.iter_mut().zip(quirks) {
-                field.quirk = quirk;
+                field.quirk = quirk.map(Arc::new);
             }
         }
     }
 
-    fn field(&mut self, path: &[u8], conditions: Arc<[Condition]>) -> Field {
-        let path_id = self.paths.insert(path);
-        if self.names.len() < self.paths.len() {
-            self.names.push(path.into());
-            self.modes.push(Modes::default());
-        }
-        let numeric = conditions.iter().any(Condition::is_numeric);
-        self.modes[path_id as usize].numeric |= numeric;
-        Field { path: path_id, conditions, quirk: None }
+    fn paths(&self) -> &Paths {
+        self.paths.get_or_init(|| {
+            let mut paths = Paths::new();
+            for name in &self.names {
+                paths.insert(name);
+            }
+            paths
+        })
     }
 
-    fn matches(&self, leaves: &Leaves<'_>) -> Result<bool, EventError> {
-        let all = self.memberships(leaves);
-        for alternative in &self.alternatives {
-            if let Some(bound) = self.bind(alternative, leaves, &all)
-                && matching::satisfies(&bound, leaves)?
-            {
+    /// Scans an event with a close look at all of it.
+    fn scan(&self, event: &str) -> Result<Leaves, EventError> {
+        let mut leaves = Leaves::default();
+        event::scan(event, self.paths(), &mut leaves)?;
+        Ok(leaves)
+    }
+
+    fn matches(&self, event: &str, leaves: &Leaves) -> Result<bool, EventError> {
+        let mut binder = Binder::default();
+        for fields in &self.alternatives {
+            if binder.satisfies(fields, leaves, event)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
-
-    /// The memberships of all leaves, by path.
-    fn memberships(&self, leaves: &Leaves<'_>) -> Vec<Vec<MembershipId>> {
-        let mut all = vec![Vec::new(); self.paths.len()];
-        for leaf in &leaves.leaves {
-            all[leaf.path as usize].push(leaf.membership);
-        }
-        all
-    }
-
-    /// Which leaves satisfy each field, or nothing when some field has none.
-    fn bind<'l>(
-        &self,
-        fields: &[Field],
-        leaves: &Leaves<'_>,
-        all: &'l [Vec<MembershipId>],
-    ) -> Option<Vec<Bound<'l>>> {
-        let bound = |field: &Field| {
-            let absent = field.conditions.contains(&Condition::Absent);
-            let hits = self.hits(field, leaves);
-            let path = field.path;
-            (absent || !hits.is_empty()).then(|| Bound {
-                path,
-                hits,
-                all: &all[path as usize],
-                absent,
-            })
-        };
-        fields.iter().map(bound).collect()
-    }
-
-    fn hits(&self, field: &Field, leaves: &Leaves<'_>) -> Vec<MembershipId> {
-        let modes = self.modes[field.path as usize];
-        let of_path = leaves.leaves.iter().filter(|leaf| leaf.path == field.path);
-        of_path
-            .filter(|leaf| field.accepts(&leaf.value, modes))
-            .map(|leaf| leaf.membership)
-            .collect()
-    }
 }
 
 impl Field {
-    fn accepts(&self, value: &Scalar<'_>, modes: Modes) -> bool {
+    /// Whether a leaf satisfies one of the conditions.
+    fn accepts(&self, value: &Scalar<'_>) -> bool {
         match (&self.quirk, value) {
             (Some(quirk), Scalar::Text(text)) => {
-                let apart = self.conditions.iter().filter(|one| !one.is_textual());
-                quirk.accepts(text) || apart.into_iter().any(|one| one.accepts(value, modes))
+                let mut apart = self.conditions.iter().filter(|one| !one.is_textual());
+                quirk.accepts(text) || apart.any(|one| one.accepts(value, self.modes))
             }
-            _ => self.conditions.iter().any(|one| one.accepts(value, modes)),
+            _ => self.conditions.iter().any(|one| one.accepts(value, self.modes)),
         }
     }
 }

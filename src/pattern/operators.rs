@@ -29,7 +29,7 @@ pub(crate) fn list(tokens: &mut Tokens<'_>) -> Read<Vec<Condition>> {
             Token::Text => {
                 let text = tokens.text()?;
                 match AddressRange::literal(&text) {
-                    Some(range) => Condition::Address(range),
+                    Some(range) => Condition::Address(Box::new(range)),
                     None => Condition::Text(text.into()),
                 }
             }
@@ -94,7 +94,7 @@ fn expression(tokens: &mut Tokens<'_>) -> Read<Condition> {
             let text = utf8(text(tokens, "prefix match pattern must be a string")?);
             let block = AddressRange::block(&text)
                 .map_err(|reason| PatternError::without_position(&reason))?;
-            closed(tokens, Condition::Address(block))
+            closed(tokens, Condition::Address(Box::new(block)))
         }
         b"equals-ignore-case" => {
             let text = text(tokens, "equals-ignore-case match pattern must be a string")?;

@@ -41,12 +41,6 @@ enum Part {
 
 /// The complexity that the service counts for a pattern, at most `cap`.
 pub(crate) fn complexity(alternatives: &[Fields], cap: usize) -> usize {
-    let is_wild =
-        |one: &Condition| matches!(one, Condition::Wildcard(_) | Condition::NotWildcards(_));
-    let conditions = alternatives.iter().flatten().flat_map(|(_, list)| list.iter());
-    if !conditions.into_iter().any(is_wild) {
-        return 0;
-    }
     let names = Names::build(alternatives);
     if names.steps > MAX_STEPS {
         return cap;
@@ -71,18 +65,9 @@ pub(crate) fn complexity(alternatives: &[Fields], cap: usize) -> usize {
 
 /// The quirks of each alternative's fields, where shared states can accept more than they say.
 pub(crate) fn quirks(alternatives: &[Fields]) -> Vec<Vec<Option<Quirk>>> {
-    let none = || alternatives.iter().map(|fields| vec![None; fields.len()]).collect();
-    let conditions = || alternatives.iter().flatten().flat_map(|(_, list)| list.iter());
-    let kinds: BTreeSet<_> = conditions()
-        .flat_map(Key::of)
-        .map(|key| (key.kind.is_wild(), key.kind.is_folded()))
-        .collect();
-    if !kinds.contains(&(true, false)) || !kinds.contains(&(false, true)) {
-        return none();
-    }
     let names = Names::build(alternatives);
     if names.steps > MAX_STEPS {
-        return none();
+        return alternatives.iter().map(|fields| vec![None; fields.len()]).collect();
     }
     let keys: Arc<[Key]> = names.keys.clone().into();
     let machines: Vec<BTreeMap<PathId, Arc<Machine>>> = names
