@@ -55,6 +55,18 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
 }
 
+impl Step {
+    /// Whether an input is taken as it is: a loop's steps resolve their own references when they run, and
+    /// double braces in a script belong to its language.
+    pub(crate) fn is_verbatim(&self, input: &str) -> bool {
+        match &self.kind {
+            Kind::Loop { .. } => input == "Steps",
+            Kind::Plain => self.action == "aws:executeScript" && input == "Script",
+            Kind::Branch { .. } => false,
+        }
+    }
+}
+
 /// What the engine itself must understand of a step's inputs.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
@@ -227,8 +239,12 @@ impl Document {
         }
         check_targets(&self.steps)?;
         for step in &all {
-            references::check(&Value::Object(step.inputs.clone()), self, &names)
-                .map_err(|error| format!("step {}: {error}", step.name))?;
+            for (input, value) in &step.inputs {
+                if !step.is_verbatim(input) {
+                    references::check(value, self, &names)
+                        .map_err(|error| format!("step {}: {error}", step.name))?;
+                }
+            }
         }
         for output in &self.outputs {
             let step = output.split('.').next().unwrap_or(output);

@@ -177,11 +177,10 @@ fn prepare(account: &mut Account, id: &str) -> Result<Option<i64>, Failure> {
     let mut inputs = Map::new();
     for (name, value) in &step.inputs {
         let value = match (&step.kind, name.as_str()) {
+            _ if step.is_verbatim(name) => value.clone(),
             (Kind::Branch { .. }, _) | (Kind::Loop { .. }, "LoopCondition") => {
                 substitute_leniently(value, &resolve)
             }
-            // A loop's steps resolve their own inputs when they run.
-            (Kind::Loop { .. }, "Steps") => value.clone(),
             (Kind::Loop { .. } | Kind::Plain, _) => {
                 substitute(value, &resolve).map_err(Failure::input)?
             }
