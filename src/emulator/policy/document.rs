@@ -190,9 +190,9 @@ fn action_matches(statement: &Map<String, Value>, action: &str) -> bool {
 /// that a Deny means unless it denies everything.
 fn resource_matches(statement: &Map<String, Value>, resource: Option<&str>) -> bool {
     let names = |key: &str| {
-        one_or_many(statement.get(key)).filter_map(Value::as_str).any(|pattern| {
-            resource.map_or(pattern == "*", |resource| wildcard(pattern, resource))
-        })
+        one_or_many(statement.get(key))
+            .filter_map(Value::as_str)
+            .any(|pattern| resource.map_or(pattern == "*", |resource| wildcard(pattern, resource)))
     };
     if resource.is_none() && statement.get("Effect").and_then(Value::as_str) == Some("Allow") {
         return true;
@@ -397,14 +397,26 @@ mod tests {
         };
         let table: Vec<(&str, Value, Decision)> = vec![
             ("plain", allow(json!({})), Decision::Allowed),
-            ("action in other case", allow(json!({"Action": "SQS:sendmessage"})), Decision::Allowed),
+            (
+                "action in other case",
+                allow(json!({"Action": "SQS:sendmessage"})),
+                Decision::Allowed,
+            ),
             ("action list", allow(json!({"Action": ["a:b", "sqs:Send*"]})), Decision::Allowed),
             ("other action", allow(json!({"Action": "sqs:Receive*"})), silent()),
-            ("other principal", allow(json!({"Principal": {"Service": "sns.amazonaws.com"}})), silent()),
+            (
+                "other principal",
+                allow(json!({"Principal": {"Service": "sns.amazonaws.com"}})),
+                silent(),
+            ),
             ("everybody", allow(json!({"Principal": "*"})), Decision::Allowed),
             ("everybody in AWS", allow(json!({"Principal": {"AWS": "*"}})), Decision::Allowed),
             ("other resource", allow(json!({"Resource": "arn:aws:sqs:*:*:billing"})), silent()),
-            ("question mark", allow(json!({"Resource": "arn:aws:sqs:eu-west-?:*:on*"})), Decision::Allowed),
+            (
+                "question mark",
+                allow(json!({"Resource": "arn:aws:sqs:eu-west-?:*:on*"})),
+                Decision::Allowed,
+            ),
             (
                 "this rule",
                 allow(json!({"Condition": {"ArnEquals": {"aws:SourceArn": RULE}}})),
@@ -412,12 +424,16 @@ mod tests {
             ),
             (
                 "key in other case",
-                allow(json!({"Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:events:*:*:rule/*"}}})),
+                allow(
+                    json!({"Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:events:*:*:rule/*"}}}),
+                ),
                 Decision::Allowed,
             ),
             (
                 "another rule",
-                allow(json!({"Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-1:111122223333:rule/other"}}})),
+                allow(
+                    json!({"Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-1:111122223333:rule/other"}}}),
+                ),
                 silent(),
             ),
             (
@@ -427,7 +443,9 @@ mod tests {
             ),
             (
                 "two keys, one fails",
-                allow(json!({"Condition": {"StringEquals": {"aws:SourceAccount": "111122223333", "aws:PrincipalOrgID": "o-1"}}})),
+                allow(
+                    json!({"Condition": {"StringEquals": {"aws:SourceAccount": "111122223333", "aws:PrincipalOrgID": "o-1"}}}),
+                ),
                 silent(),
             ),
             (
@@ -442,7 +460,9 @@ mod tests {
             ),
             (
                 "absent key may be absent",
-                allow(json!({"Condition": {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}})),
+                allow(
+                    json!({"Condition": {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}}),
+                ),
                 Decision::Allowed,
             ),
             (
@@ -465,10 +485,12 @@ mod tests {
     fn an_account_is_named_by_root_or_by_its_digits() {
         let role = Principal::Aws("arn:aws:iam::444455556666:role/sender");
         for named in ["444455556666", "arn:aws:iam::444455556666:root"] {
-            let statement = json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": named}});
+            let statement =
+                json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": named}});
             assert_eq!(decide(statement, role), Decision::Allowed, "{named}");
         }
-        let other = json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": "777788889999"}});
+        let other =
+            json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": "777788889999"}});
         assert_eq!(decide(other, role), Decision::Silent(Vec::new()));
     }
 
@@ -504,6 +526,8 @@ mod tests {
         assert!(read(&json!("{\"Version\": \"2012-10-17\"}")).is_err());
         assert!(read(&json!({"Statement": {"Effect": "Maybe", "Action": "*"}})).is_err());
         assert!(read(&json!({"Statement": {"Effect": "Allow"}})).is_err());
-        assert!(read(&json!("{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}]}")).is_ok());
+        assert!(
+            read(&json!("{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}]}")).is_ok()
+        );
     }
 }

@@ -92,8 +92,7 @@ fn authorize_service(
     // A bus is sent to on behalf of the sender's account, so its policy may name that account too.
     let named = [Principal::Service(principal), Principal::Aws(owner)];
     let principals = if service == Service::Events { &named[..] } else { &named[..1] };
-    let request =
-        Request { principals, action, resource: Some(&guard.arn), context: &context };
+    let request = Request { principals, action, resource: Some(&guard.arn), context: &context };
     settle(guard.ask(&request), principal, action, &guard.arn, "resource-based")
 }
 
@@ -109,9 +108,8 @@ fn assume<'a>(
     let service = assumed_by.split('.').next().unwrap_or(assumed_by);
     let source =
         format!("arn:{}:{service}:{}:{}", identity.partition, identity.region, identity.account);
-    let context = common(account)
-        .with("aws:SourceAccount", &identity.account)
-        .with_source_in(source);
+    let context =
+        common(account).with("aws:SourceAccount", &identity.account).with_source_in(source);
     let request = Request {
         principals: &[Principal::Service(assumed_by)],
         action: ASSUME_ROLE,

@@ -120,8 +120,10 @@ pub(super) fn needed(
         Service::Fis => one(fis_resource(account, operation, input)),
         Service::Ec2 => ec2_resources(account, input),
         Service::Incidents => one(text(input, "responsePlanArn").map(str::to_owned)),
-        Service::Iam => one(text(input, "RoleName")
-            .map(|name| identity.global_arn("iam", &format!("role/{name}")))),
+        Service::Iam => {
+            one(text(input, "RoleName")
+                .map(|name| identity.global_arn("iam", &format!("role/{name}"))))
+        }
         Service::CloudWatch => one(text(input, "AlarmName")
             .map(|name| identity.arn("cloudwatch", &format!("alarm:{name}")))),
         Service::CodeDeploy => one(code_deploy_resource(account, input)),
@@ -129,11 +131,7 @@ pub(super) fn needed(
     }
 }
 
-fn event_resources(
-    account: &Account,
-    operation: &str,
-    input: &Value,
-) -> Vec<Vec<Option<String>>> {
+fn event_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec<Option<String>>> {
     if operation == "PutEvents" {
         let entries = input["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
         let bus = |entry: &Value| {
@@ -163,12 +161,13 @@ fn ssm_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec<O
             })]
         }
         "SendCommand" => {
-            let mut all =
-                vec![documents(account, input, |name| vec![format!("document/{name}")])];
+            let mut all = vec![documents(account, input, |name| vec![format!("document/{name}")])];
             let ids = input["InstanceIds"].as_array().map(Vec::as_slice).unwrap_or_default();
-            all.extend(ids.iter().filter_map(Value::as_str).map(|id| {
-                vec![Some(account.identity.arn("ec2", &format!("instance/{id}")))]
-            }));
+            all.extend(
+                ids.iter()
+                    .filter_map(Value::as_str)
+                    .map(|id| vec![Some(account.identity.arn("ec2", &format!("instance/{id}")))]),
+            );
             all
         }
         _ if input.get("AutomationExecutionId").is_some() => {
@@ -205,7 +204,9 @@ fn documents(
 
 fn fis_resource(account: &Account, operation: &str, input: &Value) -> Option<String> {
     let resource = match operation {
-        "StartExperiment" => format!("experiment-template/{}", text(input, "experimentTemplateId")?),
+        "StartExperiment" => {
+            format!("experiment-template/{}", text(input, "experimentTemplateId")?)
+        }
         "StopExperiment" | "GetExperiment" => format!("experiment/{}", text(input, "id")?),
         _ => return None,
     };

@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Due;
 use super::buses::arn_of_bus;
 use super::delivery::Event;
 use super::ingest;
 use super::matcher::EventPattern;
 use super::rules::read_pattern;
-use super::Due;
 use crate::emulator::account::{Account, epoch_seconds, from_epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::timing;
@@ -296,10 +296,7 @@ pub(super) fn describe_replay(account: &mut Account, input: DescribeReplay) -> A
         "EventEndTime": epoch_seconds(replay.to),
         "ReplayStartTime": epoch_seconds(replay.started),
     });
-    let times = [
-        ("EventLastReplayedTime", replay.last_replayed),
-        ("ReplayEndTime", replay.ended),
-    ];
+    let times = [("EventLastReplayedTime", replay.last_replayed), ("ReplayEndTime", replay.ended)];
     for (key, time) in times {
         if let Some(time) = time {
             shown[key] = epoch_seconds(time);

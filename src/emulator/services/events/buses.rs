@@ -105,10 +105,7 @@ pub(super) fn find_mut<'a>(
 
 fn no_bus(name: &str) -> ServiceError {
     let name = name.rsplit('/').next().unwrap_or(name);
-    ServiceError::new(
-        "ResourceNotFoundException",
-        format!("Event bus {name} does not exist."),
-    )
+    ServiceError::new("ResourceNotFoundException", format!("Event bus {name} does not exist."))
 }
 
 #[derive(Deserialize)]
@@ -319,7 +316,8 @@ pub(crate) fn put_statement(
     statement["Sid"] = sid.into();
     read(&json!({ "Statement": statement }))?;
     let bus = find_mut(account, Some(bus))?;
-    let policy = bus.policy.get_or_insert_with(|| json!({"Version": "2012-10-17", "Statement": []}));
+    let policy =
+        bus.policy.get_or_insert_with(|| json!({"Version": "2012-10-17", "Statement": []}));
     let mut statements = statements_of(policy);
     statements.retain(|held| held["Sid"] != sid);
     statements.push(statement);

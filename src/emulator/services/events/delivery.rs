@@ -236,7 +236,9 @@ fn error_code(error: &ServiceError) -> &str {
     if matches!(code, "INVALID_JSON" | "INVALID_PARAMETER") {
         return code;
     }
-    if code.contains("NotFound") || code.contains("DoesNotExist") || code.contains("InvalidDocument")
+    if code.contains("NotFound")
+        || code.contains("DoesNotExist")
+        || code.contains("InvalidDocument")
     {
         return "NO_RESOURCE";
     }

@@ -103,7 +103,9 @@ fn put(account: &mut Account, entry: Entry) -> Result<Value, Refusal> {
     if source.starts_with("aws.") {
         return Err((
             "NotAuthorizedForSourceException",
-            format!("Not authorized for the source {source}: sources of AWS services are reserved."),
+            format!(
+                "Not authorized for the source {source}: sources of AWS services are reserved."
+            ),
         ));
     }
     let detail: Value = serde_json::from_str(&detail)

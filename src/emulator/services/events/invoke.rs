@@ -112,9 +112,7 @@ pub(super) fn call(
             }
             (Service::Sqs, "SendMessage", message)
         }
-        Kind::Topic => {
-            (Service::Sns, "Publish", json!({ "TopicArn": arn, "Message": input }))
-        }
+        Kind::Topic => (Service::Sns, "Publish", json!({ "TopicArn": arn, "Message": input })),
         Kind::Function => {
             let payload =
                 json!({ "FunctionName": arn, "InvocationType": "Event", "Payload": input });

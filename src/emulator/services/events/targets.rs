@@ -164,9 +164,8 @@ pub(super) fn put(account: &mut Account, input: PutTargets) -> Answer {
 
 fn check(definition: Definition) -> Result<Target, ServiceError> {
     let (id, arn) = (&definition.id, &definition.arn);
-    let kind = Kind::of(arn).ok_or_else(|| {
-        ServiceError::unsupported(format_args!("rule targets such as {arn}"))
-    })?;
+    let kind = Kind::of(arn)
+        .ok_or_else(|| ServiceError::unsupported(format_args!("rule targets such as {arn}")))?;
     if kind.needs_role() && definition.role_arn.is_none() {
         return Err(ServiceError::validation(format!("RoleArn is required for target {arn}.")));
     }
@@ -183,7 +182,9 @@ fn check(definition: Definition) -> Result<Target, ServiceError> {
     if let Some(input) = &definition.input
         && serde_json::from_str::<Value>(input).is_err()
     {
-        return Err(ServiceError::validation(format!("JSON syntax error in input for target {id}")));
+        return Err(ServiceError::validation(format!(
+            "JSON syntax error in input for target {id}"
+        )));
     }
     if let Some(path) = &definition.input_path
         && transform::Path::parse(path).is_none()
@@ -195,7 +196,11 @@ fn check(definition: Definition) -> Result<Target, ServiceError> {
         .as_ref()
         .map(|transformer| {
             Template::parse(&transformer.input_paths_map, &transformer.input_template).map_err(
-                |why| ServiceError::validation(format!("Invalid InputTemplate for target {id} : {why}")),
+                |why| {
+                    ServiceError::validation(format!(
+                        "Invalid InputTemplate for target {id} : {why}"
+                    ))
+                },
             )
         })
         .transpose()?;
@@ -233,11 +238,7 @@ fn check_parameters(definition: &Definition, kind: Kind) -> Result<(), ServiceEr
 pub(super) fn list(account: &mut Account, input: ListTargets) -> Answer {
     let bus = find(account, input.event_bus_name.as_deref())?;
     let rule = bus.rules.get(&input.rule).ok_or_else(|| no_rule(bus, &input.rule))?;
-    let shown: Vec<Value> = rule
-        .targets
-        .values()
-        .map(|target| json!(target.definition))
-        .collect();
+    let shown: Vec<Value> = rule.targets.values().map(|target| json!(target.definition)).collect();
     Ok(json!({ "Targets": shown }))
 }
 

@@ -118,10 +118,7 @@ pub(super) struct Predefined<'a> {
 
 impl Template {
     /// Reads a template; the error says what AWS would object to.
-    pub(super) fn parse(
-        paths: &IndexMap<String, String>,
-        template: &str,
-    ) -> Result<Self, String> {
+    pub(super) fn parse(paths: &IndexMap<String, String>, template: &str) -> Result<Self, String> {
         if paths.len() > MOST_VARIABLES {
             return Err(format!("more than {MOST_VARIABLES} variables"));
         }
@@ -226,10 +223,7 @@ fn cut(paths: &IndexMap<String, String>, template: &str) -> Result<Vec<Piece>, S
 /// The variable that stands at the start of `rest`, and how long it is with its brackets.
 ///
 /// What looks like no variable name stays text; a name that nobody defined is refused.
-fn variable(
-    paths: &IndexMap<String, String>,
-    rest: &str,
-) -> Result<Option<(Name, usize)>, String> {
+fn variable(paths: &IndexMap<String, String>, rest: &str) -> Result<Option<(Name, usize)>, String> {
     let Some(end) = rest.find('>') else { return Ok(None) };
     let name = &rest[1..end];
     let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -325,7 +319,10 @@ mod tests {
             (r#""<aws.events.rule-name> triggered""#, r#""example triggered""#),
             (r#"{"at": <aws.events.event.ingestion-time>}"#, r#"{"at": "2015-11-11T21:29:55Z"}"#),
             (r#"{"code": <code>, "text": "<code>"}"#, r#"{"code": 16, "text": "16"}"#),
-            (r#"{"all": <all>}"#, r#"{"all": ["arn:aws:ec2:us-east-1:123456789012:instance/i-abcd1111"]}"#),
+            (
+                r#"{"all": <all>}"#,
+                r#"{"all": ["arn:aws:ec2:us-east-1:123456789012:instance/i-abcd1111"]}"#,
+            ),
             (r#"{"gone": <nowhere>, "text": "[<nowhere>]"}"#, r#"{"gone": "", "text": "[]"}"#),
             ("\"<state>\"\n\"second: <code>\"", "\"RUNNING\"\n\"second: 16\""),
             ("<state>", "\"RUNNING\""),
@@ -340,7 +337,9 @@ mod tests {
     fn an_object_keeps_its_quotes_as_a_value_and_loses_them_in_a_text() {
         assert_eq!(
             fill(r#"{"d": <detail>}"#).as_deref(),
-            Some(r#"{"d": {"instance-id":"i-0123456789","state":"RUNNING","code":16,"note":"say \"hi\""}}"#)
+            Some(
+                r#"{"d": {"instance-id":"i-0123456789","state":"RUNNING","code":16,"note":"say \"hi\""}}"#
+            )
         );
         let text = fill(r#""Detail is <detail>""#).expect("filled");
         assert!(text.starts_with(r#""Detail is {instance-id:i-0123456789,state:RUNNING,code:16"#));

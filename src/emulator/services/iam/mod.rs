@@ -358,8 +358,7 @@ fn create_policy(account: &mut Account, input: CreatePolicy) -> Answer {
 
 fn get_policy(account: &mut Account, input: PolicyOnly) -> Answer {
     let arn = input.policy_arn;
-    let managed =
-        account.services.iam.policies.get(&arn).ok_or_else(|| missing("policy", &arn))?;
+    let managed = account.services.iam.policies.get(&arn).ok_or_else(|| missing("policy", &arn))?;
     Ok(json!({ "Policy": show_policy(account, &arn, managed) }))
 }
 

@@ -23,6 +23,13 @@ pub(crate) fn happen(_account: &mut Account, due: Due) {
 }
 
 /// Placeholder.
-pub(crate) fn function_policy(_account: &Account, _name: &str) -> Option<(String, serde_json::Value)> { None }
+pub(crate) fn function_policy(
+    _account: &Account,
+    _name: &str,
+) -> Option<(String, serde_json::Value)> {
+    None
+}
 /// Placeholder.
-pub(crate) fn arn_of(account: &Account, name: &str) -> String { account.identity.arn("lambda", &format!("function:{name}")) }
+pub(crate) fn arn_of(account: &Account, name: &str) -> String {
+    account.identity.arn("lambda", &format!("function:{name}"))
+}

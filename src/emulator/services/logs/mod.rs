@@ -159,10 +159,8 @@ fn create_log_stream(account: &mut Account, input: Stream) -> Answer {
 fn put_log_events(account: &mut Account, input: PutLogEvents) -> Answer {
     let ingested = account.now().as_millisecond();
     let group = group_mut(account, &input.log_group_name)?;
-    let lines = group
-        .streams
-        .get_mut(&input.log_stream_name)
-        .ok_or_else(|| missing("log stream"))?;
+    let lines =
+        group.streams.get_mut(&input.log_stream_name).ok_or_else(|| missing("log stream"))?;
     for line in input.log_events {
         let id = lines.last().map_or(0, |last| last.id + 1);
         if lines.len() >= MOST_LINES {

@@ -182,7 +182,9 @@ fn set_attribute(topic: &mut Topic, name: &str, value: &str) -> Result<(), Servi
                 .map_err(|why| invalid(format!("Invalid parameter: Policy Error: {why}")))?;
             topic.policy = Some(policy);
         }
-        other => return Err(ServiceError::unsupported(format_args!("the topic attribute {other}"))),
+        other => {
+            return Err(ServiceError::unsupported(format_args!("the topic attribute {other}")));
+        }
     }
     Ok(())
 }
@@ -225,8 +227,7 @@ fn list_topics(account: &mut Account, _input: ListTopics) -> Answer {
 
 fn list_tags(account: &mut Account, input: ListTags) -> Answer {
     let tags = topic(account, &input.resource_arn)?.tags.iter();
-    let shown: Vec<Value> =
-        tags.map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
+    let shown: Vec<Value> = tags.map(|tag| json!({ "Key": tag.key, "Value": tag.value })).collect();
     Ok(json!({ "Tags": shown }))
 }
 

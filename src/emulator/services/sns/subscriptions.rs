@@ -182,9 +182,8 @@ fn set(subscription: &mut Subscription, name: &str, value: &str) -> Result<(), S
         }
         "FilterPolicy" if value.is_empty() || value == "{}" => subscription.filter = None,
         "FilterPolicy" => {
-            let pattern = EventPattern::parse(value).map_err(|why| {
-                invalid(format!("Invalid parameter: FilterPolicy: {why}"))
-            })?;
+            let pattern = EventPattern::parse(value)
+                .map_err(|why| invalid(format!("Invalid parameter: FilterPolicy: {why}")))?;
             let on_body = subscription.filter.as_ref().is_some_and(|filter| filter.on_body);
             subscription.filter = Some(Filter { text: value.to_owned(), pattern, on_body });
         }

@@ -61,8 +61,17 @@ fn a_queue_receives_the_documented_envelope() {
         serde_json::from_str(messages[0]["Body"].as_str().expect("a body")).expect("JSON");
     let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
     let expected = [
-        "Type", "MessageId", "TopicArn", "Subject", "Message", "Timestamp", "SignatureVersion",
-        "Signature", "SigningCertURL", "UnsubscribeURL", "MessageAttributes",
+        "Type",
+        "MessageId",
+        "TopicArn",
+        "Subject",
+        "Message",
+        "Timestamp",
+        "SignatureVersion",
+        "Signature",
+        "SigningCertURL",
+        "UnsubscribeURL",
+        "MessageAttributes",
     ];
     assert_eq!(keys, expected);
     assert_eq!(body["MessageId"], answer["MessageId"]);
@@ -85,12 +94,12 @@ fn raw_delivery_hands_over_text_and_attributes_as_they_are() {
 #[test]
 fn a_filter_policy_lets_only_its_own_messages_pass() {
     let mut account = account();
-    let attributes = json!({"FilterPolicy": "{\"severity\":[\"high\"]}", "RawMessageDelivery": "true"});
+    let attributes =
+        json!({"FilterPolicy": "{\"severity\":[\"high\"]}", "RawMessageDelivery": "true"});
     subscribe(&mut account, attributes);
     for severity in ["low", "high"] {
         let attribute = json!({"severity": {"DataType": "String", "StringValue": severity}});
-        let input =
-            json!({"TopicArn": TOPIC, "Message": severity, "MessageAttributes": attribute});
+        let input = json!({"TopicArn": TOPIC, "Message": severity, "MessageAttributes": attribute});
         call(&mut account, "Publish", input);
     }
     call(&mut account, "Publish", json!({"TopicArn": TOPIC, "Message": "no attributes"}));

@@ -272,8 +272,7 @@ fn show(id: &str, message: &Message, input: &ReceiveMessage) -> Value {
         ("ApproximateFirstReceiveTimestamp", first.as_millisecond().to_string()),
     ];
     let asked = |name: &str| {
-        let mut names =
-            input.attribute_names.iter().chain(&input.message_system_attribute_names);
+        let mut names = input.attribute_names.iter().chain(&input.message_system_attribute_names);
         names.any(|wanted| wanted == "All" || wanted == name)
     };
     let system: Map<String, Value> = system
@@ -309,8 +308,8 @@ fn named(wanted: &[String], name: &str) -> bool {
 fn forget_expired(account: &mut Account, queue_url: &str) -> Result<(), ServiceError> {
     let now = account.now();
     let queue = find_mut(account, queue_url)?;
-    let seconds = i64::try_from(number(queue, "MessageRetentionPeriod", 345_600))
-        .expect("at most 1209600");
+    let seconds =
+        i64::try_from(number(queue, "MessageRetentionPeriod", 345_600)).expect("at most 1209600");
     let oldest = now - SignedDuration::from_secs(seconds);
     if queue.messages.first().is_some_and(|(_, message)| message.sent < oldest) {
         queue.messages.retain(|_, message| message.sent >= oldest);
@@ -321,18 +320,16 @@ fn forget_expired(account: &mut Account, queue_url: &str) -> Result<(), ServiceE
 /// Moves messages that were received too often to the dead-letter queue.
 ///
 /// A dead-letter queue that does not exist leaves them where they are, as on AWS.
-fn bury_poison(
-    account: &mut Account,
-    queue_url: &str,
-    most: usize,
-) -> Result<(), ServiceError> {
+fn bury_poison(account: &mut Account, queue_url: &str, most: usize) -> Result<(), ServiceError> {
     let now = account.now();
     let queue = find_mut(account, queue_url)?;
     let Some(redrive) = queue.redrive.clone() else { return Ok(()) };
     let poison: Vec<String> = queue
         .messages
         .iter()
-        .filter(|(_, message)| message.visible_at <= now && message.receives >= redrive.max_receives)
+        .filter(|(_, message)| {
+            message.visible_at <= now && message.receives >= redrive.max_receives
+        })
         .take(most)
         .map(|(id, _)| id.clone())
         .collect();
@@ -389,7 +386,9 @@ pub(super) fn change_visibility(account: &mut Account, input: ChangeMessageVisib
     };
     let timeout = input.visibility_timeout;
     if !(0..=43_200).contains(&timeout) {
-        return Err(invalid(format!("Value {timeout} for parameter VisibilityTimeout is invalid.")));
+        return Err(invalid(format!(
+            "Value {timeout} for parameter VisibilityTimeout is invalid."
+        )));
     }
     let visible_at = now + SignedDuration::from_secs(timeout);
     message.visible_at = visible_at;

@@ -172,9 +172,7 @@ fn create_queue(account: &mut Account, input: CreateQueue) -> Answer {
         } else {
             Err(ServiceError::new(
                 "QueueNameExists",
-                format!(
-                    "A queue named {name} already exists with other values of its attributes."
-                ),
+                format!("A queue named {name} already exists with other values of its attributes."),
             ))
         };
     }
