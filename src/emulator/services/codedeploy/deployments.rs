@@ -43,7 +43,7 @@ pub(super) fn create_deployment(account: &mut Account, input: CreateDeployment) 
         return Err(ServiceError::unsupported("updateOutdatedInstancesOnly of CreateDeployment"));
     }
     // Both say what happens to files and hooks, which the emulated instances don't have.
-    let _without_effect = (input.ignore_application_stop_failures, input.file_exists_behavior);
+    drop((input.ignore_application_stop_failures, input.file_exists_behavior));
     let platform = application(account, &input.application_name)?.platform;
     let group = group(account, &input.application_name, &input.deployment_group_name)?;
     let revision = input

@@ -3,6 +3,11 @@
 //! Main type: [`State`]. Invariants: a rollback is a deployment of its own, tied to the one that it rolls
 //! back on both ends; a group has at most one deployment under way; what a group serves is a fact, and
 //! while a revision is being rolled out two facts may stand side by side.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 mod configs;
 mod deployments;

@@ -4,6 +4,11 @@
 //! Main type: [`State`]. Inputs and outputs are the query API's shapes in JSON, as `aws:executeAwsApi`
 //! uses them. Invariants: an instance changes its state only in [`instances`], which announces each
 //! change (an event, the fact `instance`, the Auto Scaling group); at most one change is on its way.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 pub(crate) mod filter;
 mod groups;
@@ -20,7 +25,6 @@ use crate::emulator::operation::{Operation, operations};
 
 pub(crate) use instances::{Instance, InstanceState, arn as instance_arn, instance, instances};
 pub(crate) use network::Subnet;
-pub(crate) use templates::resolve as resolve_launch_template;
 
 /// The state of the service; everything in the order of its creation.
 #[derive(Debug, Clone, Default)]

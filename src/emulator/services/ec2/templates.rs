@@ -22,13 +22,13 @@ pub(super) struct LaunchTemplate {
 /// Which template, and which of its versions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct LaunchTemplateSpecification {
+pub(super) struct LaunchTemplateSpecification {
     #[serde(default)]
-    pub(crate) launch_template_id: Option<String>,
+    launch_template_id: Option<String>,
     #[serde(default)]
-    pub(crate) launch_template_name: Option<String>,
+    launch_template_name: Option<String>,
     #[serde(default)]
-    pub(crate) version: Option<String>,
+    version: Option<String>,
 }
 
 /// How many versions one template may have; AWS allows 10,000.
@@ -56,7 +56,7 @@ fn find<'a>(
 }
 
 /// The parameters that a specification stands for. `$Default` is version 1, `$Latest` the last.
-pub(crate) fn resolve(
+pub(super) fn resolve(
     account: &Account,
     specification: &LaunchTemplateSpecification,
 ) -> Result<Map<String, Value>, ServiceError> {
