@@ -39,7 +39,8 @@ pub struct Alarm {
     pub evaluation: Option<Evaluation>,
     /// Whether its actions run at all.
     pub actions_enabled: bool,
-    /// The actions (ARNs) by state: `OK`, `ALARM`, `INSUFFICIENT_DATA`.
+    /// The actions (ARNs) by state: `OK`, `ALARM`, `INSUFFICIENT_DATA`. A state that is not here has
+    /// actions that nobody knows of.
     pub actions: IndexMap<String, Vec<String>>,
 }
 

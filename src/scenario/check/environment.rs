@@ -185,8 +185,9 @@ fn alarm(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>, kind
         let hint = "it changes its state and tells nobody; set ActionsEnabled to true".to_owned();
         check.warning(code::ACTIONS_DISABLED, &place, message, hint);
     }
-    if let Some(action) = &wanted.action {
-        let actions = found.actions.get(state.as_str()).map_or(&[] as &[String], Vec::as_slice);
+    if let Some(action) = &wanted.action
+        && let Some(actions) = found.actions.get(state.as_str())
+    {
         let there = if action == "*" { !actions.is_empty() } else { actions.contains(action) };
         if !there {
             let message =
