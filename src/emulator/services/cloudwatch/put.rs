@@ -187,13 +187,9 @@ fn watched(
     let (Some(namespace), Some(name)) = (&input.namespace, &input.metric_name) else {
         return Err(validation("Either Metrics, or Namespace and MetricName must be given."));
     };
-    let stat = match (&input.statistic, &input.extended_statistic) {
-        (Some(stat), None) | (None, Some(stat)) => stat,
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(validation(
-                "Exactly one of Statistic and ExtendedStatistic must be given.",
-            ));
-        }
+    let ((Some(stat), None) | (None, Some(stat))) = (&input.statistic, &input.extended_statistic)
+    else {
+        return Err(validation("Exactly one of Statistic and ExtendedStatistic must be given."));
     };
     let period = input.period.ok_or_else(|| validation("Period must be given."))?;
     if matches!(period, 1 | 5) {
