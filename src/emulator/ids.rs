@@ -6,12 +6,13 @@
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     generator: fastrand::Rng,
+    seed: u64,
 }
 
 impl Ids {
     /// A source that always yields the same sequence for the same seed.
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self { generator: fastrand::Rng::with_seed(seed) }
+        Self { generator: fastrand::Rng::with_seed(seed), seed }
     }
 
     /// `n` lower-case hexadecimal digits, as in `i-0123456789abcdef0`.
@@ -43,6 +44,19 @@ impl Ids {
     /// A number from 0 up to, but not including, `limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.generator.u64(0..limit.max(1))
+    }
+
+    /// A source of its own for one purpose: what is drawn from it changes nothing elsewhere, and what is
+    /// drawn elsewhere changes nothing in it (FNV-1a of the purpose, over the seed).
+    pub(crate) fn apart(&self, purpose: &str) -> Self {
+        Self::seeded(self.number(purpose))
+    }
+
+    /// A number that belongs to the seed and a name; nothing is drawn.
+    pub(crate) fn number(&self, name: &str) -> u64 {
+        name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.seed, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
     }
 
     /// A number from 0.0 up to, but not including, 1.0.

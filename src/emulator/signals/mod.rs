@@ -80,8 +80,7 @@ pub(crate) fn install(account: &mut Account, signals: Vec<Signal>) {
         account.signals.hears_events |= lasting(|moment| matches!(moment, Moment::Event(_)));
         account.signals.hears_calls |= lasting(|moment| matches!(moment, Moment::ApiCall(_)));
         if account.signals.chance.is_none() {
-            let seed = account.ids.below(u64::MAX);
-            account.signals.chance = Some(Ids::seeded(seed));
+            account.signals.chance = Some(account.ids.apart("signals"));
         }
         let dimensions = signal.metric.dimensions.clone();
         let key = MetricKey::new(&signal.metric.namespace, &signal.metric.name, dimensions);

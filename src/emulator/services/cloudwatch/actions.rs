@@ -192,13 +192,13 @@ fn call(
         Target::OpsItem { severity, category } => {
             (Service::Ssm, "CreateOpsItem", ops_item_input(alarm, severity, category))
         }
-        Target::Instance { operation } => match instance(alarm) {
-            Some(id) => (Service::Ec2, operation, json!({"InstanceIds": [id]})),
-            None => {
+        Target::Instance { operation } => {
+            let Some(id) = instance(alarm) else {
                 let message = "The alarm's metric has no InstanceId dimension.";
                 return (None, Err(ServiceError::new("ValidationError", message)));
-            }
-        },
+            };
+            (Service::Ec2, operation, json!({"InstanceIds": [id]}))
+        }
     };
     let caller = Caller::Service { principal: principal(target), source_arn: alarm.arn.clone() };
     (published, account.call_as(&caller, service, operation, input))

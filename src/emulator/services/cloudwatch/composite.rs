@@ -350,7 +350,7 @@ fn suppressor_changed(account: &mut Account, name: &str) {
     }
 }
 
-/// "Composite alarms take actions that are based on their current states when ExtensionPeriod and WaitPeriod
+/// "Composite alarms take actions that are based on their current states when `ExtensionPeriod` and `WaitPeriod`
 /// become inactive."
 pub(super) fn suppression_ends(account: &mut Account, name: &str) {
     let Some(alarm) = account.services.cloudwatch.alarms.get_mut(name) else { return };

@@ -398,17 +398,19 @@ struct DimensionFilter {
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html>.
 pub(super) fn list_metrics(account: &mut Account, input: ListMetricsInput) -> Answer {
     const PAGE: usize = 500;
-    let active_since = match input.recently_active.as_deref() {
+    let ListMetricsInput { namespace, metric_name, dimensions, next_token, recently_active } =
+        input;
+    let active_since = match recently_active.as_deref() {
         None => i64::MIN,
         Some("PT3H") => account.now().as_millisecond() - 3 * 3_600_000,
         Some(other) => return Err(invalid(format!("RecentlyActive must be PT3H, not {other}."))),
     };
-    let skip = page_start(input.next_token.as_deref())?;
+    let skip = page_start(next_token.as_deref())?;
     let wanted = |(key, latest): &(&MetricKey, i64)| {
         *latest >= active_since
-            && input.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
-            && input.metric_name.as_ref().is_none_or(|name| *name == key.name)
-            && input.dimensions.iter().all(|filter| has(key, filter))
+            && namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+            && metric_name.as_ref().is_none_or(|name| *name == key.name)
+            && dimensions.iter().all(|filter| has(key, filter))
     };
     let store = &account.services.cloudwatch.metrics;
     let found: Vec<_> = store.with_data().filter(wanted).skip(skip).take(PAGE + 1).collect();

@@ -28,7 +28,7 @@ pub(super) struct DescribeAlarmsInput {
 }
 
 /// `DescribeAlarms`: metric alarms only, unless types are given.
-pub(super) fn describe_alarms(account: &mut Account, input: DescribeAlarmsInput) -> Answer {
+pub(super) fn describe_alarms(account: &mut Account, mut input: DescribeAlarmsInput) -> Answer {
     if input.alarm_names.len() > 100 {
         return Err(ServiceError::new(
             "ValidationError",
@@ -41,7 +41,7 @@ pub(super) fn describe_alarms(account: &mut Account, input: DescribeAlarmsInput)
     } else {
         vec![AlarmType::MetricAlarm]
     };
-    let types = input.alarm_types.clone().unwrap_or(default);
+    let types = input.alarm_types.take().unwrap_or(default);
     let limit = page_size(input.max_records)?;
     let skip = page_start(input.next_token.as_deref())?;
     let wanted = |alarm: &&Alarm| {
@@ -212,7 +212,13 @@ pub(super) fn describe_alarms_for_metric(
 ) -> Answer {
     let key = key_of(&input.namespace, &input.metric_name, input.dimensions);
     let stat_name = input.statistic.or(input.extended_statistic);
-    let unit = input.unit.as_deref().and_then(Unit::parse);
+    let unit = match input.unit {
+        None => None,
+        Some(unit) => Some(Unit::parse(&unit).ok_or_else(|| {
+            let message = format!("{unit} is not a valid unit.");
+            ServiceError::new("InvalidParameterValueException", message)
+        })?),
+    };
     let watches = |alarm: &&Alarm| {
         alarm.metric().is_some_and(|rule| {
             rule.metrics().any(|stat| {

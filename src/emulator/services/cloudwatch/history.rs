@@ -42,7 +42,7 @@ pub(super) struct Item {
     pub(super) alarm: String,
     pub(super) alarm_type: AlarmType,
     pub(super) at: Timestamp,
-    pub(super) item_type: ItemType,
+    pub(super) kind: ItemType,
     pub(super) summary: String,
     /// A JSON text.
     pub(super) data: String,
@@ -58,13 +58,13 @@ pub(super) struct History {
 pub(super) fn note(
     account: &mut Account,
     (alarm, alarm_type): (&str, AlarmType),
-    item_type: ItemType,
+    kind: ItemType,
     summary: String,
     data: &Value,
 ) {
     let at = account.now();
     let alarm = alarm.to_owned();
-    let item = Item { alarm, alarm_type, at, item_type, summary, data: data.to_string() };
+    let item = Item { alarm, alarm_type, at, kind, summary, data: data.to_string() };
     let items = &mut account.services.cloudwatch.history.items;
     if items.len() == MAX_ITEMS {
         items.pop_front();
@@ -124,7 +124,7 @@ pub(super) fn describe_alarm_history(
     let wanted = |item: &&Item| {
         input.alarm_name.as_ref().is_none_or(|name| *name == item.alarm)
             && types.contains(&item.alarm_type)
-            && input.history_item_type.as_ref().is_none_or(|t| t == item.item_type.as_str())
+            && input.history_item_type.as_ref().is_none_or(|t| t == item.kind.as_str())
             && start.is_none_or(|start| item.at >= start)
             && end.is_none_or(|end| item.at <= end)
     };
@@ -151,7 +151,7 @@ fn item_json(item: &Item) -> Value {
         "AlarmName": item.alarm,
         "AlarmType": item.alarm_type.as_str(),
         "Timestamp": epoch_seconds(item.at),
-        "HistoryItemType": item.item_type.as_str(),
+        "HistoryItemType": item.kind.as_str(),
         "HistorySummary": item.summary,
         "HistoryData": item.data,
     })

@@ -7,6 +7,8 @@
 use serde_json::{Map, Value, json};
 
 use super::alarm::{Alarm, AlarmState, MetricRule, Rule, Watched};
+use super::composite::CompositeRule;
+use super::metric::Unit;
 use super::query::{MetricStat, Queries, Source};
 use super::reason::iso;
 use crate::emulator::account::Identity;
@@ -33,7 +35,7 @@ fn state(state: &AlarmState, suppressed_by: Option<&str>) -> Value {
 
 /// The detail of "CloudWatch Alarm State Change".
 pub(super) fn event_detail(alarm: &Alarm, previous: &AlarmState) -> Value {
-    let suppressed_by = alarm.composite().and_then(|rule| rule.suppressed_by());
+    let suppressed_by = alarm.composite().and_then(CompositeRule::suppressed_by);
     json!({
         "alarmName": alarm.name,
         "state": state(&alarm.state, suppressed_by),
@@ -179,7 +181,7 @@ fn triggering_children(data: &Value) -> Value {
             "State": {"Value": child["state"]["value"], "Timestamp": child["state"]["timestamp"]},
         })
     };
-    alarms.map(|alarms| alarms.iter().map(child).collect()).unwrap_or_else(|| json!([]))
+    alarms.map_or_else(|| json!([]), |alarms| alarms.iter().map(child).collect())
 }
 
 fn trigger(rule: &MetricRule) -> Value {
@@ -196,7 +198,7 @@ fn trigger(rule: &MetricRule) -> Value {
                 put("StatisticType", json!("Statistic"));
                 put("Statistic", json!(statistic_name(&stat.stat)));
             }
-            put("Unit", json!(stat.unit.map(|unit| unit.as_str())));
+            put("Unit", json!(stat.unit.map(Unit::as_str)));
             put("Dimensions", lower_dimensions(stat));
             put("Period", json!(rule.period));
         }

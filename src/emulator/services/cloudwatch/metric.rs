@@ -20,15 +20,15 @@ const MAX_POINTS: usize = 100_000;
 
 /// Which metric: namespace, name and dimensions, ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::emulator) struct MetricKey {
-    pub(in crate::emulator) namespace: String,
-    pub(in crate::emulator) name: String,
-    pub(in crate::emulator) dimensions: Vec<(String, String)>,
+pub(crate) struct MetricKey {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) dimensions: Vec<(String, String)>,
 }
 
 impl MetricKey {
     /// A key; the order in which the dimensions are given does not matter.
-    pub(in crate::emulator) fn new(
+    pub(crate) fn new(
         namespace: &str,
         name: &str,
         dimensions: impl IntoIterator<Item = (String, String)>,
@@ -91,14 +91,14 @@ const UNITS: &[&str] = &[
 
 /// A unit, by its place in the table of units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::emulator) struct Unit(u8);
+pub(crate) struct Unit(u8);
 
 impl Unit {
     /// No unit.
-    pub(in crate::emulator) const NONE: Unit = Unit(0);
+    pub(crate) const NONE: Unit = Unit(0);
 
     /// Reads a unit's name.
-    pub(in crate::emulator) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let place = UNITS.iter().position(|unit| *unit == text)?;
         Some(Self(u8::try_from(place).expect("the table of units is short")))
     }
@@ -111,7 +111,7 @@ impl Unit {
 
 /// What was reported at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::emulator) enum Measure {
+pub(crate) enum Measure {
     /// One value that stands for this many samples.
     Value { value: f64, count: f64 },
     /// Several values, each with its count.

@@ -36,7 +36,7 @@ use crate::emulator::timing::SERVICE_METRIC;
 use crate::wakeup::Topic;
 use alarm::{Alarm, MetricRule, StateValue};
 use evaluate::assess;
-pub(in crate::emulator) use metric::{Measure, MetricKey, Unit};
+pub(crate) use metric::{Measure, MetricKey, Unit};
 use metric::{SeriesId, Store};
 use query::Slot;
 use reason::Reason;
@@ -51,8 +51,6 @@ pub(crate) struct State {
     history: history::History,
     /// What AWS services reported in a minute that has not been published yet, by the minute's end.
     unpublished: BTreeMap<Timestamp, Vec<(SeriesId, String, f64)>>,
-    /// Makes the alarms' phases depend on the account's seed.
-    salt: u64,
 }
 
 /// What the service has on the agenda.
@@ -90,15 +88,13 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "ListTagsForResource": put::ListTagsForResourceInput => put::list_tags_for_resource,
 ];
 
-/// Draws what makes this account's alarms differ from another's.
-pub(crate) fn open(account: &mut Account) {
-    account.services.cloudwatch.salt = account.ids.below(u64::MAX);
-}
+/// An account begins without metrics and alarms.
+pub(crate) fn open(_account: &mut Account) {}
 
 /// Lets one thing happen.
 pub(crate) fn happen(account: &mut Account, due: Due) {
     match due {
-        Due::Evaluate(name) => evaluate_metric(account, name),
+        Due::Evaluate(name) => evaluate_metric(account, &name),
         Due::EvaluateComposite(name) => composite::evaluate(account, &name),
         Due::SuppressionEnds(name) => composite::suppression_ends(account, &name),
         Due::Act(dispatch) => actions::act(account, &dispatch),
@@ -107,20 +103,20 @@ pub(crate) fn happen(account: &mut Account, due: Due) {
 }
 
 /// Evaluates a metric alarm and puts its next evaluation onto the agenda.
-fn evaluate_metric(account: &mut Account, name: String) {
+fn evaluate_metric(account: &mut Account, name: &str) {
     let now = account.now();
     let state = &account.services.cloudwatch;
-    let Some(alarm) = state.alarms.get(&name) else { return };
+    let Some(alarm) = state.alarms.get(name) else { return };
     let Some(rule) = alarm.metric() else { return };
     let change = judge(&state.metrics, rule, alarm.state.value, now);
     let next = rule.next_evaluation(now);
     match change {
-        Some(change) => transition::transition(account, &name, change),
-        None => actions::repeat(account, &name),
+        Some(change) => transition::transition(account, name, change),
+        None => actions::repeat(account, name),
     }
-    if account.services.cloudwatch.alarms.contains_key(&name) {
-        let ticket = account.schedule(next, Due::Evaluate(name.clone()));
-        account.services.cloudwatch.alarms[&name].ticket = Some(ticket);
+    if account.services.cloudwatch.alarms.contains_key(name) {
+        let ticket = account.schedule(next, Due::Evaluate(name.to_owned()));
+        account.services.cloudwatch.alarms[name].ticket = Some(ticket);
     }
 }
 
@@ -207,7 +203,7 @@ fn visible(account: &mut Account, namespace: &str) {
 }
 
 /// Puts a datapoint of any metric into the store, as what publishes it outside of this account would.
-pub(in crate::emulator) fn observe(
+pub(crate) fn observe(
     account: &mut Account,
     key: &MetricKey,
     at: Timestamp,
@@ -226,7 +222,7 @@ pub(crate) fn watched_metrics(
     account: &Account,
 ) -> impl Iterator<Item = (&str, &str, &str, &[(String, String)])> {
     account.services.cloudwatch.alarms.values().flat_map(|alarm| {
-        alarm.metric().into_iter().flat_map(|rule| rule.metrics()).map(|stat| {
+        alarm.metric().into_iter().flat_map(MetricRule::metrics).map(|stat| {
             let key = &stat.key;
             (
                 alarm.name.as_str(),

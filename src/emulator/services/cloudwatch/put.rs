@@ -25,6 +25,9 @@ use crate::emulator::timing::ALARM_FIRST_EVALUATION;
 /// The longest window of an alarm: seven days.
 const MAX_WINDOW: i64 = 7 * 86_400;
 
+/// The most alarms that one call names.
+const MAX_NAMES: usize = 100;
+
 /// A tag in an input.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -135,18 +138,11 @@ fn metric_rule(
         low_samples,
         phase: 0,
     };
-    rule.phase = phase(account.services.cloudwatch.salt, &name) % rule.interval();
+    // AWS evaluates each alarm at an instant of its own, which stays the same. It belongs to the account's
+    // seed and the alarm's name, so that other alarms do not move it.
+    let number = i64::try_from(account.ids.number(&name) >> 8).expect("56 bits fit");
+    rule.phase = number % rule.interval();
     Ok(rule)
-}
-
-/// Where in its interval an alarm is evaluated: AWS evaluates each alarm at an instant of its own, which
-/// stays the same. It depends on the account's seed and the alarm's name, so that other alarms do not
-/// move it (FNV-1a).
-fn phase(salt: u64, name: &str) -> i64 {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ salt, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    i64::try_from(hash >> 8).expect("56 bits fit")
 }
 
 fn comparison(operator: &str) -> Result<Comparison, ServiceError> {
@@ -191,13 +187,9 @@ fn watched(
     let (Some(namespace), Some(name)) = (&input.namespace, &input.metric_name) else {
         return Err(validation("Either Metrics, or Namespace and MetricName must be given."));
     };
-    let stat = match (&input.statistic, &input.extended_statistic) {
-        (Some(stat), None) | (None, Some(stat)) => stat,
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(validation(
-                "Exactly one of Statistic and ExtendedStatistic must be given.",
-            ));
-        }
+    let ((Some(stat), None) | (None, Some(stat))) = (&input.statistic, &input.extended_statistic)
+    else {
+        return Err(validation("Exactly one of Statistic and ExtendedStatistic must be given."));
     };
     let period = input.period.ok_or_else(|| validation("Period must be given."))?;
     if matches!(period, 1 | 5) {
@@ -355,16 +347,25 @@ pub(super) fn delete_alarms(account: &mut Account, input: AlarmNamesInput) -> An
 
 /// `EnableAlarmActions`.
 pub(super) fn enable_alarm_actions(account: &mut Account, input: AlarmNamesInput) -> Answer {
-    set_actions_enabled(account, input, true)
+    set_actions_enabled(account, input, true)?;
+    Ok(json!({}))
 }
 
 /// `DisableAlarmActions`.
 pub(super) fn disable_alarm_actions(account: &mut Account, input: AlarmNamesInput) -> Answer {
-    set_actions_enabled(account, input, false)
+    set_actions_enabled(account, input, false)?;
+    Ok(json!({}))
 }
 
 /// Names that do not exist are passed over, as AWS does.
-fn set_actions_enabled(account: &mut Account, input: AlarmNamesInput, enabled: bool) -> Answer {
+fn set_actions_enabled(
+    account: &mut Account,
+    input: AlarmNamesInput,
+    enabled: bool,
+) -> Result<(), ServiceError> {
+    if input.alarm_names.len() > MAX_NAMES {
+        return Err(validation("AlarmNames may have at most 100 members."));
+    }
     let now = account.now();
     for name in input.alarm_names {
         let Some(alarm) = account.services.cloudwatch.alarms.get_mut(&name) else { continue };
@@ -385,7 +386,7 @@ fn set_actions_enabled(account: &mut Account, input: AlarmNamesInput, enabled: b
         let summary = format!("Alarm \"{name}\" updated");
         history::note(account, who, ItemType::ConfigurationUpdate, summary, &data);
     }
-    Ok(json!({}))
+    Ok(())
 }
 
 #[derive(Debug, Deserialize)]
@@ -452,8 +453,8 @@ pub(super) struct UntagResourceInput {
 
 /// `UntagResource`, for alarms.
 pub(super) fn untag_resource(account: &mut Account, input: UntagResourceInput) -> Answer {
-    let tags = tagged(account, &input.resource_arn)?;
-    tags.retain(|key, _| !input.tag_keys.contains(key));
+    let UntagResourceInput { resource_arn, tag_keys } = input;
+    tagged(account, &resource_arn)?.retain(|key, _| !tag_keys.contains(key));
     Ok(json!({}))
 }
 
@@ -469,7 +470,8 @@ pub(super) fn list_tags_for_resource(
     account: &mut Account,
     input: ListTagsForResourceInput,
 ) -> Answer {
-    let tags = tagged(account, &input.resource_arn)?;
+    let ListTagsForResourceInput { resource_arn } = input;
+    let tags = tagged(account, &resource_arn)?;
     let tags: Vec<Value> =
         tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     Ok(json!({"Tags": tags}))

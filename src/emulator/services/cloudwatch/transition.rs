@@ -43,7 +43,7 @@ pub(super) fn transition(account: &mut Account, name: &str, change: Change) {
 }
 
 fn note_update(account: &mut Account, alarm: &Alarm, previous: &AlarmState) {
-    let suppressed_by = alarm.composite().and_then(|rule| rule.suppressed_by());
+    let suppressed_by = alarm.composite().and_then(composite::CompositeRule::suppressed_by);
     let summary =
         format!("Alarm updated from {} to {}", previous.value.as_str(), alarm.state.value.as_str());
     let data = json!({

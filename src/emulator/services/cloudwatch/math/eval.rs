@@ -79,7 +79,7 @@ impl Scope<'_> {
                     Some(other) => Some(inner(other)?),
                     None => None,
                 };
-                self.choose(&inner(condition)?, &inner(then)?, other.as_ref())
+                Some(self.choose(&inner(condition)?, &inner(then)?, other.as_ref()))
             }
             Expression::Fill(operand, filler) => {
                 let operand = inner(operand)?;
@@ -112,7 +112,7 @@ impl Scope<'_> {
         condition: &MathValue,
         then: &MathValue,
         other: Option<&MathValue>,
-    ) -> Option<MathValue> {
+    ) -> MathValue {
         let at = |value: &MathValue, slot: usize| match value {
             MathValue::Scalar(number) => Some(*number),
             MathValue::Series(series) => series.get(slot).copied().flatten(),
@@ -122,7 +122,7 @@ impl Scope<'_> {
             let branch = if at(condition, slot)? == 0.0 { other? } else { then };
             Some(at(branch, slot).unwrap_or(0.0))
         };
-        Some(MathValue::Series((0..self.slots).map(slot).collect()))
+        MathValue::Series((0..self.slots).map(slot).collect())
     }
 
     fn call(&self, function: Function, argument: MathValue) -> Option<MathValue> {
@@ -289,7 +289,7 @@ fn binary(operator: Operator, left: MathValue, right: MathValue) -> Option<MathV
     let series = |left: Option<&Values>, right: Option<&Values>, number: f64| -> Values {
         let length = left.or(right).map_or(0, Vec::len);
         let slot = |slot: usize| match (left.map(|s| s[slot]), right.map(|s| s[slot])) {
-            (Some(None), Some(None) | None) | (None, Some(None) | None) => None,
+            (Some(None) | None, Some(None) | None) => None,
             (Some(left), Some(right)) => apply(operator, left.unwrap_or(0.0), right.unwrap_or(0.0)),
             (Some(Some(left)), None) => apply(operator, left, number),
             (None, Some(Some(right))) => apply(operator, number, right),

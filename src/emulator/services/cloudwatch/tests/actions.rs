@@ -42,7 +42,7 @@ fn in_alarm() -> Account {
 }
 
 #[test]
-fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
+fn the_history_tells_of_a_creation_as_aws_does() {
     let mut account = in_alarm();
     let items = history(&mut account, "high");
     assert_eq!(items.len(), 3);
@@ -84,6 +84,12 @@ fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
   }
 }
 "#);
+}
+
+#[test]
+fn the_history_tells_of_a_state_update_as_aws_does() {
+    let mut account = in_alarm();
+    let items = history(&mut account, "high");
     assert_snapshot!(pretty(&items[1].2), @r#"
 {
   "version": "1.0",
@@ -96,7 +102,7 @@ fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
     "stateReason": "Threshold Crossed: 1 out of the last 1 datapoints [99.0 (20/11/26 10:00:00)] was greater than or equal to the threshold (50.0) (minimum 1 datapoint for OK -> ALARM transition).",
     "stateReasonData": {
       "version": "1.0",
-      "queryDate": "2026-11-20T10:01:07.000+0000",
+      "queryDate": "2026-11-20T10:01:19.000+0000",
       "startDate": "2026-11-20T10:00:00.000+0000",
       "unit": "Milliseconds",
       "statistic": "Average",
@@ -116,6 +122,12 @@ fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
   }
 }
 "#);
+}
+
+#[test]
+fn the_history_tells_of_a_failed_action_and_what_it_wanted_to_publish() {
+    let mut account = in_alarm();
+    let items = history(&mut account, "high");
     let mut action = items[2].2.clone();
     let published: Value =
         serde_json::from_str(action["publishedMessage"].as_str().unwrap()).unwrap();
@@ -126,7 +138,7 @@ fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
     assert_snapshot!(pretty(&action), @r#"
 {
   "actionState": "Failed",
-  "stateUpdateTimestamp": 1795168867000,
+  "stateUpdateTimestamp": 1795168879000,
   "notificationResource": "arn:aws:sns:eu-west-1:111122223333:oncall",
   "publishedMessage": "…",
   "error": "…"
@@ -140,7 +152,7 @@ fn the_history_tells_of_a_state_update_and_a_failed_action_as_aws_does() {
   "AlarmConfigurationUpdatedTimestamp": "2026-11-20T10:00:00.000+0000",
   "NewStateValue": "ALARM",
   "NewStateReason": "Threshold Crossed: 1 out of the last 1 datapoints [99.0 (20/11/26 10:00:00)] was greater than or equal to the threshold (50.0) (minimum 1 datapoint for OK -> ALARM transition).",
-  "StateChangeTime": "2026-11-20T10:01:07.000+0000",
+  "StateChangeTime": "2026-11-20T10:01:19.000+0000",
   "Region": "EU (Ireland)",
   "AlarmArn": "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:high",
   "OldStateValue": "INSUFFICIENT_DATA",
@@ -192,13 +204,13 @@ fn the_state_change_event_has_the_documented_detail() {
   "state": {
     "value": "ALARM",
     "reason": "Threshold Crossed: 1 out of the last 1 datapoints [99.0 (20/11/26 10:00:00)] was greater than or equal to the threshold (50.0) (minimum 1 datapoint for OK -> ALARM transition).",
-    "reasonData": "{\"version\":\"1.0\",\"queryDate\":\"2026-11-20T10:01:07.000+0000\",\"startDate\":\"2026-11-20T10:00:00.000+0000\",\"unit\":\"Milliseconds\",\"statistic\":\"Average\",\"period\":60,\"recentDatapoints\":[99.0],\"threshold\":50.0,\"evaluatedDatapoints\":[{\"timestamp\":\"2026-11-20T10:00:00.000+0000\",\"sampleCount\":1.0,\"value\":99.0}]}",
-    "timestamp": "2026-11-20T10:01:07.000+0000"
+    "reasonData": "{\"version\":\"1.0\",\"queryDate\":\"2026-11-20T10:01:19.000+0000\",\"startDate\":\"2026-11-20T10:00:00.000+0000\",\"unit\":\"Milliseconds\",\"statistic\":\"Average\",\"period\":60,\"recentDatapoints\":[99.0],\"threshold\":50.0,\"evaluatedDatapoints\":[{\"timestamp\":\"2026-11-20T10:00:00.000+0000\",\"sampleCount\":1.0,\"value\":99.0}]}",
+    "timestamp": "2026-11-20T10:01:19.000+0000"
   },
   "previousState": {
     "value": "OK",
     "reason": "fine",
-    "timestamp": "2026-11-20T10:01:07.000+0000"
+    "timestamp": "2026-11-20T10:01:19.000+0000"
   },
   "configuration": {
     "description": "The shop is slow.",
