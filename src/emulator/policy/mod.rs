@@ -15,7 +15,7 @@ use serde_json::Value;
 use self::document::{Context, Decision, Principal, Request};
 use super::account::Account;
 use super::error::ServiceError;
-use super::services::{Service, iam};
+use super::services::{Service, iam, sns, sqs};
 
 /// On whose behalf a call is made inside the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +60,43 @@ pub(crate) fn authorize(
     }
 }
 
-/// The policies that the emulator could not read: AWS-managed ones, which count as allowing.
+/// What the emulator could not read and takes as allowing: AWS-managed policies, and the key policies of
+/// customers' own keys on queues and topics.
 pub(crate) fn unevaluated(account: &Account) -> Vec<String> {
-    iam::aws_managed_in_use(account).into_iter().map(str::to_owned).collect()
+    let policies = iam::aws_managed_in_use(account).into_iter().map(str::to_owned);
+    let keys = sqs::keys(account).chain(sns::keys(account));
+    let keys = keys
+        .filter(|(_, key)| !is_aws_key(key))
+        .map(|(resource, key)| format!("the policy of the key {key} on {resource}"));
+    policies.chain(keys).collect()
+}
+
+/// Keys such as `alias/aws/sqs` belong to AWS, and nobody can let a service use them.
+fn is_aws_key(key: &str) -> bool {
+    key.contains("alias/aws/")
+}
+
+/// A service can't write to what an AWS-managed key encrypts: a well-known way to lose every message
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>,
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html>).
+fn check_key(
+    account: &Account,
+    principal: &str,
+    service: Service,
+    input: &Value,
+) -> Result<(), ServiceError> {
+    let name = |key: &str| input.get(key).and_then(Value::as_str);
+    let key = match service {
+        Service::Sqs => name("QueueUrl").and_then(|queue| sqs::queue_key(account, queue)),
+        Service::Sns => name("TopicArn").and_then(|topic| sns::topic_key(account, topic)),
+        _ => None,
+    };
+    match key {
+        Some(key) if is_aws_key(key) => {
+            Err(ServiceError::access_denied(principal, "kms:GenerateDataKey", key))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The refusal of an assumed role starts with this operation; callers tell it from other refusals by it.
@@ -93,7 +127,8 @@ fn authorize_service(
     let named = [Principal::Service(principal), Principal::Aws(owner)];
     let principals = if service == Service::Events { &named[..] } else { &named[..1] };
     let request = Request { principals, action, resource: Some(&guard.arn), context: &context };
-    settle(guard.ask(&request), principal, action, &guard.arn, "resource-based")
+    settle(guard.ask(&request), principal, action, &guard.arn, "resource-based")?;
+    check_key(account, principal, service, input)
 }
 
 /// The role, if it stands in this account and lets the service assume it.
@@ -196,7 +231,14 @@ fn permitted(
         };
         decision = decision.and(said);
     }
-    decision
+    // A boundary allows nothing by itself; what it does not allow, nothing else can.
+    match role.boundary().and_then(|arn| iam::managed_policy(account, arn)) {
+        Some(boundary) => match (document::evaluate(boundary, &request), decision) {
+            (Decision::Allowed, decision) => decision,
+            (refused, _) => refused,
+        },
+        None => decision,
+    }
 }
 
 fn common(account: &Account) -> Context {

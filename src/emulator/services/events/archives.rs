@@ -11,13 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Due;
 use super::buses::arn_of_bus;
 use super::delivery::Event;
 use super::ingest;
 use super::matcher::EventPattern;
 use super::rules::read_pattern;
-use crate::emulator::account::{Account, epoch_seconds, from_epoch_seconds};
+use super::{Due, Moment};
+use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::timing;
 
@@ -32,7 +32,7 @@ pub(super) struct Archive {
     arn: String,
     source: String,
     description: Option<String>,
-    pattern: Option<(String, EventPattern)>,
+    pattern: Option<EventPattern>,
     retention_days: u32,
     created: Timestamp,
     events: VecDeque<Arc<Event>>,
@@ -90,8 +90,8 @@ pub(super) struct DescribeArchive {
 pub(super) struct StartReplay {
     replay_name: String,
     event_source_arn: String,
-    event_start_time: f64,
-    event_end_time: f64,
+    event_start_time: Moment,
+    event_end_time: Moment,
     destination: Destination,
     #[serde(default)]
     description: Option<String>,
@@ -132,7 +132,7 @@ pub(super) fn create(account: &mut Account, input: CreateArchive) -> Answer {
         arn: account.identity.arn("events", &format!("archive/{name}")),
         source,
         description: input.description,
-        pattern: input.event_pattern.map(read_pattern).transpose()?,
+        pattern: input.event_pattern.as_deref().map(read_pattern).transpose()?,
         retention_days: input.retention_days,
         created: account.now(),
         events: VecDeque::new(),
@@ -165,10 +165,19 @@ pub(super) fn describe(account: &mut Account, input: DescribeArchive) -> Answer 
     if let Some(description) = &archive.description {
         shown["Description"] = description.as_str().into();
     }
-    if let Some((text, _)) = &archive.pattern {
-        shown["EventPattern"] = text.as_str().into();
+    if let Some(pattern) = &archive.pattern {
+        shown["EventPattern"] = pattern.text().into();
     }
     Ok(shown)
+}
+
+/// `DeleteArchive`.
+pub(super) fn delete(account: &mut Account, input: DescribeArchive) -> Answer {
+    let name = input.archive_name;
+    match account.services.events.archives.shift_remove(&name) {
+        Some(_) => Ok(json!({})),
+        None => Err(not_found(&format!("Archive {name}"))),
+    }
 }
 
 /// Keeps an event in the archives of its bus.
@@ -179,7 +188,7 @@ pub(super) fn keep(account: &mut Account, bus_arn: &str, event: &Arc<Event>) {
     }
     for archive in account.services.events.archives.values_mut() {
         let wanted = archive.source == bus_arn
-            && archive.pattern.as_ref().is_none_or(|(_, pattern)| pattern.matches(&event.text));
+            && archive.pattern.as_ref().is_none_or(|pattern| pattern.matches(&event.text));
         if !wanted {
             continue;
         }
@@ -203,7 +212,10 @@ pub(super) fn keep(account: &mut Account, bus_arn: &str, event: &Arc<Event>) {
 pub(super) fn start(account: &mut Account, input: StartReplay) -> Answer {
     let now = account.now();
     let name = input.replay_name;
-    let (from, to) = span(&input.event_start_time, &input.event_end_time)?;
+    let (from, to) = (input.event_start_time.timestamp(), input.event_end_time.timestamp());
+    if to <= from {
+        return Err(ServiceError::validation("EventEndTime must be after EventStartTime."));
+    }
     let events = &account.services.events;
     if events.replays.contains_key(&name) {
         return Err(ServiceError::new(
@@ -247,12 +259,6 @@ pub(super) fn start(account: &mut Account, input: StartReplay) -> Answer {
     account.services.events.replays.insert(name.clone(), replay);
     account.schedule_in(timing::REPLAY_START, Due::Replay(name));
     Ok(answer)
-}
-
-fn span(from: &f64, to: &f64) -> Result<(Timestamp, Timestamp), ServiceError> {
-    let wrong = || ServiceError::validation("EventEndTime must be after EventStartTime.");
-    let (from, to) = from_epoch_seconds(*from).zip(from_epoch_seconds(*to)).ok_or_else(wrong)?;
-    if to <= from { Err(wrong()) } else { Ok((from, to)) }
 }
 
 fn event_time(event: &Event) -> Timestamp {

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::buses::arn_of_bus;
 use super::delivery::{self, Event};
-use super::matcher::EventPattern;
 use super::metrics::{self, Counter};
-use super::{archives, envelope};
-use crate::emulator::account::{Account, from_epoch_seconds};
+use super::rules::read_pattern;
+use super::{Moment, archives, envelope};
+use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::signals;
 
@@ -32,7 +32,7 @@ pub(super) struct PutEvents {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Entry {
     #[serde(default)]
-    time: Option<f64>,
+    time: Option<Moment>,
     #[serde(default)]
     source: Option<String>,
     #[serde(default)]
@@ -112,7 +112,7 @@ fn put(account: &mut Account, entry: Entry) -> Result<Value, Refusal> {
         .ok()
         .filter(Value::is_object)
         .ok_or_else(|| ("MalformedDetail", "Detail is malformed.".to_owned()))?;
-    let time = entry.time.and_then(from_epoch_seconds);
+    let time = entry.time.map(Moment::timestamp);
     let event = envelope(account, &source, &detail_type, time, entry.resources, detail);
     let id = event["id"].clone();
     accept(account, entry.event_bus_name.as_deref().unwrap_or("default"), event);
@@ -155,12 +155,7 @@ pub(super) struct TestEventPattern {
 
 /// `TestEventPattern`: the event needs AWS's mandatory fields.
 pub(super) fn test_event_pattern(_account: &mut Account, input: TestEventPattern) -> Answer {
-    let pattern = EventPattern::parse(&input.event_pattern).map_err(|why| {
-        ServiceError::new(
-            "InvalidEventPatternException",
-            format!("Event pattern is not valid. Reason: {why}"),
-        )
-    })?;
+    let pattern = read_pattern(&input.event_pattern)?;
     let event: Value = serde_json::from_str(&input.event)
         .map_err(|_| ServiceError::validation("Parameter Event is not valid."))?;
     for field in ["id", "account", "source", "time", "region", "resources", "detail-type"] {

@@ -22,13 +22,15 @@ mod transform;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::buses::{arn_of_bus, bus_policy, put_statement};
 pub use self::foreign::{ForeignBus, ForeignRule};
 pub(crate) use self::foreign::{arrived, declare_foreign, matched};
 pub(crate) use self::ingest::accept;
-use crate::emulator::account::Account;
+pub(crate) use self::transform::Path;
+use crate::emulator::account::{Account, from_epoch_seconds};
 use crate::emulator::operation::{Operation, operations};
 use crate::emulator::timing;
 
@@ -87,6 +89,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "RemoveTargets": targets::RemoveTargets => targets::remove,
     "CreateArchive": archives::CreateArchive => archives::create,
     "DescribeArchive": archives::DescribeArchive => archives::describe,
+    "DeleteArchive": archives::DescribeArchive => archives::delete,
     "StartReplay": archives::StartReplay => archives::start,
     "DescribeReplay": archives::DescribeReplay => archives::describe_replay,
 ];
@@ -121,6 +124,27 @@ pub(crate) fn emit(
 ) {
     let event = envelope(account, source, detail_type, None, resources, detail);
     account.schedule_in(timing::SERVICE_EVENT, Due::Emitted(Box::new(event)));
+}
+
+/// A moment as a caller writes it: a number on the wire, or text where a runbook's step makes the call.
+#[derive(Debug, Clone, Copy)]
+struct Moment(Timestamp);
+
+impl Moment {
+    fn timestamp(self) -> Timestamp {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = match Value::deserialize(deserializer)? {
+            Value::String(text) => text.parse().ok(),
+            Value::Number(number) => number.as_f64().and_then(from_epoch_seconds),
+            _ => None,
+        };
+        read.map(Self).ok_or_else(|| serde::de::Error::custom("a timestamp was expected"))
+    }
 }
 
 /// An event in AWS's order of keys; `time` has whole seconds, as on AWS

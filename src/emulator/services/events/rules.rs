@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::buses::{Bus, find, find_mut, limit};
 use super::delivery::{self, Event};
-use super::matcher::EventPattern;
+use super::matcher::{self, EventPattern};
 use super::metrics::{self, Counter};
 use super::schedule::Schedule;
 use super::targets::Target;
@@ -27,7 +27,7 @@ const MOST_RULES: usize = 300;
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) arn: String,
-    pattern: Option<(String, EventPattern)>,
+    pattern: Option<EventPattern>,
     schedule: Option<Schedule>,
     enabled: bool,
     description: Option<String>,
@@ -114,7 +114,7 @@ pub(super) struct ListTags {
 pub(super) fn put(account: &mut Account, input: PutRule) -> Answer {
     check_name(&input.name)?;
     let enabled = state(input.state.as_deref())?;
-    let pattern = input.event_pattern.map(read_pattern).transpose()?;
+    let pattern = input.event_pattern.as_deref().map(read_pattern).transpose()?;
     let schedule = input
         .schedule_expression
         .map(|text| {
@@ -177,14 +177,8 @@ fn state(state: Option<&str>) -> Result<bool, ServiceError> {
 }
 
 /// Reads an event pattern or refuses it as AWS does.
-pub(super) fn read_pattern(text: String) -> Result<(String, EventPattern), ServiceError> {
-    match EventPattern::parse(&text) {
-        Ok(pattern) => Ok((text, pattern)),
-        Err(why) => Err(ServiceError::new(
-            "InvalidEventPatternException",
-            format!("Event pattern is not valid. Reason: {why}"),
-        )),
-    }
+pub(super) fn read_pattern(text: &str) -> Result<EventPattern, ServiceError> {
+    EventPattern::parse(text).map_err(|error| matcher::refusal(&error))
 }
 
 /// A rule's ARN names its bus unless that is the default one.
@@ -206,7 +200,7 @@ fn settle(account: &mut Account, bus_arn: &str, name: &str) {
     if !rule.enabled {
         return;
     }
-    if let Some((_, pattern)) = &rule.pattern {
+    if let Some(pattern) = &rule.pattern {
         bus.index.add(name, pattern);
     }
     let generation = rule.generation;
@@ -263,7 +257,7 @@ fn show(bus: &Bus, rule: &Rule) -> Value {
         "EventBusName": bus.name,
     });
     let texts = [
-        ("EventPattern", rule.pattern.as_ref().map(|(text, _)| text.as_str())),
+        ("EventPattern", rule.pattern.as_ref().map(EventPattern::text)),
         ("ScheduleExpression", rule.schedule.as_ref().map(Schedule::text)),
         ("Description", rule.description.as_deref()),
         ("RoleArn", rule.role_arn.as_deref()),

@@ -16,7 +16,7 @@ const LONGEST_TEMPLATE: usize = 8192;
 
 /// A path such as `$.detail.instance-id` or `$.resources[0]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path(Vec<Step>);
+pub(crate) struct Path(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -27,7 +27,7 @@ enum Step {
 
 impl Path {
     /// Reads a path in the documented subset: dots, names, indices and `*`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix('$')?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -57,7 +57,7 @@ impl Path {
     }
 
     /// What stands there; with a `*` in the path, the list of all that stands there.
-    pub(super) fn find(&self, event: &Value) -> Option<Value> {
+    pub(crate) fn find(&self, event: &Value) -> Option<Value> {
         let mut found = vec![event];
         for step in &self.0 {
             found = found

@@ -4,6 +4,8 @@
 //! it is written and never when it is evaluated. The evaluation itself is in [`crate::emulator::policy`].
 //! The text of AWS-managed policies is not here; they are remembered by ARN and count as allowing.
 
+mod profiles;
+
 use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
@@ -23,6 +25,7 @@ pub(crate) struct State {
     roles: IndexMap<String, Role>,
     /// Customer-managed policies by ARN.
     policies: IndexMap<String, Managed>,
+    profiles: IndexMap<String, profiles::Profile>,
     organization: Option<String>,
 }
 
@@ -37,6 +40,7 @@ pub(crate) struct Role {
     trust: Value,
     inline: IndexMap<String, Value>,
     attached: Vec<String>,
+    boundary: Option<String>,
     tags: Vec<Tag>,
 }
 
@@ -70,6 +74,11 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "CreatePolicy": CreatePolicy => create_policy,
     "GetPolicy": PolicyOnly => get_policy,
     "DeletePolicy": PolicyOnly => delete_policy,
+    "CreateInstanceProfile": profiles::CreateProfile => profiles::create,
+    "GetInstanceProfile": profiles::ProfileOnly => profiles::get,
+    "DeleteInstanceProfile": profiles::ProfileOnly => profiles::delete,
+    "AddRoleToInstanceProfile": profiles::ProfileAndRole => profiles::add_role,
+    "RemoveRoleFromInstanceProfile": profiles::ProfileAndRole => profiles::remove_role,
 ];
 
 /// Sets up what every account has: no role.
@@ -89,6 +98,11 @@ impl Role {
     /// The ARNs of the managed policies that are attached.
     pub(crate) fn attached(&self) -> &[String] {
         &self.attached
+    }
+
+    /// The ARN of the policy that bounds the role's permissions.
+    pub(crate) fn boundary(&self) -> Option<&str> {
+        self.boundary.as_deref()
     }
 
     /// The inline policies' documents.
@@ -152,6 +166,8 @@ struct CreateRole {
     _description: Option<String>,
     #[serde(default, rename = "MaxSessionDuration")]
     _max_session_duration: Option<Value>,
+    #[serde(default)]
+    permissions_boundary: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
 }
@@ -234,6 +250,7 @@ fn create_role(account: &mut Account, input: CreateRole) -> Answer {
         trust,
         inline: IndexMap::new(),
         attached: Vec::new(),
+        boundary: input.permissions_boundary,
         tags: input.tags,
     };
     let answer = json!({ "Role": show_role(&role) });

@@ -29,6 +29,7 @@ pub(crate) struct State {
 
 #[derive(Debug, Clone)]
 struct Group {
+    retention_days: Option<i64>,
     streams: IndexMap<String, Vec<Line>>,
 }
 
@@ -53,10 +54,13 @@ pub(crate) enum Due {}
 /// What the service can do.
 pub(crate) const OPERATIONS: &[Operation] = operations![
     "CreateLogGroup": CreateLogGroup => create_log_group,
+    "DeleteLogGroup": GroupOnly => delete_log_group,
+    "PutRetentionPolicy": PutRetention => put_retention,
     "CreateLogStream": Stream => create_log_stream,
     "PutLogEvents": PutLogEvents => put_log_events,
     "FilterLogEvents": FilterLogEvents => filter_log_events,
     "PutResourcePolicy": PutResourcePolicy => put_resource_policy,
+    "DeleteResourcePolicy": PolicyOnly => delete_resource_policy,
     "DescribeResourcePolicies": Nothing => describe_resource_policies,
 ];
 
@@ -82,6 +86,28 @@ struct CreateLogGroup {
     _log_group_class: Option<String>,
     #[serde(default, rename = "tags")]
     _tags: IndexMap<String, String>,
+    // Encryption changes nothing that a reader of the lines sees.
+    #[serde(default, rename = "kmsKeyId")]
+    _kms_key_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GroupOnly {
+    log_group_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PutRetention {
+    log_group_name: String,
+    retention_in_days: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PolicyOnly {
+    policy_name: String,
 }
 
 #[derive(Deserialize)]
@@ -143,7 +169,25 @@ fn create_log_group(account: &mut Account, input: CreateLogGroup) -> Answer {
     if account.services.logs.groups.contains_key(&name) {
         return Err(exists("log group"));
     }
-    account.services.logs.groups.insert(name, Group { streams: IndexMap::new() });
+    account
+        .services
+        .logs
+        .groups
+        .insert(name, Group { retention_days: None, streams: IndexMap::new() });
+    Ok(json!({}))
+}
+
+fn delete_log_group(account: &mut Account, input: GroupOnly) -> Answer {
+    group_mut(account, &input.log_group_name)?;
+    account.services.logs.groups.shift_remove(&input.log_group_name);
+    Ok(json!({}))
+}
+
+fn put_retention(account: &mut Account, input: PutRetention) -> Answer {
+    if input.retention_in_days < 1 {
+        return Err(ServiceError::new("InvalidParameterException", "retentionInDays is invalid"));
+    }
+    group_mut(account, &input.log_group_name)?.retention_days = Some(input.retention_in_days);
     Ok(json!({}))
 }
 
@@ -174,7 +218,9 @@ fn put_log_events(account: &mut Account, input: PutLogEvents) -> Answer {
 fn filter_log_events(account: &mut Account, input: FilterLogEvents) -> Answer {
     let terms = terms(input.filter_pattern.as_deref().unwrap_or_default())?;
     let limit = input.limit.unwrap_or(MOST_ON_A_PAGE).min(MOST_ON_A_PAGE);
+    let now = account.now().as_millisecond();
     let group = group_mut(account, &input.log_group_name)?;
+    let oldest = group.retention_days.map_or(i64::MIN, |days| now - days * 86_400_000);
     let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
     let streams = group.streams.iter().filter(|(name, _)| {
         name.starts_with(prefix)
@@ -183,7 +229,8 @@ fn filter_log_events(account: &mut Account, input: FilterLogEvents) -> Answer {
     let mut found: Vec<(&str, &Line)> = Vec::new();
     for (name, lines) in streams {
         let wanted = lines.iter().filter(|line| {
-            input.start_time.is_none_or(|start| line.at >= start)
+            line.at >= oldest
+                && input.start_time.is_none_or(|start| line.at >= start)
                 && input.end_time.is_none_or(|end| line.at < end)
                 && terms.iter().all(|term| line.message.contains(term.as_str()))
         });
@@ -241,6 +288,13 @@ fn put_resource_policy(account: &mut Account, input: PutResourcePolicy) -> Answe
     let shown = show_policy(&input.policy_name, &policy);
     account.services.logs.policies.insert(input.policy_name, policy);
     Ok(json!({ "resourcePolicy": shown }))
+}
+
+fn delete_resource_policy(account: &mut Account, input: PolicyOnly) -> Answer {
+    match account.services.logs.policies.shift_remove(&input.policy_name) {
+        Some(_) => Ok(json!({})),
+        None => Err(missing("resource policy")),
+    }
 }
 
 fn describe_resource_policies(account: &mut Account, _input: Nothing) -> Answer {

@@ -33,6 +33,9 @@ pub(crate) struct State {
 struct Topic {
     display_name: String,
     policy: Option<Value>,
+    /// The KMS key that encrypts it; what that means for a sender is decided in
+    /// [`crate::emulator::policy`].
+    key: Option<String>,
     tags: Vec<Tag>,
 }
 
@@ -90,6 +93,17 @@ pub(crate) fn topic_policy<'a>(account: &'a Account, arn: &str) -> Option<Cow<'a
         Some(policy) => Cow::Borrowed(policy),
         None => Cow::Owned(default_policy(account, arn)),
     })
+}
+
+/// The KMS key that a topic names, if it names one.
+pub(crate) fn topic_key<'a>(account: &'a Account, arn: &str) -> Option<&'a str> {
+    account.services.sns.topics.get(arn)?.key.as_deref()
+}
+
+/// Every topic's ARN and the KMS key that it names.
+pub(crate) fn keys(account: &Account) -> impl Iterator<Item = (&str, &str)> {
+    let topics = account.services.sns.topics.iter();
+    topics.filter_map(|(arn, topic)| Some((arn.as_str(), topic.key.as_deref()?)))
 }
 
 /// What a topic's policy says until somebody sets one: only the owner's own account.
@@ -164,7 +178,8 @@ fn create_topic(account: &mut Account, input: CreateTopic) -> Answer {
     let arn = account.identity.arn("sns", &input.name);
     // Creating a topic that is there answers its ARN.
     if !account.services.sns.topics.contains_key(&arn) {
-        let mut topic = Topic { display_name: String::new(), policy: None, tags: input.tags };
+        let mut topic =
+            Topic { display_name: String::new(), policy: None, key: None, tags: input.tags };
         for (name, value) in &input.attributes {
             set_attribute(&mut topic, name, value)?;
         }
@@ -176,6 +191,7 @@ fn create_topic(account: &mut Account, input: CreateTopic) -> Answer {
 fn set_attribute(topic: &mut Topic, name: &str, value: &str) -> Result<(), ServiceError> {
     match name {
         "DisplayName" => value.clone_into(&mut topic.display_name),
+        "KmsMasterKeyId" => topic.key = (!value.is_empty()).then(|| value.to_owned()),
         "Policy" => {
             let text = Value::String(value.to_owned());
             let policy = document::read(&text)
@@ -198,11 +214,12 @@ fn delete_topic(account: &mut Account, input: TopicOnly) -> Answer {
 
 fn get_topic_attributes(account: &mut Account, input: TopicOnly) -> Answer {
     let arn = input.topic_arn;
-    let display_name = topic(account, &arn)?.display_name.clone();
+    let found = topic(account, &arn)?;
+    let (display_name, key) = (found.display_name.clone(), found.key.clone());
     let policy = topic_policy(account, &arn).ok_or_else(no_topic)?.to_string();
     let held = account.services.sns.subscriptions.values().filter(|held| held.topic == arn);
     let (confirmed, pending): (Vec<_>, Vec<_>) = held.partition(|held| held.confirmed);
-    Ok(json!({ "Attributes": {
+    let mut attributes = json!({
         "TopicArn": arn,
         "Owner": account.identity.account,
         "DisplayName": display_name,
@@ -210,7 +227,11 @@ fn get_topic_attributes(account: &mut Account, input: TopicOnly) -> Answer {
         "SubscriptionsConfirmed": confirmed.len().to_string(),
         "SubscriptionsPending": pending.len().to_string(),
         "SubscriptionsDeleted": "0",
-    }}))
+    });
+    if let Some(key) = key {
+        attributes["KmsMasterKeyId"] = key.into();
+    }
+    Ok(json!({ "Attributes": attributes }))
 }
 
 fn set_topic_attributes(account: &mut Account, input: SetTopicAttributes) -> Answer {

@@ -174,6 +174,13 @@ fn put(
     attributes: IndexMap<String, Value>,
 ) -> Result<String, ServiceError> {
     let now = account.now();
+    #[cfg(test)]
+    if account.services.sqs.throttled.contains(name_of(queue_url)) {
+        return Err(ServiceError {
+            status: 403,
+            ..ServiceError::new("RequestThrottled", "Request is throttled.")
+        });
+    }
     let queue = find_mut(account, queue_url)?;
     let largest = number(queue, "MaximumMessageSize", LARGEST_MESSAGE);
     if body.is_empty() {

@@ -1,8 +1,8 @@
 //! SQS: standard queues, their policies and dead-letter queues.
 //!
 //! Main type: [`State`]. Invariant: a message leaves a queue only by being deleted, purged, moved to the
-//! dead-letter queue or by outliving its retention; receiving only hides it. FIFO queues and KMS keys
-//! are refused by name. Message digests (`MD5Of…`) are left out: the output shapes have them as
+//! dead-letter queue or by outliving its retention; receiving only hides it. FIFO queues are refused by
+//! name. Message digests (`MD5Of…`) are left out: the output shapes have them as
 //! optional and the Rust SDK, which is the caller here, does not verify them.
 
 mod messages;
@@ -26,6 +26,9 @@ use crate::wakeup::Topic;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     queues: IndexMap<String, Queue>,
+    /// Queues that tests make refuse for a while, as a busy service does.
+    #[cfg(test)]
+    throttled: std::collections::BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +91,30 @@ pub(crate) fn queue_policy<'a>(
 ) -> Option<(&'a str, Option<&'a Value>)> {
     let queue = account.services.sqs.queues.get(name_of(queue))?;
     Some((&queue.arn, queue.policy.as_ref()))
+}
+
+/// Makes sending into a queue be throttled, or no longer.
+#[cfg(test)]
+pub(crate) fn throttle(account: &mut Account, queue: &str, throttled: bool) {
+    if throttled {
+        account.services.sqs.throttled.insert(queue.to_owned());
+    } else {
+        account.services.sqs.throttled.remove(queue);
+    }
+}
+
+/// The KMS key that a queue names, if it names one.
+pub(crate) fn queue_key<'a>(account: &'a Account, queue: &str) -> Option<&'a str> {
+    let queue = account.services.sqs.queues.get(name_of(queue))?;
+    queue.attributes.get("KmsMasterKeyId").map(String::as_str).filter(|key| !key.is_empty())
+}
+
+/// Every queue's ARN and the KMS key that it names.
+pub(crate) fn keys(account: &Account) -> impl Iterator<Item = (&str, &str)> {
+    account.services.sqs.queues.values().filter_map(|queue| {
+        let key = queue.attributes.get("KmsMasterKeyId").filter(|key| !key.is_empty())?;
+        Some((queue.arn.as_str(), key.as_str()))
+    })
 }
 
 /// The URL of the queue that has this ARN, if there is one.
@@ -200,6 +227,15 @@ const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("VisibilityTimeout", 30, 0, 43_200),
 ];
 
+/// Attributes that are kept as they are. Encryption changes nothing that a receiver sees; what a key
+/// means for a sender is decided in [`crate::emulator::policy`].
+const KEPT: &[&str] = &[
+    "SqsManagedSseEnabled",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "RedriveAllowPolicy",
+];
+
 fn set_attributes(
     queue: &mut Queue,
     attributes: IndexMap<String, String>,
@@ -219,7 +255,7 @@ fn set_attributes(
             };
         } else if name == "RedrivePolicy" {
             queue.redrive = Some(redrive(&value).ok_or_else(|| invalid_value(&name, &value))?);
-        } else if name != "SqsManagedSseEnabled" {
+        } else if !KEPT.contains(&name.as_str()) {
             return Err(ServiceError::unsupported(format_args!("the queue attribute {name}")));
         }
         queue.attributes.insert(name, value);

@@ -99,7 +99,7 @@ fn what_is_not_emulated_is_refused_by_name() {
     let mut account = account();
     let table = [
         (json!({"QueueName": "orders.fifo"}), "FIFO"),
-        (json!({"QueueName": "q", "Attributes": {"KmsMasterKeyId": "k"}}), "KmsMasterKeyId"),
+        (json!({"QueueName": "q", "Attributes": {"Paint": "red"}}), "Paint"),
         (json!({"QueueName": "q", "Colour": "red"}), "Colour"),
     ];
     for (input, named) in table {
