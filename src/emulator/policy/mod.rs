@@ -60,6 +60,11 @@ pub(crate) fn authorize(
     }
 }
 
+/// Whether a role stands in this account and lets the service assume it.
+pub(crate) fn may_assume(account: &Account, arn: &str, assumed_by: &str) -> bool {
+    assume(account, arn, assumed_by).is_ok()
+}
+
 /// The policies that the emulator could not read: AWS-managed ones, which count as allowing.
 pub(crate) fn unevaluated(account: &Account) -> Vec<String> {
     iam::aws_managed_in_use(account).into_iter().map(str::to_owned).collect()
