@@ -18,9 +18,7 @@ use super::interrupt::Interrupts;
 use super::output::{Lines, Live, say};
 use super::prepare::{self, Prepared, Workshop, epoch};
 use super::real::{self, RealArgs};
-use super::report::{
-    PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json,
-};
+use super::report::{PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json};
 use super::values::{parse_var, values};
 use super::{drill, prepare::Stage};
 use crate::cli::Exit;

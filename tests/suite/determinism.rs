@@ -20,11 +20,7 @@ fn assert_same(one: &[(String, Vec<u8>)], other: &[(String, Vec<u8>)]) {
     };
     assert_eq!(names(one), names(other));
     for ((name, left), (_, right)) in one.iter().zip(other) {
-        assert_eq!(
-            String::from_utf8_lossy(left),
-            String::from_utf8_lossy(right),
-            "{name} differs"
-        );
+        assert_eq!(String::from_utf8_lossy(left), String::from_utf8_lossy(right), "{name} differs");
     }
 }
 

@@ -13,8 +13,7 @@ fn examples(folder: &str, kind: &str) {
         let place = scratch();
         let reports = place.path().display().to_string();
         let scenario = format!("{folder}/{name}.yaml");
-        let said =
-            firedrill(&["run", &scenario, "--reports", &reports, "--run-id", "example"]);
+        let said = firedrill(&["run", &scenario, "--reports", &reports, "--run-id", "example"]);
         let written = place.path().join("example");
         assert!(written.is_dir(), "{}", said.err);
         let golden = root().join("reports/examples").join(kind).join(&name);

@@ -69,10 +69,10 @@ fn a_drill_costs_fewer_than_sixty_api_calls() {
         let mut workshop = Workshop::new(0);
         let values = Values { run_id: "fd-calls".to_owned(), ..Values::default() };
         let prepared = workshop.prepare(&file, &values, true).expect("it is in order");
-        let plan = Plan::new(&prepared.scenario, &prepared.file, "fd-calls").expect("it is planned");
+        let plan =
+            Plan::new(&prepared.scenario, &prepared.file, "fd-calls").expect("it is planned");
         let account = prepared.stage.expect("it has an environment").account.clone();
-        let finished =
-            rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+        let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
         let calls = finished.calls.expect("the emulated account counts");
         assert!(calls < 60, "{} costs {calls} API calls", file.display());
     }

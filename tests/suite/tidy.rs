@@ -22,7 +22,10 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("faults", &["aws", "clock", "observe", "plan", "recorder", "scenario", "timeline", "wakeup"]),
     (
         "observe",
-        &["aws", "clock", "faults", "pattern", "plan", "recorder", "scenario", "timeline", "wakeup"],
+        &[
+            "aws", "clock", "faults", "pattern", "plan", "recorder", "scenario", "timeline",
+            "wakeup",
+        ],
     ),
     (
         "runner",
@@ -72,8 +75,10 @@ fn named(text: &str) -> Vec<(usize, String)> {
         let code = line.split("//").next().unwrap_or_default();
         for (at, _) in code.match_indices("crate::") {
             let rest = &code[at + "crate::".len()..];
-            let name: String =
-                rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+            let name: String = rest
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+                .collect();
             if !name.is_empty() {
                 found.push((number + 1, name));
             }
@@ -150,7 +155,8 @@ fn nobody_but_the_clock_reads_the_system_time() {
 
 #[test]
 fn the_pure_modules_do_no_input_no_output_and_no_waiting() {
-    let pure = ["scenario", "plan", "timeline", "judge", "recovery", "report", "pattern", "diagnostic"];
+    let pure =
+        ["scenario", "plan", "timeline", "judge", "recovery", "report", "pattern", "diagnostic"];
     let forbidden = ["std::fs", "std::net", "tokio::", "async fn", ".await", "std::env::var"];
     for (path, text) in sources() {
         if !pure.contains(&module_of(&path).as_str()) {

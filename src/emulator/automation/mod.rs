@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::error::ServiceError;
-use super::policy::Caller;
+use super::policy::{self, Caller};
 use super::services::ssm;
 
 pub(crate) mod actions;
@@ -35,6 +35,9 @@ use execution::{Execution, Status, StepRun};
 /// How many executions may run at once: "Concurrently running automations: 100", and 1,000 more may
 /// wait in the queue: <https://docs.aws.amazon.com/general/latest/gr/ssm.html>.
 const MAX_RUNNING: usize = 1100;
+
+/// The principal that assumes a runbook's role.
+const PRINCIPAL: &str = "ssm.amazonaws.com";
 
 /// The executions of an account.
 #[derive(Debug, Clone, Default)]
@@ -116,10 +119,22 @@ pub(crate) fn start(account: &mut Account, request: Request) -> Result<String, S
         document,
     };
     if let Some(role) = assumed_role(account, &execution).map_err(wrong)? {
-        execution.caller = Caller::Role { arn: role, assumed_by: "ssm.amazonaws.com" };
+        execution.caller = Caller::Role { arn: role, assumed_by: PRINCIPAL };
     }
     engine::start(account, execution);
     Ok(id)
+}
+
+/// Brings the text of an AWS-owned runbook that the emulator does not have, under its own name.
+///
+/// `CreateDocument` refuses such names, here as on AWS. The content is JSON or YAML, at most 64 KB; what
+/// can't be a runbook is refused with `InvalidDocumentContent`.
+pub fn declare_document(
+    account: &mut Account,
+    name: &str,
+    content: &str,
+) -> Result<(), ServiceError> {
+    ssm::declare_document(account, name, content, ssm::DocumentKind::Automation)
 }
 
 /// The role that the document assumes; an empty one is none.
@@ -133,6 +148,9 @@ fn assumed_role(account: &Account, execution: &Execution) -> Result<Option<Strin
     }
     if !role.starts_with("arn:") || !role.contains(":role/") {
         return Err("The format of the supplied assume role ARN is invalid.".to_owned());
+    }
+    if !policy::may_assume(account, &role, PRINCIPAL) {
+        return Err("The defined assume role is unable to be assumed.".to_owned());
     }
     Ok(Some(role))
 }

@@ -14,6 +14,11 @@ use super::execution::{Failure, Stage, Status, Success};
 use super::references::text;
 use super::{Request, parameters};
 use crate::emulator::account::Account;
+use crate::emulator::policy;
+use crate::emulator::services::Service;
+
+/// The operation that starts a child, with the permissions of the parent's step.
+const START: &str = "StartAutomationExecution";
 
 /// How deep runbooks may start runbooks; ours.
 const MAX_DEPTH: usize = 10;
@@ -31,6 +36,12 @@ struct Input {
 /// `aws:executeAutomation`: starts the child; the step ends with it.
 pub(super) fn start(account: &mut Account, call: &StepCall) -> Result<Progress, Failure> {
     let input: Input = inputs(call)?;
+    let refused = |error: &crate::emulator::error::ServiceError| {
+        super::actions::refused(Service::Ssm, START, error)
+    };
+    let asked = json!({"DocumentName": input.document_name});
+    policy::authorize(account, &call.caller, Service::Ssm, START, &asked)
+        .map_err(|error| refused(&error))?;
     let execution = get(account, &call.execution).expect("its step is being run");
     let depth = execution.depth + 1;
     if depth > MAX_DEPTH {
@@ -53,16 +64,8 @@ pub(super) fn start(account: &mut Account, call: &StepCall) -> Result<Progress, 
         depth,
         tags: Vec::new(),
     };
-    match super::start(account, request) {
-        Ok(id) => Ok(Progress::WaitFor { key: id }),
-        Err(error) => {
-            let reason = format!(
-                "An error occurred ({}) when calling the StartAutomationExecution operation: {}",
-                error.code, error.message
-            );
-            Err(Failure::new(Stage::Invocation, reason))
-        }
-    }
+    let id = super::start(account, request).map_err(|error| refused(&error))?;
+    Ok(Progress::WaitFor { key: id })
 }
 
 /// An execution has ended: the step that waits for it, if any, is told.

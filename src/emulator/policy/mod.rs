@@ -60,6 +60,11 @@ pub(crate) fn authorize(
     }
 }
 
+/// Whether a role stands in this account and lets the service assume it.
+pub(crate) fn may_assume(account: &Account, arn: &str, assumed_by: &str) -> bool {
+    assume(account, arn, assumed_by).is_ok()
+}
+
 /// What the emulator could not read and takes as allowing: AWS-managed policies, and the key policies of
 /// customers' own keys on queues and topics.
 pub(crate) fn unevaluated(account: &Account) -> Vec<String> {

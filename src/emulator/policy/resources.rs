@@ -246,7 +246,8 @@ pub(super) fn passed_role<'a>(
         (Service::Ssm, "StartAutomationExecution") => {
             let role = &input["Parameters"]["AutomationAssumeRole"];
             let arn = role.as_str().or_else(|| role.get(0)?.as_str())?;
-            Some((arn, "ssm.amazonaws.com"))
+            // An optional role that is left empty is none.
+            (!arn.is_empty()).then_some((arn, "ssm.amazonaws.com"))
         }
         _ => None,
     }

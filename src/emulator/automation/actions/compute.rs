@@ -110,9 +110,9 @@ fn normalize_parameters(request: &mut Map<String, Value>) {
     let Some(Value::Object(parameters)) = request.get_mut("Parameters") else { return };
     for value in parameters.values_mut() {
         *value = match value.take() {
-            Value::Array(items) => Value::Array(
-                items.iter().map(|item| text(item).into()).collect(),
-            ),
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|item| text(item).into()).collect())
+            }
             single => Value::Array(vec![text(&single).into()]),
         };
     }

@@ -38,16 +38,17 @@ fn the_owned_restart_stops_and_starts_and_waits_for_the_status_checks() {
     assert_eq!(state(&mut account, &id), "running");
     let execution = execution(&mut account, &run);
     assert_eq!(statuses(&execution), ["stopInstances Success", "startInstances Success"]);
-    assert_eq!(
-        execution["StepExecutions"][1]["Outputs"],
-        json!({"InstanceStates": ["running"]})
-    );
+    assert_eq!(execution["StepExecutions"][1]["Outputs"], json!({"InstanceStates": ["running"]}));
 }
 
 #[test]
 fn an_instance_that_is_not_there_fails_the_step_in_the_words_of_aws() {
     let mut account = account();
-    let run = start(&mut account, "AWS-TerminateEC2Instance", &json!({"InstanceId": ["i-0123456789abcdef0"]}));
+    let run = start(
+        &mut account,
+        "AWS-TerminateEC2Instance",
+        &json!({"InstanceId": ["i-0123456789abcdef0"]}),
+    );
     pass(&mut account, 60);
     let execution = execution(&mut account, &run);
     assert_eq!(execution["AutomationExecutionStatus"], "Failed");
@@ -234,10 +235,7 @@ mainSteps:
     assert_eq!(execution(&mut account, &run)["CurrentStepName"], "parse");
     pass(&mut account, 20);
     let done = execution(&mut account, &run);
-    assert_eq!(
-        statuses(&done),
-        ["parse Success", "use Success", "high Success", "low Pending"]
-    );
+    assert_eq!(statuses(&done), ["parse Success", "use Success", "high Success", "low Pending"]);
 }
 
 #[test]

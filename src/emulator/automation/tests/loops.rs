@@ -35,12 +35,16 @@ mainSteps:
     );
     assert_eq!(
         statuses(&execution),
-        ["each Success", "read Success", "put Success", "rest Success", "put Success", "rest Success"]
+        [
+            "each Success",
+            "read Success",
+            "put Success",
+            "rest Success",
+            "put Success",
+            "rest Success"
+        ]
     );
-    assert_eq!(
-        execution["StepExecutions"][1]["Outputs"]["Values"],
-        json!(["1 of a", "2 of b"])
-    );
+    assert_eq!(execution["StepExecutions"][1]["Outputs"]["Values"], json!(["1 of a", "2 of b"]));
     let owner = &execution["StepExecutions"][0]["StepExecutionId"];
     assert_eq!(
         execution["StepExecutions"][4]["ParentStepDetails"],

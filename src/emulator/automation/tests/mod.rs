@@ -11,6 +11,7 @@ use crate::emulator::services::Service;
 mod compute;
 mod control;
 mod loops;
+mod roles;
 mod shapes;
 
 fn account() -> Account {

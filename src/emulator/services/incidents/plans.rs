@@ -133,12 +133,14 @@ pub(super) struct Create {
 
 /// `CreateResponsePlan`.
 pub(super) fn create(account: &mut Account, input: Create) -> Answer {
-    let arn = account
-        .identity()
-        .global_arn("ssm-incidents", &format!("response-plan/{}", input.name));
+    let arn =
+        account.identity().global_arn("ssm-incidents", &format!("response-plan/{}", input.name));
     if account.services.incidents.plans.contains_key(&arn) {
         let message = format!("The response plan {} already exists", input.name);
-        return Err(ServiceError { status: 409, ..ServiceError::new("ConflictException", message) });
+        return Err(ServiceError {
+            status: 409,
+            ..ServiceError::new("ConflictException", message)
+        });
     }
     if !(1..=5).contains(&input.incident_template.impact) {
         return Err(ServiceError::validation("The impact must be from 1 (critical) to 5"));

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::Due;
 use super::plans::{ChatChannel, NotificationTarget, not_found};
-use super::timeline::{self, Event};
 use super::respond;
+use super::timeline::{self, Event};
 use crate::emulator::account::{Account, epoch_seconds, from_epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::policy::Caller;
@@ -156,9 +156,10 @@ pub(super) fn start(account: &mut Account, input: Start) -> Answer {
         modified_by: by.clone(),
         created_by: by,
         invoked_by: invoked_by(account),
-        source: trigger
-            .as_ref()
-            .map_or_else(|| "aws.ssm-incidents.custom".to_owned(), |trigger| trigger.source.clone()),
+        source: trigger.as_ref().map_or_else(
+            || "aws.ssm-incidents.custom".to_owned(),
+            |trigger| trigger.source.clone(),
+        ),
         trigger: trigger_arn,
         notification_targets: plan.incident_template.notification_targets,
         chat_channel: plan.chat_channel,
@@ -320,7 +321,12 @@ pub(super) fn unknown_filter(key: &str) -> ServiceError {
 }
 
 /// One page of a list, in the way of this API.
-pub(super) fn page(name: &str, items: Vec<Value>, max: Option<usize>, token: Option<&str>) -> Answer {
+pub(super) fn page(
+    name: &str,
+    items: Vec<Value>,
+    max: Option<usize>,
+    token: Option<&str>,
+) -> Answer {
     let (items, next) = crate::emulator::services::ssm::page(items, max, token, 50)?;
     let mut answer = Map::new();
     answer.insert(name.to_owned(), Value::Array(items));

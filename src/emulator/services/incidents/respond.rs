@@ -38,10 +38,8 @@ pub(super) fn respond(account: &mut Account, arn: &str) {
 /// change request nor an insight.
 fn create_parent(account: &mut Account, record: &Record) {
     let resources = json!([{"arn": record.arn}]).to_string();
-    let data = ssm::DataValue {
-        value: Some(resources),
-        r#type: Some("SearchableString".to_owned()),
-    };
+    let data =
+        ssm::DataValue { value: Some(resources), r#type: Some("SearchableString".to_owned()) };
     let (_, item) = ssm::create_ops_item(
         account,
         ssm::NewOpsItem {
@@ -59,8 +57,7 @@ fn create_parent(account: &mut Account, record: &Record) {
 }
 
 fn relate(account: &mut Account, incident: &str, kind: &str, arn: &str) {
-    let generated =
-        format!("related-item/{kind}/{}", account.ids.hex(32).to_ascii_uppercase());
+    let generated = format!("related-item/{kind}/{}", account.ids.hex(32).to_ascii_uppercase());
     if let Some(record) = account.services.incidents.records.get_mut(incident) {
         record.related.push(json!({
             "identifier": {"type": kind, "value": {"arn": arn}},
@@ -93,8 +90,7 @@ pub(super) fn tell(account: &mut Account, arn: &str) {
     // A subject has at most 100 characters.
     let subject: String = subject.chars().take(100).collect();
     for topic in topics {
-        let input =
-            json!({"TopicArn": topic, "Subject": subject, "Message": message.to_string()});
+        let input = json!({"TopicArn": topic, "Subject": subject, "Message": message.to_string()});
         let _lost = account.call_as(&caller, Service::Sns, "Publish", input);
     }
 }
@@ -117,8 +113,7 @@ fn start_runbook(account: &mut Account, record: &Record, runbook: &Runbook) {
     match account.call_as(&caller, Service::Ssm, "StartAutomationExecution", input) {
         Ok(answer) => {
             let id = answer["AutomationExecutionId"].as_str().unwrap_or_default();
-            let execution =
-                account.identity().arn("ssm", &format!("automation-execution/{id}"));
+            let execution = account.identity().arn("ssm", &format!("automation-execution/{id}"));
             if let Some(record) = account.services.incidents.records.get_mut(&record.arn) {
                 record.executions.push(execution.clone());
             }

@@ -28,6 +28,22 @@ fn pass(account: &mut Account, seconds: i64) {
     account.advance(account.now() + SignedDuration::from_secs(seconds));
 }
 
+/// The role that starts the plan's runbook.
+fn role(account: &mut Account) {
+    let statement = |action: &str, more: (&str, Value)| {
+        let mut statement = json!({"Effect": "Allow", "Action": action});
+        statement[more.0] = more.1;
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    let principal = ("Principal", json!({"Service": "ssm-incidents.amazonaws.com"}));
+    let create = json!({"RoleName": "incidents",
+        "AssumeRolePolicyDocument": statement("sts:AssumeRole", principal)});
+    account.call(Service::Iam, "CreateRole", create).unwrap();
+    let allow = statement("ssm:StartAutomationExecution", ("Resource", json!("*")));
+    let put = json!({"RoleName": "incidents", "PolicyName": "start", "PolicyDocument": allow});
+    account.call(Service::Iam, "PutRolePolicy", put).unwrap();
+}
+
 /// A plan whose runbook takes the incident's ARN.
 fn plan(account: &mut Account, dedupe: Option<&str>) {
     let content = r#"{"schemaVersion": "0.3", "parameters": {"Incident": {"type": "String"},
@@ -35,6 +51,7 @@ fn plan(account: &mut Account, dedupe: Option<&str>) {
         "mainSteps": [{"name": "nap", "action": "aws:sleep", "inputs": {"Duration": "PT5S"}}]}"#;
     let document = json!({"Name": "Diagnose", "DocumentType": "Automation", "Content": content});
     account.call(Service::Ssm, "CreateDocument", document).unwrap();
+    role(account);
     let mut template = json!({"title": "VPN down", "impact": 3, "summary": "A tunnel is down",
         "notificationTargets": []});
     if let Some(dedupe) = dedupe {
@@ -100,8 +117,12 @@ fn an_alarm_opens_one_incident_with_a_parent_item_and_a_runbook() {
     let items = account.call(Service::Ssm, "DescribeOpsItems", json!({})).unwrap();
     assert_eq!(items["OpsItemSummaries"][0]["Title"], "VPN down");
     let related = call(&mut account, "ListRelatedItems", json!({"incidentRecordArn": arn}));
-    let kinds: Vec<&Value> =
-        related["relatedItems"].as_array().unwrap().iter().map(|one| &one["identifier"]["type"]).collect();
+    let kinds: Vec<&Value> = related["relatedItems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["identifier"]["type"])
+        .collect();
     assert_eq!(kinds, ["PARENT", "INVOLVED_RESOURCE", "AUTOMATION"]);
 }
 
@@ -158,15 +179,20 @@ fn an_incident_is_resolved_and_its_timeline_says_so() {
 }
 
 #[test]
-fn a_runbook_that_is_not_there_leaves_a_note_and_no_execution() {
-    let mut account = account();
-    plan(&mut account, None);
-    account.call(Service::Ssm, "DeleteDocument", json!({"Name": "Diagnose"})).unwrap();
-    let arn = trigger(&mut account, ALARM);
-    pass(&mut account, 10);
-    assert_eq!(timeline(&mut account, &arn), ["SSM Incident Trigger", "Custom Event"]);
-    let record = call(&mut account, "GetIncidentRecord", json!({"arn": arn}));
-    assert_eq!(record["incidentRecord"]["automationExecutions"], json!([]));
+fn a_runbook_that_is_not_there_or_not_allowed_leaves_a_note_and_no_execution() {
+    let gone = (Service::Ssm, "DeleteDocument", json!({"Name": "Diagnose"}));
+    let denied =
+        (Service::Iam, "DeleteRolePolicy", json!({"RoleName": "incidents", "PolicyName": "start"}));
+    for (service, operation, input) in [gone, denied] {
+        let mut account = account();
+        plan(&mut account, None);
+        account.call(service, operation, input).unwrap();
+        let arn = trigger(&mut account, ALARM);
+        pass(&mut account, 10);
+        assert_eq!(timeline(&mut account, &arn), ["SSM Incident Trigger", "Custom Event"]);
+        let record = call(&mut account, "GetIncidentRecord", json!({"arn": arn}));
+        assert_eq!(record["incidentRecord"]["automationExecutions"], json!([]), "{operation}");
+    }
 }
 
 #[test]

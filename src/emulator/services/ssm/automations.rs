@@ -16,6 +16,7 @@ use crate::emulator::automation::execution::{Execution, StepRun};
 use crate::emulator::automation::flow::{self, Signal};
 use crate::emulator::automation::{self, Request, describe as shape, engine};
 use crate::emulator::error::{Answer, ServiceError};
+use crate::emulator::policy::Caller;
 
 /// The input of `StartAutomationExecution`; targets and rate control are not emulated.
 #[derive(Deserialize)]
@@ -49,7 +50,11 @@ pub(super) fn start(account: &mut Account, input: Start) -> Answer {
         version: input.document_version,
         parameters: input.parameters,
         executed_by: account.caller_arn(),
-        starter: account.caller().clone(),
+        starter: match account.caller() {
+            // A service that starts a runbook lends it no permissions of its own.
+            Caller::Administrator | Caller::Service { .. } => Caller::Administrator,
+            role @ Caller::Role { .. } => role.clone(),
+        },
         parent: None,
         depth: 0,
         tags: input.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),

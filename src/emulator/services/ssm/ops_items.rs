@@ -148,13 +148,8 @@ fn duplicate(account: &Account, data: &IndexMap<String, DataValue>) -> Option<St
         parsed.get("dedupString").filter(|dedup| !dedup.is_null()).cloned()
     };
     let wanted = key(data)?;
-    let mut open = account
-        .services
-        .ssm
-        .ops_items
-        .items
-        .values()
-        .filter(|item| item.status != "Resolved");
+    let mut open =
+        account.services.ssm.ops_items.items.values().filter(|item| item.status != "Resolved");
     open.find(|item| key(&item.content.operational_data).as_ref() == Some(&wanted))
         .map(|item| item.id.clone())
 }

@@ -98,9 +98,7 @@ fn a_document_is_described_listed_read_and_deleted() {
 
 #[test]
 fn a_document_that_can_not_work_is_refused_with_the_reason() {
-    let step = |step: Value| {
-        json!({"schemaVersion": "0.3", "mainSteps": [step]}).to_string()
-    };
+    let step = |step: Value| json!({"schemaVersion": "0.3", "mainSteps": [step]}).to_string();
     let table = [
         ("{not json".to_owned(), "JSON not well-formed"),
         (json!({"schemaVersion": "2.2", "mainSteps": []}).to_string(), "must be 0.3, not 2.2"),
@@ -122,7 +120,10 @@ fn a_document_that_can_not_work_is_refused_with_the_reason() {
                 "outputs": [{"Name": "x", "Selector": "$.[", "Type": "String"}]})),
             "the selector $.[ can't be read",
         ),
-        (step(json!({"name": "a", "action": "aws:sleep", "retries": 3})), "unknown field `retries`"),
+        (
+            step(json!({"name": "a", "action": "aws:sleep", "retries": 3})),
+            "unknown field `retries`",
+        ),
     ];
     let mut account = account();
     for (content, reason) in table {
@@ -240,11 +241,18 @@ fn an_execution_knows_the_role_that_started_it() {
         arn: "arn:aws:iam::111122223333:role/rules".to_owned(),
         assumed_by: "events.amazonaws.com",
     };
-    // Only the record of the caller is looked at here; what a role may do is the policies' business.
+    let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
+    let create = json!({"RoleName": "rules", "AssumeRolePolicyDocument": trust});
+    account.call(Service::Iam, "CreateRole", create).unwrap();
+    let allow = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Action": "ssm:StartAutomationExecution", "Resource": "*"}]}"#;
+    let put = json!({"RoleName": "rules", "PolicyName": "start", "PolicyDocument": allow});
+    account.call(Service::Iam, "PutRolePolicy", put).unwrap();
     let input = json!({"DocumentName": "Nap"});
-    let Ok(answer) = account.call_as(&caller, Service::Ssm, "StartAutomationExecution", input) else {
-        return;
-    };
+    let answer = account
+        .call_as(&caller, Service::Ssm, "StartAutomationExecution", input)
+        .expect("the role may start runbooks");
     let input = json!({"AutomationExecutionId": answer["AutomationExecutionId"]});
     let execution = ssm(&mut account, "GetAutomationExecution", input);
     assert_eq!(
@@ -298,7 +306,8 @@ fn a_command_goes_to_the_tagged_instances_and_its_invocations_tell_how_it_went()
     }
     "##);
     assert_eq!(account.facts.iter().filter(|fact| fact.kind == "command").count(), 0);
-    let listed = ssm(&mut account, "ListCommandInvocations", json!({"CommandId": id, "Details": true}));
+    let listed =
+        ssm(&mut account, "ListCommandInvocations", json!({"CommandId": id, "Details": true}));
     assert_eq!(listed["CommandInvocations"][0]["CommandPlugins"][0]["ResponseCode"], 0);
     let filter = json!({"Filters": [{"key": "Status", "value": "Success"}]});
     assert_eq!(ssm(&mut account, "ListCommands", filter)["Commands"][0]["CommandId"], id);
@@ -308,9 +317,7 @@ fn a_command_goes_to_the_tagged_instances_and_its_invocations_tell_how_it_went()
 fn a_command_is_cancelled_and_what_nobody_can_run_is_refused() {
     let mut account = account();
     let id = instance(&mut account, "Test");
-    let send = |document: &str, instance: &str, parameters: Value| {
-        json!({"DocumentName": document, "InstanceIds": [instance], "Parameters": parameters})
-    };
+    let send = |document: &str, instance: &str, parameters: Value| json!({"DocumentName": document, "InstanceIds": [instance], "Parameters": parameters});
     let shell = json!({"commands": ["sleep 60"], "executionTimeout": ["2"]});
     let command = ssm(&mut account, "SendCommand", send("AWS-RunShellScript", &id, shell));
     pass(&mut account, 10);
@@ -331,7 +338,10 @@ fn a_command_is_cancelled_and_what_nobody_can_run_is_refused() {
         (send("AWS-RunShellScript", "i-00000000", shell.clone()), "InvalidInstanceId"),
         (send("AWS-RunNothing", &id, shell), "InvalidDocument"),
         (send("AWS-RunShellScript", &id, json!({})), "InvalidParameters"),
-        (json!({"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["x"]}}), "ValidationException"),
+        (
+            json!({"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["x"]}}),
+            "ValidationException",
+        ),
     ];
     for (input, code) in table {
         assert_eq!(refusal(&mut account, "SendCommand", input).0, code);
@@ -345,9 +355,7 @@ fn the_accounts_own_command_documents_check_their_parameters() {
     let content = r#"{"schemaVersion": "2.2", "parameters": {"Path": {"type": "String"}},
         "mainSteps": [{"name": "run", "action": "aws:runShellScript", "inputs": {}}]}"#;
     ssm(&mut account, "CreateDocument", json!({"Name": "Clean", "Content": content}));
-    let send = |parameters: Value| {
-        json!({"DocumentName": "Clean", "InstanceIds": [id], "Parameters": parameters})
-    };
+    let send = |parameters: Value| json!({"DocumentName": "Clean", "InstanceIds": [id], "Parameters": parameters});
     assert_eq!(refusal(&mut account, "SendCommand", send(json!({}))).0, "InvalidParameters");
     let (_, message) = refusal(&mut account, "SendCommand", send(json!({"Depth": ["1"]})));
     assert_eq!(message, "Document Clean does not support parameter Depth");
@@ -385,7 +393,10 @@ fn an_ops_item_is_opened_once_per_dedup_string_found_and_resolved() {
     pass(&mut account, 30);
     ssm(&mut account, "UpdateOpsItem", json!({"OpsItemId": id, "Status": "Resolved"}));
     let item = ssm(&mut account, "GetOpsItem", json!({"OpsItemId": id}));
-    assert_eq!((&item["OpsItem"]["Status"], &item["OpsItem"]["Version"]), (&json!("Resolved"), &json!("2")));
+    assert_eq!(
+        (&item["OpsItem"]["Status"], &item["OpsItem"]["Version"]),
+        (&json!("Resolved"), &json!("2"))
+    );
     ssm(&mut account, "CreateOpsItem", new);
     assert_eq!(found(&mut account, "Status", "Open", "Equal"), 1, "a resolved one is no duplicate");
 }
@@ -413,7 +424,10 @@ fn parameters_are_put_read_by_name_and_path_and_deleted() {
     let arn = "arn:aws:ssm:eu-west-1:111122223333:parameter/app/a";
     assert_eq!(ssm(&mut account, "GetParameter", json!({"Name": arn}))["Parameter"]["Value"], "1");
     ssm(&mut account, "DeleteParameter", json!({"Name": "plain"}));
-    assert_eq!(refusal(&mut account, "GetParameter", json!({"Name": "plain"})).0, "ParameterNotFound");
+    assert_eq!(
+        refusal(&mut account, "GetParameter", json!({"Name": "plain"})).0,
+        "ParameterNotFound"
+    );
 }
 
 #[test]
