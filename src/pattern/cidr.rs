@@ -18,6 +18,19 @@ impl Hex {
         &self.digits[..usize::from(self.length)]
     }
 
+    /// The digits as a number.
+    pub(crate) fn value(&self) -> Value {
+        let digits = self.as_bytes().iter();
+        let value = digits.fold(0_u128, |value, digit| {
+            let digit = char::from(*digit).to_digit(16).expect("a hexadecimal digit");
+            value << 4 | u128::from(digit)
+        });
+        match u32::try_from(value) {
+            Ok(four) if self.length == 8 => Value::Four(four),
+            _ => Value::Six(value),
+        }
+    }
+
     fn from_address(address: Address) -> Self {
         let mut digits = [0; 32];
         for (index, byte) in address.bytes().iter().enumerate() {
@@ -30,6 +43,13 @@ impl Hex {
 
 fn digit(nibble: u8) -> u8 {
     b"0123456789ABCDEF"[usize::from(nibble)]
+}
+
+/// An address as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value {
+    Four(u32),
+    Six(u128),
 }
 
 /// An address, four or sixteen bytes.
@@ -241,6 +261,47 @@ impl AddressRange {
         self.literal
     }
 
+    /// The first and the last value of each bound without its openness: a literal's bounds enclose
+    /// the one address that it is.
+    fn closed(&self) -> (Value, Value) {
+        let inner = |hex: &Hex, open: bool, up: bool| match (hex.value(), open, up) {
+            (value, false, _) => value,
+            (Value::Four(value), true, true) => Value::Four(value + 1),
+            (Value::Four(value), true, false) => Value::Four(value - 1),
+            (Value::Six(value), true, true) => Value::Six(value + 1),
+            (Value::Six(value), true, false) => Value::Six(value - 1),
+        };
+        (inner(&self.low, self.low_open, true), inner(&self.high, self.high_open, false))
+    }
+
+    /// The IPv4 addresses in the range, first and last.
+    pub(crate) fn four(&self) -> Option<(u32, u32)> {
+        match self.closed() {
+            (Value::Four(low), Value::Four(high)) => Some((low, high)),
+            (Value::Six(low), Value::Six(high)) => {
+                // Eight digits decide a longer bound only strictly between its own first eight.
+                let lead = |value: u128| u32::try_from(value >> 96).expect("32 bits are left");
+                let low = lead(low).checked_add(1)?;
+                let high = lead(high).checked_sub(1)?;
+                (low <= high).then_some((low, high))
+            }
+            (Value::Four(_), Value::Six(_)) | (Value::Six(_), Value::Four(_)) => None,
+        }
+    }
+
+    /// The IPv6 addresses in the range, first and last.
+    pub(crate) fn six(&self) -> (u128, u128) {
+        match self.closed() {
+            (Value::Four(low), Value::Four(high)) => {
+                let lead = |value: u32| u128::from(value) << 96;
+                (lead(low), lead(high) | (u128::MAX >> 32))
+            }
+            (Value::Six(low), Value::Six(high)) => (low, high),
+            (Value::Four(_), Value::Six(high)) => (high, high),
+            (Value::Six(low), Value::Four(_)) => (low, low),
+        }
+    }
+
     /// Whether `text` (an address's digits, or the text of a number) lies in the range.
     pub(crate) fn contains(&self, text: &[u8]) -> bool {
         let (low, high) = (self.low.as_bytes(), self.high.as_bytes());
@@ -336,6 +397,47 @@ mod tests {
         ];
         for (block, digits, expected) in table {
             assert_eq!(AddressRange::block(block).unwrap().contains(digits), expected, "{block}");
+        }
+    }
+
+    #[test]
+    fn intervals_hold_the_same_addresses_as_the_text() {
+        let blocks = ["10.0.0.0/8", "0.0.0.0/0", "::/0", "::/1", "8000::/1", "a00::/16", "::/64"];
+        let literals = ["10.0.0.1", "a00:1::", "::9", "::f"];
+        let mut ranges: Vec<_> =
+            blocks.iter().map(|block| AddressRange::block(block).unwrap()).collect();
+        ranges.extend(literals.iter().map(|text| AddressRange::literal(text.as_bytes()).unwrap()));
+        let addresses = [
+            "0.0.0.0",
+            "0.0.0.1",
+            "10.0.0.1",
+            "10.255.0.0",
+            "255.255.255.255",
+            "127.255.255.255",
+            "128.0.0.0",
+            "::",
+            "::9",
+            "::f",
+            "a00::",
+            "a00:1::",
+            "a00:1::5",
+            "ffff::",
+            "7fff::1",
+        ];
+        for range in &ranges {
+            for address in addresses {
+                let hex = hex(address.as_bytes()).unwrap();
+                let inside = match hex.value() {
+                    Value::Four(value) => {
+                        range.four().is_some_and(|(low, high)| low <= value && value <= high)
+                    }
+                    Value::Six(value) => {
+                        let (low, high) = range.six();
+                        low <= value && value <= high
+                    }
+                };
+                assert_eq!(inside, range.contains(hex.as_bytes()), "{range:?} {address}");
+            }
         }
     }
 

@@ -52,6 +52,54 @@ pub(crate) fn comparable(text: &str) -> Option<f64> {
     (given == printed).then_some(value + 0.0)
 }
 
+/// Powers of ten that a double holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// Two doubles that enclose an event's number, which are the number itself for short ones; nothing
+/// for numbers that need a close look (long ones, exponents, integers that may not be comparable).
+pub(crate) fn rough(text: &str) -> Option<(f64, f64)> {
+    let bytes = text.as_bytes();
+    let (negative, digits) = match bytes.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, bytes),
+    };
+    if digits.len() > 20 {
+        return None;
+    }
+    let mut mantissa = 0_u64;
+    let mut point = None;
+    for (at, &byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                mantissa = mantissa.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            }
+            b'.' => point = Some(at),
+            _ => return None,
+        }
+    }
+    let Some(point) = point else {
+        if digits.len() > 15 {
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
+        let value = mantissa as f64;
+        let value = if negative { -value } else { value } + 0.0;
+        return Some((value, value));
+    };
+    #[expect(clippy::cast_precision_loss, reason = "the bounds below make up for it")]
+    let value = mantissa as f64 / TENS[digits.len() - point - 1];
+    let value = if negative { -value } else { value } + 0.0;
+    if mantissa < 1 << 53 {
+        // Both operands are exact, so their quotient is the double closest to the number.
+        return Some((value, value));
+    }
+    let slack = value.abs() * 1e-15;
+    Some((value - slack, value + slack))
+}
+
 /// A double's decimal as Java's `Double.toString` chooses it: the shortest that reads back as the
 /// same double, except that a single digit is given as the closest two.
 fn java_digits(value: f64) -> String {
@@ -102,6 +150,34 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(comparable(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rough_reading_encloses_the_number() {
+        let texts = [
+            "0",
+            "-0",
+            "-0.0",
+            "1",
+            "-17.25",
+            "300.0",
+            "0.1",
+            "-122.422003528252475",
+            "37.808480096967251",
+            "999999999999999",
+            "0.00000000000000001",
+            "1234567890.123456789",
+            "9007199254740993.5",
+        ];
+        for text in texts {
+            let (low, high) = rough(text).unwrap();
+            let value = text.parse::<f64>().unwrap() + 0.0;
+            assert!(low <= value && value <= high, "{text}: {low} {value} {high}");
+            assert!(high - low <= value.abs() * 1e-14, "{text}");
+        }
+        for text in ["1e5", "9007199254740993", "0.123456789012345678901234"] {
+            assert_eq!(rough(text), None, "{text}");
         }
     }
 

@@ -65,6 +65,16 @@ impl Place {
     }
 }
 
+/// A leaf whose number, if it is one, is not read yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Raw<'e> {
+    Text(&'e [u8]),
+    Number(&'e str),
+    True,
+    False,
+    Null,
+}
+
 /// One wanted leaf.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leaf {
@@ -152,15 +162,27 @@ impl Leaves {
     /// A leaf's value; `event` is the text that was scanned.
     #[inline]
     pub(crate) fn value<'e>(&'e self, leaf: &Leaf, event: &'e str) -> Scalar<'e> {
+        match self.raw(leaf, event) {
+            Raw::Text(text) => Scalar::Text(text),
+            Raw::Number(text) => Scalar::Number(Number::new(text)),
+            Raw::True => Scalar::True,
+            Raw::False => Scalar::False,
+            Raw::Null => Scalar::Null,
+        }
+    }
+
+    /// A leaf as it stands in the event.
+    #[inline]
+    pub(crate) fn raw<'e>(&'e self, leaf: &Leaf, event: &'e str) -> Raw<'e> {
         let Place { start, end, kind } = leaf.place;
         let range = start as usize..end as usize;
         match kind {
-            Kind::Text => Scalar::Text(&event.as_bytes()[range]),
-            Kind::Unescaped => Scalar::Text(&self.unescaped[range]),
-            Kind::Number => Scalar::Number(Number::new(&event[range])),
-            Kind::True => Scalar::True,
-            Kind::False => Scalar::False,
-            Kind::Null => Scalar::Null,
+            Kind::Text => Raw::Text(&event.as_bytes()[range]),
+            Kind::Unescaped => Raw::Text(&self.unescaped[range]),
+            Kind::Number => Raw::Number(&event[range]),
+            Kind::True => Raw::True,
+            Kind::False => Raw::False,
+            Kind::Null => Raw::Null,
         }
     }
 

@@ -12,7 +12,7 @@ use super::paths::{NodeId, Paths, Segment};
 use super::tokens::{flush, push_unit};
 use leaves::Place;
 
-pub(crate) use leaves::{Leaves, MembershipId};
+pub(crate) use leaves::{Leaves, MembershipId, Raw};
 
 /// The deepest nesting that is read, as in the service's parser.
 pub(crate) const MAX_DEPTH: usize = 1000;
