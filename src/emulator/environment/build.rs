@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::inventory::Alarm;
 use super::substitute::Names;
 use super::written::{OWN_STACK, Setup};
-use super::{Environment, WARM_UP, declared};
+use super::{Environment, Inventory, WARM_UP, declared};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::emulator::account::Account;
 use crate::emulator::cloudformation::findings::Findings;
@@ -17,7 +18,7 @@ use crate::emulator::cloudformation::node::{Kind, Node};
 use crate::emulator::cloudformation::stack::{Given, deploy};
 use crate::emulator::cloudformation::template::Template;
 use crate::emulator::policy;
-use crate::emulator::services::Service;
+use crate::emulator::services::{Service, iam};
 
 /// The state of a build.
 struct Builder<'a> {
@@ -40,6 +41,9 @@ pub(super) fn account(
         findings: Findings::about(&environment.file),
         diagnostics: Vec::new(),
     };
+    if let Some(organization) = &environment.written.organization {
+        iam::set_organization(&mut builder.account, organization);
+    }
     builder.parameters();
     declared::install_buses(&mut builder.account, &environment.written, &mut builder.findings);
     builder.own_resources();
@@ -49,6 +53,7 @@ pub(super) fn account(
     builder.setup(epoch);
     builder.account.advance(epoch);
     builder.policies();
+    builder.unpublished_metrics();
     // What changed while nobody looked is no news.
     builder.account.take_changes();
     let mut diagnostics = builder.findings.into_list();
@@ -142,6 +147,59 @@ impl Builder<'_> {
                 self.findings.error("setup-refused", call.span, message, None);
             }
         }
+    }
+
+    /// Warns of alarms whose metrics nothing publishes: they can never change.
+    fn unpublished_metrics(&mut self) {
+        let inventory = Inventory::of(&self.account);
+        for (name, alarm) in &inventory.alarms {
+            self.no_data(name, alarm);
+            for metric in alarm.metrics.iter().filter(|metric| !metric.published) {
+                let dimensions: Vec<String> = metric
+                    .dimensions
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                let (namespace, metric) = (&metric.namespace, &metric.name);
+                let message = format!(
+                    "nothing publishes {namespace} {metric} {{{}}}, which the alarm {name} watches",
+                    dimensions.join(", ")
+                );
+                let hint = format!(
+                    "declare it: `signals: [{{metric: {{namespace: {namespace}, name: {metric}, …}}, …}}]`"
+                );
+                let (file, span) = self.place_of_alarm(name);
+                let mut finding = Findings::about(&file);
+                finding.warning("alarm-without-signal", span, message, hint);
+                self.diagnostics.extend(finding.into_list());
+            }
+        }
+    }
+
+    /// Notes an alarm that had no data in the whole warm-up although its metrics are published.
+    fn no_data(&mut self, name: &str, alarm: &Alarm) {
+        let published = alarm.metrics.iter().all(|metric| metric.published);
+        if alarm.composite || !published || alarm.state != "INSUFFICIENT_DATA" {
+            return;
+        }
+        let (file, span) = self.place_of_alarm(name);
+        let mut finding = Findings::about(&file);
+        finding.hinted_note(
+            "alarm-without-data",
+            span,
+            format!("the alarm {name} has INSUFFICIENT_DATA after the warm-up"),
+            Some("its signal has no baseline, or another unit than the alarm asks for".to_owned()),
+        );
+        self.diagnostics.extend(finding.into_list());
+    }
+
+    /// Where an alarm's resource stands; one that a setup call made has no place of its own.
+    fn place_of_alarm(&self, name: &str) -> (String, Span) {
+        let stacks = self.account.stacks.by_name.values();
+        let mut made = stacks.flat_map(|stack| stack.resources.values());
+        let start = Span { line: 1, column: 1, length: 1 };
+        made.find(|made| made.type_name == "AWS::CloudWatch::Alarm" && made.reference == name)
+            .map_or((self.environment.file.clone(), start), |made| (made.file.clone(), made.span))
     }
 
     /// Names the policies that nobody evaluates, where a template names them.

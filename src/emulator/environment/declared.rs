@@ -1,4 +1,4 @@
-//! The sections that declare what the emulator can't know: commands, scripts and the buses of others.
+//! The sections that declare what the emulator can't know: signals, commands, scripts, buses of others.
 //!
 //! Main function: [`install`]. The types are those of the services that use them; here is only the way
 //! from the file to them. Invariant: an entry that does not fit is an error on its own line and the
@@ -15,6 +15,7 @@ use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::Node;
 use crate::emulator::services::events::{ForeignBus, declare_foreign};
 use crate::emulator::services::ssm::{declare_command, declare_script};
+use crate::emulator::signals::{self, Signal};
 
 /// Declares the event buses of other accounts: rules of the templates may name them.
 pub(super) fn install_buses(account: &mut Account, written: &Written, findings: &mut Findings) {
@@ -38,6 +39,9 @@ pub(super) fn install(account: &mut Account, written: &Written, findings: &mut F
             declare_script(account, script);
         }
     }
+    let read = |node| read::<Signal>(account, node, findings);
+    let signals = written.signals.iter().filter_map(read).collect();
+    signals::install(account, signals);
 }
 
 /// Reads one entry, with its `${…}` replaced.

@@ -4,10 +4,12 @@
 //! shows what a caller would see after the warm-up; a service that is not emulated has nothing to show.
 
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use crate::emulator::account::Account;
 use crate::emulator::services::Service;
+use crate::emulator::signals;
 
 /// What there is in an account.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,8 +47,23 @@ pub struct Alarm {
     pub actions_enabled: bool,
     /// What it does on entering `OK`, `ALARM` and `INSUFFICIENT_DATA`: ARNs.
     pub actions: IndexMap<String, Vec<String>>,
-    /// The metrics that it watches, as `(namespace, name)`.
-    pub metrics: Vec<(String, String)>,
+    /// The metrics that it watches.
+    pub metrics: Vec<Metric>,
+    /// How long until a datapoint of the slowest of them can be read.
+    pub publish_delay: SignedDuration,
+}
+
+/// A metric that an alarm watches.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metric {
+    /// Such as `AWS/VPN`.
+    pub namespace: String,
+    /// Such as `TunnelState`.
+    pub name: String,
+    /// Names and values, as the alarm has them.
+    pub dimensions: Vec<(String, String)>,
+    /// Whether anything in the account publishes it: a signal, or a service by itself.
+    pub published: bool,
 }
 
 /// An event bus.
@@ -146,16 +163,20 @@ fn alarms(account: &mut Account) -> IndexMap<String, Alarm> {
     let input = json!({ "AlarmTypes": ["MetricAlarm", "CompositeAlarm"] });
     let members = ["MetricAlarms", "CompositeAlarms"];
     let listed = all(account, Service::CloudWatch, "DescribeAlarms", &input, "NextToken", &members);
-    listed.iter().map(|alarm| (text(alarm, "AlarmName"), read_alarm(alarm))).collect()
+    listed.iter().map(|alarm| (text(alarm, "AlarmName"), read_alarm(account, alarm))).collect()
 }
 
-fn read_alarm(alarm: &Value) -> Alarm {
+fn read_alarm(account: &Account, alarm: &Value) -> Alarm {
     let composite = alarm.get("AlarmRule").is_some();
     let periods = count(alarm, "EvaluationPeriods");
     let queries = alarm["Metrics"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut metrics: Vec<(String, String)> =
-        queries.iter().filter_map(|query| metric(query["MetricStat"].get("Metric")?)).collect();
-    metrics.extend(metric(alarm));
+    let watched = queries.iter().filter_map(|query| query["MetricStat"].get("Metric"));
+    let metrics: Vec<Metric> =
+        watched.chain([alarm]).filter_map(|watched| metric(account, watched)).collect();
+    let delays = metrics.iter().filter_map(|metric| {
+        signals::delay_of(account, &metric.namespace, &metric.name, &metric.dimensions)
+    });
+    let publish_delay = delays.max().unwrap_or_default();
     let of_queries = queries.iter().filter_map(|query| {
         query["Period"].as_u64().or_else(|| query["MetricStat"]["Period"].as_u64())
     });
@@ -179,11 +200,24 @@ fn read_alarm(alarm: &Value) -> Alarm {
         .map(|(state, member)| (state.to_owned(), texts(&alarm[member])))
         .collect(),
         metrics,
+        publish_delay,
     }
 }
 
-fn metric(of: &Value) -> Option<(String, String)> {
-    Some((of["Namespace"].as_str()?.to_owned(), of["MetricName"].as_str()?.to_owned()))
+/// Namespaces whose metrics the emulated services publish by themselves.
+const PUBLISHED_BY_SERVICES: &[&str] = &["AWS/Events", "AWS/Lambda", "AWS/AutoScaling"];
+
+fn metric(account: &Account, of: &Value) -> Option<Metric> {
+    let (namespace, name) = (of["Namespace"].as_str()?, of["MetricName"].as_str()?);
+    let dimensions = of["Dimensions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let dimensions: Vec<(String, String)> = dimensions
+        .iter()
+        .map(|dimension| (text(dimension, "Name"), text(dimension, "Value")))
+        .collect();
+    let published = PUBLISHED_BY_SERVICES.contains(&namespace)
+        || signals::watches(account, namespace, name, &dimensions);
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    Some(Metric { namespace, name, dimensions, published })
 }
 
 fn buses(account: &mut Account) -> IndexMap<String, Bus> {

@@ -29,7 +29,7 @@ mod substitute;
 mod written;
 
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -77,7 +77,7 @@ impl Environment {
         let mut templates = IndexMap::new();
         let mut diagnostics = Vec::new();
         for entry in &written.templates {
-            let path = folder.join(&entry.path);
+            let path = plain(&folder.join(&entry.path));
             let mut about_template = Findings::about(&path.to_string_lossy());
             let text = read_text(&path, reader, &mut about_template);
             let template = text.and_then(|text| Template::parse(&text, &mut about_template));
@@ -114,7 +114,7 @@ impl Environment {
     pub fn inventory(&self) -> Inventory {
         let epoch = Timestamp::from_second(1_767_225_600)
             .expect("the first of January 2026 is a timestamp");
-        let (account, _diagnostics) = self.account(epoch, 0);
+        let (account, _) = self.account(epoch, 0);
         Inventory::of(&account)
     }
 }
@@ -122,6 +122,20 @@ impl Environment {
 /// Whether any of the diagnostics is an error.
 pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// A path without `folder/..`, so that findings name a file as a person would.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        let up = component == Component::ParentDir;
+        if up && matches!(plain.components().next_back(), Some(Component::Normal(_))) {
+            plain.pop();
+        } else if component != Component::CurDir {
+            plain.push(component);
+        }
+    }
+    plain
 }
 
 fn read_text(path: &Path, reader: Reader<'_>, findings: &mut Findings) -> Option<String> {
@@ -153,3 +167,6 @@ fn read_text(path: &Path, reader: Reader<'_>, findings: &mut Findings) -> Option
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ const MAX_ENTRIES: usize = 1000;
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub(super) identity: Identity,
+    /// The organization that the account belongs to.
+    pub(super) organization: Option<String>,
     pub(super) templates: Vec<WrittenTemplate>,
     pub(super) resources: Option<Template>,
     pub(super) exports: IndexMap<String, Node>,
@@ -66,6 +68,7 @@ const SECTIONS: &[&str] = &[
     "account",
     "region",
     "partition",
+    "organization",
     "templates",
     "resources",
     "exports",
@@ -96,8 +99,10 @@ impl Written {
                 .map(|entry| (entry.key.clone(), entry.value.clone()))
                 .collect()
         };
+        let organization = fields.text("organization", findings).map(|(id, _)| id.to_owned());
         Some(Self {
             identity,
+            organization,
             templates,
             resources,
             exports: map("exports", findings),

@@ -103,6 +103,18 @@ pub(crate) fn watches(
     account.signals.running.iter().any(|running| running.key == key)
 }
 
+/// How long until a datapoint of this metric can be read, where a signal publishes it.
+pub(crate) fn delay_of(
+    account: &Account,
+    namespace: &str,
+    name: &str,
+    dimensions: &[(String, String)],
+) -> Option<SignedDuration> {
+    let key = MetricKey::new(namespace, name, dimensions.to_vec());
+    let running = account.signals.running.iter().find(|running| running.key == key)?;
+    Some(running.signal.delay.unwrap_or(SIGNAL_DELAY))
+}
+
 /// Tells the signals that an API call was made in the account.
 pub(crate) fn api_called(account: &mut Account, call: &ApiCall) {
     if !account.signals.hears_calls || call.error.is_some() {

@@ -80,8 +80,8 @@ fn put_rule(maker: &mut Maker<'_>, mut inputs: Inputs) -> Result<Built, Stopped>
     remove.shift_remove("Rule");
     remove.insert("Name".to_owned(), Value::from(name.clone()));
     maker.undo(Service::Events, "DeleteRule", Value::Object(remove));
-    if !targets.is_empty() {
-        put_targets(maker, &on_bus, targets);
+    for target in targets {
+        put_target(maker, &on_bus, target);
     }
     // A bus may be named by its ARN; `Ref` shows its name, and only if it is not the default bus.
     let bus = bus.map(|bus| bus.rsplit('/').next().unwrap_or_default().to_owned());
@@ -93,20 +93,20 @@ fn put_rule(maker: &mut Maker<'_>, mut inputs: Inputs) -> Result<Built, Stopped>
     Ok(Built::new(reference).with("Arn", arn))
 }
 
-fn put_targets(maker: &mut Maker<'_>, on_bus: &Map<String, Value>, targets: Vec<Value>) {
-    let ids: Vec<Value> = targets.iter().filter_map(|target| target.get("Id").cloned()).collect();
+/// Each target by itself, so that one that is refused does not take the others with it.
+fn put_target(maker: &mut Maker<'_>, on_bus: &Map<String, Value>, target: Value) {
+    let id = target.get("Id").cloned().unwrap_or_default();
     let mut input = on_bus.clone();
-    input.insert("Targets".to_owned(), Value::Array(targets));
+    input.insert("Targets".to_owned(), json!([target]));
     let Some(answer) = maker.also(Service::Events, "PutTargets", Value::Object(input)) else {
         return;
     };
     for failed in answer["FailedEntries"].as_array().into_iter().flatten() {
-        let (target, why) = (&failed["TargetId"], &failed["ErrorMessage"]);
-        let message = format!("the target {target} was refused: {why}");
+        let message = format!("the target {id} was refused: {}", failed["ErrorMessage"]);
         maker.findings.error("resource-refused", maker.resource.span, message, None);
     }
     let mut remove = on_bus.clone();
-    remove.insert("Ids".to_owned(), Value::Array(ids));
+    remove.insert("Ids".to_owned(), json!([id]));
     maker.undo(Service::Events, "RemoveTargets", Value::Object(remove));
 }
 
