@@ -36,6 +36,11 @@ pub fn drill(drill: &Drill, name: &str) -> String {
     let (symbol, outcome) = (outcome_symbol(drill.outcome), drill.outcome.as_str());
     let mut lines = vec![format!("{style}{symbol} {outcome}{style:#} {}{took}", plain(name))];
     lines.extend(drill.reasons.iter().map(|reason| format!("    {}", plain(reason))));
+    if never_began(drill) {
+        let skipped = words::count(drill.expectations.len(), "expectation");
+        lines.push(format!("  - {skipped} skipped: nothing was injected\n"));
+        return lines.join("\n");
+    }
     let width = drill.expectations.iter().map(|told| told.verdict.expectation.chars().count());
     let width = width.max().unwrap_or(0).min(WIDEST_NAME);
     for told in &drill.expectations {
@@ -49,6 +54,14 @@ pub fn drill(drill: &Drill, name: &str) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Nothing was injected for a reason that stands above already: a line per expectation would repeat it.
+fn never_began(drill: &Drill) -> bool {
+    !drill.reasons.is_empty()
+        && !drill.expectations.is_empty()
+        && drill.faults.iter().all(|fault| fault.started.is_none())
+        && drill.count(VerdictKind::Skipped) == drill.expectations.len()
 }
 
 fn verdict_line(told: &ExpectationTold, width: usize) -> String {
@@ -202,6 +215,28 @@ mod tests {
         insta::assert_snapshot!(stripped(&render(&fixture::empty())), @r#"
         ? inconclusive 0 drills
         A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
+        "#);
+    }
+
+    #[test]
+    fn a_drill_that_never_began_is_told_in_two_lines() {
+        let (plan, mut timeline) = fixture::vpn();
+        timeline.truncate(2);
+        let found = (Some("ALARM".to_owned()), None);
+        timeline.push(crate::timeline::Entry {
+            at: timeline[1].at,
+            kind: crate::timeline::EntryKind::SteadyState {
+                alarm: "vpn-status".to_owned(),
+                expected: "OK".to_owned(),
+                found: found.0,
+                reason: found.1,
+            },
+        });
+        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        insta::assert_snapshot!(text, @r#"
+        - unsteady vpn
+            steady state: alarm `vpn-status` was ALARM, it must be OK
+          - 5 expectations skipped: nothing was injected
         "#);
     }
 
