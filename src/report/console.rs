@@ -68,9 +68,12 @@ fn verdict_line(told: &ExpectationTold, width: usize) -> String {
     let verdict = &told.verdict;
     let style = verdict_style(verdict.verdict);
     let (symbol, word) = (verdict_symbol(verdict.verdict), verdict.verdict.as_str());
-    let latency = verdict.latency.map_or_else(String::new, human);
+    let latency = verdict.latency.filter(|_| !verdict.held_throughout);
+    let latency = latency.map_or_else(String::new, human);
     let margin = verdict.margin.map_or_else(String::new, |margin| {
-        if margin.is_negative() {
+        if verdict.held_throughout {
+            "held throughout".to_owned()
+        } else if margin.is_negative() {
             format!("late by {}", human(SignedDuration::ZERO.saturating_sub(margin)))
         } else {
             format!("{} to spare", human(margin))
@@ -238,6 +241,28 @@ mod tests {
             steady state: alarm `vpn-status` was ALARM, it must be OK
           - 5 expectations skipped: nothing was injected
         "#);
+    }
+
+    #[test]
+    fn a_state_that_was_never_left_has_no_latency() {
+        let (plan, mut timeline) = fixture::vpn();
+        timeline.retain(|entry| match &entry.kind {
+            crate::timeline::EntryKind::Observation(seen) => seen.expectation != "recovered",
+            _ => true,
+        });
+        for entry in &mut timeline {
+            if let crate::timeline::EntryKind::Looked { through, .. } = &mut entry.kind {
+                *through = plan_end(*through);
+            }
+        }
+        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        let line = text.lines().find(|line| line.contains("recovered")).expect("told");
+        assert!(line.ends_with("held throughout") && !line.contains("0s"), "{line}");
+    }
+
+    /// Late enough for every window of the fixture.
+    fn plan_end(through: jiff::Timestamp) -> jiff::Timestamp {
+        through + SignedDuration::from_hours(1)
     }
 
     #[test]
