@@ -102,7 +102,7 @@ pub enum ReportError {
         problem: String,
     },
     /// A timeline has a line that is not an entry.
-    #[error("`{}`: {source}", path.display())]
+    #[error("`{}` is corrupt", path.display())]
     Line {
         /// The file.
         path: PathBuf,
@@ -357,7 +357,8 @@ mod tests {
         let text = fs::read_to_string(&path).expect("there");
         fs::write(&path, text.replacen('{', "[", 1)).expect("written");
         let error = remake(&args).expect_err("refused");
-        assert!(error.to_string().contains("line 1 of the timeline is not an entry"), "{error}");
+        let cause = std::error::Error::source(&error).expect("the line").to_string();
+        assert!(cause.starts_with("line 1 of the timeline is not an entry"), "{cause}");
         assert!(!dir.path().join("report.json").exists());
     }
 

@@ -101,7 +101,10 @@ fn ground(
                 return Ground::Firm(at);
             }
             let link = before.verdict.broken_link.as_deref();
-            let reason = facts.word(|| why_unsatisfied(id, before));
+            let reason = facts.word(|| match refusal(facts) {
+                Some(refusal) => refusal,
+                None => why_unsatisfied(id, before),
+            });
             missing(link.unwrap_or(id), reason, before.settled)
         }
     }
@@ -132,10 +135,8 @@ fn why_not_injected(plan: &Plan, facts: &Facts<'_>, fault: &str) -> (String, boo
     if let Some(failure) = facts.failed.get(fault) {
         return (format!("fault `{fault}` could not be injected: {}", failure.reason), true);
     }
-    if !facts.injected()
-        && let Some(refusal) = refusals(facts).into_iter().next()
-    {
-        return (format!("nothing was injected: {}", refusal.reason), true);
+    if let Some(refusal) = refusal(facts) {
+        return (refusal, true);
     }
     if !plan.faults.iter().any(|planned| planned.id == fault) {
         return (format!("counts from fault `{fault}`, which is not in the plan"), true);
@@ -146,6 +147,15 @@ fn why_not_injected(plan: &Plan, facts: &Facts<'_>, fault: &str) -> (String, boo
         }
         None => (format!("fault `{fault}` did not start"), facts.injection_over),
     }
+}
+
+/// Why nothing was injected, where a refusal is why.
+fn refusal(facts: &Facts<'_>) -> Option<String> {
+    if facts.injected() {
+        return None;
+    }
+    let first = refusals(facts).into_iter().next()?;
+    Some(format!("nothing was injected: {}", first.reason))
 }
 
 /// Why a drill must not inject.
@@ -160,7 +170,11 @@ pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for (subject, problem) in &facts.preflight {
         if let Some(problem) = problem {
-            let reason = format!("preflight: {subject}: {} ({})", problem.message, problem.hint);
+            // Most messages name their subject themselves.
+            let name = subject.split_whitespace().last().unwrap_or_default();
+            let about =
+                if problem.message.contains(name) { String::new() } else { format!("{subject}: ") };
+            let reason = format!("preflight: {about}{} ({})", problem.message, problem.hint);
             refusals.push(Refusal { reason, blind: problem.blind });
         }
     }

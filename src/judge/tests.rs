@@ -485,7 +485,8 @@ fn every_outcome_of_a_drill() {
 
 #[test]
 fn a_refused_drill_skips_every_verdict_with_the_reason_and_nothing_is_open() {
-    let plan = plan(vec![detected(0, 1), never(0), recovered(0)]);
+    let paged = after(detected(0, 1), "paged", "detected");
+    let plan = plan(vec![detected(0, 1), never(0), recovered(0), paged]);
     let timeline = [steady_state(Some("ALARM"), None), looked("quiet", 600)];
     for verdict in judge(&plan, &timeline).verdicts {
         assert_eq!(verdict.verdict, VerdictKind::Skipped);

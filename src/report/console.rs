@@ -36,6 +36,11 @@ pub fn drill(drill: &Drill, name: &str) -> String {
     let (symbol, outcome) = (outcome_symbol(drill.outcome), drill.outcome.as_str());
     let mut lines = vec![format!("{style}{symbol} {outcome}{style:#} {}{took}", plain(name))];
     lines.extend(drill.reasons.iter().map(|reason| format!("    {}", plain(reason))));
+    if never_began(drill) {
+        let skipped = words::count(drill.expectations.len(), "expectation");
+        lines.push(format!("  - {skipped} skipped: nothing was injected\n"));
+        return lines.join("\n");
+    }
     let width = drill.expectations.iter().map(|told| told.verdict.expectation.chars().count());
     let width = width.max().unwrap_or(0).min(WIDEST_NAME);
     for told in &drill.expectations {
@@ -51,13 +56,24 @@ pub fn drill(drill: &Drill, name: &str) -> String {
     lines.join("\n")
 }
 
+/// Nothing was injected for a reason that stands above already: a line per expectation would repeat it.
+fn never_began(drill: &Drill) -> bool {
+    !drill.reasons.is_empty()
+        && !drill.expectations.is_empty()
+        && drill.faults.iter().all(|fault| fault.started.is_none())
+        && drill.count(VerdictKind::Skipped) == drill.expectations.len()
+}
+
 fn verdict_line(told: &ExpectationTold, width: usize) -> String {
     let verdict = &told.verdict;
     let style = verdict_style(verdict.verdict);
     let (symbol, word) = (verdict_symbol(verdict.verdict), verdict.verdict.as_str());
-    let latency = verdict.latency.map_or_else(String::new, human);
+    let latency = verdict.latency.filter(|_| !verdict.held_throughout);
+    let latency = latency.map_or_else(String::new, human);
     let margin = verdict.margin.map_or_else(String::new, |margin| {
-        if margin.is_negative() {
+        if verdict.held_throughout {
+            "held throughout".to_owned()
+        } else if margin.is_negative() {
             format!("late by {}", human(SignedDuration::ZERO.saturating_sub(margin)))
         } else {
             format!("{} to spare", human(margin))
@@ -203,6 +219,50 @@ mod tests {
         ? inconclusive 0 drills
         A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
         "#);
+    }
+
+    #[test]
+    fn a_drill_that_never_began_is_told_in_two_lines() {
+        let (plan, mut timeline) = fixture::vpn();
+        timeline.truncate(2);
+        let found = (Some("ALARM".to_owned()), None);
+        timeline.push(crate::timeline::Entry {
+            at: timeline[1].at,
+            kind: crate::timeline::EntryKind::SteadyState {
+                alarm: "vpn-status".to_owned(),
+                expected: "OK".to_owned(),
+                found: found.0,
+                reason: found.1,
+            },
+        });
+        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        insta::assert_snapshot!(text, @r#"
+        - unsteady vpn
+            steady state: alarm `vpn-status` was ALARM, it must be OK
+          - 5 expectations skipped: nothing was injected
+        "#);
+    }
+
+    #[test]
+    fn a_state_that_was_never_left_has_no_latency() {
+        let (plan, mut timeline) = fixture::vpn();
+        timeline.retain(|entry| match &entry.kind {
+            crate::timeline::EntryKind::Observation(seen) => seen.expectation != "recovered",
+            _ => true,
+        });
+        for entry in &mut timeline {
+            if let crate::timeline::EntryKind::Looked { through, .. } = &mut entry.kind {
+                *through = plan_end(*through);
+            }
+        }
+        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        let line = text.lines().find(|line| line.contains("recovered")).expect("told");
+        assert!(line.ends_with("held throughout") && !line.contains("0s"), "{line}");
+    }
+
+    /// Late enough for every window of the fixture.
+    fn plan_end(through: jiff::Timestamp) -> jiff::Timestamp {
+        through + SignedDuration::from_hours(1)
     }
 
     #[test]

@@ -158,8 +158,12 @@ fn expectations(text: &mut String, drill: &Drill) {
         };
         let id = code(&verdict.expectation);
         let (what, demand) = (escape(&told.what), demand(told));
-        let latency = verdict.latency.map_or_else(String::new, human);
-        let margin = verdict.margin.map_or_else(String::new, signed);
+        let (latency, margin) = if verdict.held_throughout {
+            ("*held throughout*".to_owned(), String::new())
+        } else {
+            let latency = verdict.latency.map_or_else(String::new, human);
+            (latency, verdict.margin.map_or_else(String::new, signed))
+        };
         let how = verdict
             .observation
             .as_ref()
