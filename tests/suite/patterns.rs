@@ -3,6 +3,9 @@
 //! Invariant: the shared vectors are read when their folder is there (`FIREDRILL_SHARED`, or
 //! `../shared` beside the project), and their absence is said aloud.
 
+mod random;
+mod reference;
+
 use std::path::PathBuf;
 
 use firedrill::pattern::{Pattern, RuleSet};
