@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::alarm::{Alarm, AlarmState, AlarmType};
 use super::history::{self, ItemType};
 use super::reason::iso;
-use super::{Due, message};
+use super::{Due, message, mute};
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::ServiceError;
 use crate::emulator::policy::Caller;
@@ -101,17 +101,28 @@ pub(crate) struct Dispatch {
     alarm: Alarm,
     previous: AlarmState,
     arns: Vec<String>,
+    /// Whether the state is the same as before: then only the calls are made.
+    repeated: bool,
 }
 
 /// Puts the actions of the alarm's state onto the agenda, if it has any and they are enabled.
 pub(super) fn schedule(account: &mut Account, alarm: &Alarm, previous: &AlarmState) {
     let arns = alarm.actions.on(alarm.state.value).to_vec();
-    schedule_these(account, alarm, previous, arns);
+    if !alarm.actions.enabled || arns.is_empty() {
+        return;
+    }
+    let now = account.now();
+    if let Some(window) = mute::muting(&account.services.cloudwatch, &alarm.name, now) {
+        return mute::hold(account, alarm, previous, &window);
+    }
+    let (alarm, previous) = (alarm.clone(), previous.clone());
+    let dispatch = Dispatch { alarm, previous, arns, repeated: false };
+    account.schedule_in(ALARM_ACTION, Due::Act(Box::new(dispatch)));
 }
 
 /// An alarm that stays in its state repeats its Auto Scaling actions at every evaluation: "for Auto
 /// Scaling actions, the alarm continues to invoke the action for every minute that it remains in the new
-/// state" (the page above).
+/// state" (the page above). The history tells of the first time only.
 pub(super) fn repeat(account: &mut Account, name: &str) {
     let Some(alarm) = account.services.cloudwatch.alarms.get(name) else { return };
     let scales = |arn: &&String| matches!(Target::parse(arn), Ok(Target::ScalingPolicy { .. }));
@@ -120,15 +131,13 @@ pub(super) fn repeat(account: &mut Account, name: &str) {
         return;
     }
     let arns: Vec<String> = actions.iter().filter(scales).cloned().collect();
-    let alarm = alarm.clone();
-    schedule_these(account, &alarm, &alarm.state, arns);
-}
-
-fn schedule_these(account: &mut Account, alarm: &Alarm, previous: &AlarmState, arns: Vec<String>) {
-    if !alarm.actions.enabled || arns.is_empty() {
+    let now = account.now();
+    if mute::muting(&account.services.cloudwatch, name, now).is_some() {
         return;
     }
-    let dispatch = Dispatch { alarm: alarm.clone(), previous: previous.clone(), arns };
+    let alarm = alarm.clone();
+    let previous = alarm.state.clone();
+    let dispatch = Dispatch { alarm, previous, arns, repeated: true };
     account.schedule_in(ALARM_ACTION, Due::Act(Box::new(dispatch)));
 }
 
@@ -136,6 +145,9 @@ fn schedule_these(account: &mut Account, alarm: &Alarm, previous: &AlarmState, a
 pub(super) fn act(account: &mut Account, dispatch: &Dispatch) {
     for arn in &dispatch.arns {
         let (published, answer) = call(account, dispatch, arn);
+        if dispatch.repeated {
+            continue;
+        }
         let mut data = Map::new();
         let state = if answer.is_ok() { "Succeeded" } else { "Failed" };
         data.insert("actionState".to_owned(), json!(state));
@@ -201,7 +213,14 @@ fn call(
         }
     };
     let caller = Caller::Service { principal: principal(target), source_arn: alarm.arn.clone() };
-    (published, account.call_as(&caller, service, operation, input))
+    let answer = account.call_as(&caller, service, operation, input);
+    (published, answer.or_else(cooling_down))
+}
+
+/// A group in its cooldown took note of the alarm and lets it pass: for the alarm, the action ran.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scaling-cooldowns.html>.
+fn cooling_down(error: ServiceError) -> Result<Value, ServiceError> {
+    if error.code == "ScalingActivityInProgress" { Ok(Value::Null) } else { Err(error) }
 }
 
 /// Who calls: functions are invoked by a principal of their own.
@@ -226,7 +245,8 @@ fn instance(alarm: &Alarm) -> Option<String> {
 
 /// "Auto Scaling policies need the state reason data": the metric's value decides the step.
 fn scaling_input(alarm: &Alarm, group: &str, policy: &str) -> Value {
-    let mut input = json!({"AutoScalingGroupName": group, "PolicyName": policy});
+    let mut input =
+        json!({"AutoScalingGroupName": group, "PolicyName": policy, "HonorCooldown": true});
     let data: Option<Value> =
         alarm.state.reason_data.as_deref().and_then(|data| serde_json::from_str(data).ok());
     let recent =

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::alarm::{Alarm, AlarmState, MetricRule, Rule, Watched};
 use super::composite::CompositeRule;
 use super::metric::Unit;
+use super::mute::Window;
 use super::query::{MetricStat, Queries, Source};
 use super::reason::iso;
 use crate::emulator::account::Identity;
@@ -34,14 +35,18 @@ fn state(state: &AlarmState, suppressed_by: Option<&str>) -> Value {
 }
 
 /// The detail of "CloudWatch Alarm State Change".
-pub(super) fn event_detail(alarm: &Alarm, previous: &AlarmState) -> Value {
+pub(super) fn event_detail(alarm: &Alarm, previous: &AlarmState, muted: Option<&Window>) -> Value {
     let suppressed_by = alarm.composite().and_then(CompositeRule::suppressed_by);
-    json!({
+    let mut detail = json!({
         "alarmName": alarm.name,
         "state": state(&alarm.state, suppressed_by),
         "previousState": state(previous, None),
         "configuration": configuration(alarm),
-    })
+    });
+    if let Some(muted) = muted {
+        detail["muteDetail"] = muted.detail();
+    }
+    detail
 }
 
 /// The payload of a Lambda action.
@@ -52,7 +57,7 @@ pub(super) fn lambda_payload(identity: &Identity, alarm: &Alarm, previous: &Alar
         "accountId": identity.account,
         "time": iso(alarm.state.transitioned),
         "region": identity.region,
-        "alarmData": event_detail(alarm, previous),
+        "alarmData": event_detail(alarm, previous, None),
     })
 }
 

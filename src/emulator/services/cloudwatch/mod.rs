@@ -16,6 +16,7 @@ mod history;
 mod math;
 mod message;
 mod metric;
+mod mute;
 mod put;
 mod query;
 mod reason;
@@ -49,6 +50,8 @@ pub(crate) struct State {
     /// By name.
     alarms: IndexMap<String, Alarm>,
     history: history::History,
+    /// By name.
+    mutes: IndexMap<String, mute::MuteRule>,
     /// What AWS services reported in a minute that has not been published yet, by the minute's end.
     unpublished: BTreeMap<Timestamp, Vec<(SeriesId, String, f64)>>,
 }
@@ -64,6 +67,8 @@ pub(crate) enum Due {
     SuppressionEnds(String),
     /// The actions of a transition run.
     Act(Box<actions::Dispatch>),
+    /// A window of a mute rule ends.
+    MuteEnds(String),
     /// What AWS services reported in the minute that ended here can be read.
     Publish(Timestamp),
 }
@@ -83,6 +88,10 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "EnableAlarmActions": put::AlarmNamesInput => put::enable_alarm_actions,
     "DisableAlarmActions": put::AlarmNamesInput => put::disable_alarm_actions,
     "DeleteAlarms": put::AlarmNamesInput => put::delete_alarms,
+    "PutAlarmMuteRule": mute::PutAlarmMuteRuleInput => mute::put_alarm_mute_rule,
+    "GetAlarmMuteRule": mute::AlarmMuteRuleNameInput => mute::get_alarm_mute_rule,
+    "DeleteAlarmMuteRule": mute::AlarmMuteRuleNameInput => mute::delete_alarm_mute_rule,
+    "ListAlarmMuteRules": mute::ListAlarmMuteRulesInput => mute::list_alarm_mute_rules,
     "TagResource": put::TagResourceInput => put::tag_resource,
     "UntagResource": put::UntagResourceInput => put::untag_resource,
     "ListTagsForResource": put::ListTagsForResourceInput => put::list_tags_for_resource,
@@ -98,6 +107,7 @@ pub(crate) fn happen(account: &mut Account, due: Due) {
         Due::EvaluateComposite(name) => composite::evaluate(account, &name),
         Due::SuppressionEnds(name) => composite::suppression_ends(account, &name),
         Due::Act(dispatch) => actions::act(account, &dispatch),
+        Due::MuteEnds(name) => mute::window_ends(account, &name),
         Due::Publish(minute) => publish(account, minute),
     }
 }

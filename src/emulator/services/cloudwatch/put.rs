@@ -17,7 +17,7 @@ use super::math::Kind;
 use super::metric::{Dimension, key_of};
 use super::query::{MetricStat, Queries, QueryInput};
 use super::transition::{Change, transition};
-use super::{Due, actions, composite, message, reason};
+use super::{Due, actions, composite, message, mute, reason};
 use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::timing::ALARM_FIRST_EVALUATION;
@@ -34,6 +34,13 @@ const MAX_NAMES: usize = 100;
 pub(super) struct Tag {
     key: String,
     value: String,
+}
+
+impl Tag {
+    /// Key and value.
+    pub(super) fn into_pair(self) -> (String, String) {
+        (self.key, self.value)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -312,7 +319,7 @@ fn initial_state(now: Timestamp) -> AlarmState {
 }
 
 fn tag_map(tags: Vec<Tag>) -> IndexMap<String, String> {
-    tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+    tags.into_iter().map(Tag::into_pair).collect()
 }
 
 #[derive(Debug, Deserialize)]
@@ -436,7 +443,7 @@ pub(super) struct TagResourceInput {
     tags: Vec<Tag>,
 }
 
-/// `TagResource`, for alarms.
+/// `TagResource`, for alarms and mute rules.
 pub(super) fn tag_resource(account: &mut Account, input: TagResourceInput) -> Answer {
     tagged(account, &input.resource_arn)?.extend(tag_map(input.tags));
     Ok(json!({}))
@@ -451,7 +458,7 @@ pub(super) struct UntagResourceInput {
     tag_keys: Vec<String>,
 }
 
-/// `UntagResource`, for alarms.
+/// `UntagResource`, for alarms and mute rules.
 pub(super) fn untag_resource(account: &mut Account, input: UntagResourceInput) -> Answer {
     let UntagResourceInput { resource_arn, tag_keys } = input;
     tagged(account, &resource_arn)?.retain(|key, _| !tag_keys.contains(key));
@@ -465,7 +472,7 @@ pub(super) struct ListTagsForResourceInput {
     resource_arn: String,
 }
 
-/// `ListTagsForResource`, for alarms.
+/// `ListTagsForResource`, for alarms and mute rules.
 pub(super) fn list_tags_for_resource(
     account: &mut Account,
     input: ListTagsForResourceInput,
@@ -481,10 +488,13 @@ fn tagged<'a>(
     account: &'a mut Account,
     arn: &str,
 ) -> Result<&'a mut IndexMap<String, String>, ServiceError> {
-    let name = arn.split_once(":alarm:").map(|(_, name)| name.to_owned());
-    let name = name.ok_or_else(|| ServiceError::unsupported(format_args!("tags of {arn}")))?;
-    match account.services.cloudwatch.alarms.get_mut(&name) {
-        Some(alarm) => Ok(&mut alarm.tags),
-        None => Err(ServiceError::new("ResourceNotFoundException", format!("Unknown: {arn}"))),
-    }
+    let state = &mut account.services.cloudwatch;
+    let found = if let Some((_, name)) = arn.split_once(":alarm:") {
+        state.alarms.get_mut(name).map(|alarm| &mut alarm.tags)
+    } else if arn.contains(":alarm-mute-rule:") {
+        mute::tags(state, arn)
+    } else {
+        return Err(ServiceError::unsupported(format_args!("tags of {arn}")));
+    };
+    found.ok_or_else(|| ServiceError::new("ResourceNotFoundException", format!("Unknown: {arn}")))
 }

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::alarm::{Alarm, AlarmState, StateValue};
-use super::{actions, composite, history, message};
+use super::{actions, composite, history, message, mute};
 use crate::emulator::account::Account;
 use crate::emulator::services::events;
 
@@ -33,7 +33,8 @@ pub(super) fn transition(account: &mut Account, name: &str, change: Change) {
     composite::suppress(account, name, &previous);
     let Some(alarm) = account.services.cloudwatch.alarms.get(name).cloned() else { return };
     note_update(account, &alarm, &previous);
-    let detail = message::event_detail(&alarm, &previous);
+    let muted = mute::muting(&account.services.cloudwatch, name, now);
+    let detail = message::event_detail(&alarm, &previous, muted.as_ref());
     let resources = vec![alarm.arn.clone()];
     events::emit(account, "aws.cloudwatch", "CloudWatch Alarm State Change", resources, detail);
     if alarm.composite().is_none_or(|rule| rule.suppression.is_none()) {

@@ -198,7 +198,7 @@ fn the_state_change_event_has_the_documented_detail() {
     {
         "30b6c6b2-a864-43a2-4877-c09a1afc3b87".clone_into(id);
     }
-    assert_snapshot!(pretty(&message::event_detail(&alarm, &previous)), @r#"
+    assert_snapshot!(pretty(&message::event_detail(&alarm, &previous, None)), @r#"
 {
   "alarmName": "high",
   "state": {
@@ -237,7 +237,7 @@ fn the_state_change_event_has_the_documented_detail() {
 }
 "#);
     let payload = message::lambda_payload(account.identity(), &alarm, &previous);
-    assert_eq!(payload["alarmData"], message::event_detail(&alarm, &previous));
+    assert_eq!(payload["alarmData"], message::event_detail(&alarm, &previous, None));
     let keys: Vec<&String> = payload.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["source", "alarmArn", "accountId", "time", "region", "alarmData"]);
     assert_eq!(message::subject(account.identity(), &alarm), "ALARM: \"high\" in EU (Ireland)");
@@ -308,19 +308,169 @@ fn an_instance_action_without_an_instance_fails_and_says_why() {
     assert_eq!(data["error"], "The alarm's metric has no InstanceId dimension.");
 }
 
+/// A group `web` of one instance with a policy that adds one, and the policy's ARN.
+fn scaling_group(account: &mut Account) -> String {
+    let mut scale = |operation: &str, input: Value| {
+        account.call(Service::AutoScaling, operation, input).unwrap()
+    };
+    let launch = json!({
+        "LaunchConfigurationName": "web", "ImageId": "ami-1", "InstanceType": "t3.micro",
+    });
+    scale("CreateLaunchConfiguration", launch);
+    let group = json!({
+        "AutoScalingGroupName": "web", "LaunchConfigurationName": "web",
+        "MinSize": 1, "MaxSize": 6, "DesiredCapacity": 1,
+    });
+    scale("CreateAutoScalingGroup", group);
+    let policy = json!({
+        "AutoScalingGroupName": "web", "PolicyName": "up", "AdjustmentType": "ChangeInCapacity",
+        "ScalingAdjustment": 1, "Cooldown": 90,
+    });
+    scale("PutScalingPolicy", policy)["PolicyARN"].as_str().unwrap().to_owned()
+}
+
+fn capacity(account: &mut Account) -> i64 {
+    let answer =
+        account.call(Service::AutoScaling, "DescribeAutoScalingGroups", json!({})).unwrap();
+    answer["AutoScalingGroups"][0]["DesiredCapacity"].as_i64().unwrap()
+}
+
 #[test]
-fn an_auto_scaling_action_is_repeated_every_minute_while_the_state_lasts() {
+fn an_auto_scaling_action_is_repeated_while_the_state_lasts_and_heeds_the_cooldown() {
     let mut account = account();
-    let policy = "arn:aws:autoscaling:eu-west-1:111122223333:scalingPolicy:5a:\
-                  autoScalingGroupName/web:policyName/up";
+    let policy = scaling_group(&mut account);
     alarm(&mut account, "high", json!({"AlarmActions": [policy, TOPIC]}));
-    for minute in 0..5 {
+    let mut capacities = Vec::new();
+    for minute in 0..6 {
         until(&mut account, minute * 60);
-        put(&mut account, 99.0);
+        put(&mut account, if minute < 4 { 99.0 } else { 4.0 });
+        until(&mut account, minute * 60 + 59);
+        capacities.push(capacity(&mut account));
     }
-    until(&mut account, 300);
+    assert_eq!(capacities, [1, 2, 2, 3, 3, 3]);
     let told = summaries(&mut account, "high");
     let count = |text: &str| told.iter().filter(|summary| summary.contains(text)).count();
-    assert!(count(policy) >= 3, "{told:?}");
+    assert_eq!(count(&policy), 1, "{told:?}");
     assert_eq!(count(TOPIC), 1);
+}
+
+#[test]
+fn actions_reach_the_services_that_they_name() {
+    let mut account = account();
+    account.call(Service::Sns, "CreateTopic", json!({"Name": "oncall"})).unwrap();
+    let plan = json!({"name": "shop", "incidentTemplate": {"title": "Shop down", "impact": 1}});
+    let plan = account.call(Service::Incidents, "CreateResponsePlan", plan).unwrap()["arn"].clone();
+    let launch = json!({"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1});
+    let launched = account.call(Service::Ec2, "RunInstances", launch).unwrap();
+    let instance = launched["Instances"][0]["InstanceId"].clone();
+    until(&mut account, 300);
+    let dimensions = json!([{"Name": "InstanceId", "Value": instance}]);
+    let actions = json!([
+        TOPIC,
+        plan,
+        "arn:aws:ssm:eu-west-1:111122223333:opsitem:2#CATEGORY=Availability",
+        "arn:aws:automate:eu-west-1:ec2:stop",
+    ]);
+    alarm(&mut account, "high", json!({"AlarmActions": actions, "Dimensions": dimensions}));
+    let forced = json!({"AlarmName": "high", "StateValue": "ALARM", "StateReason": "drill"});
+    call(&mut account, "SetAlarmState", forced);
+    until(&mut account, 301);
+    for (kind, summary, _) in history(&mut account, "high").into_iter().skip(2) {
+        assert_eq!(kind, "Action");
+        assert!(summary.starts_with("Successfully executed action arn:"), "{summary}");
+    }
+    let records = account.call(Service::Incidents, "ListIncidentRecords", json!({})).unwrap();
+    assert_eq!(records["incidentRecordSummaries"][0]["title"], "Shop down");
+    let items = account.call(Service::Ssm, "DescribeOpsItems", json!({})).unwrap();
+    let titles: Vec<&str> = items["OpsItemSummaries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["Title"].as_str().unwrap())
+        .collect();
+    assert!(titles.contains(&"CloudWatch alarm - 'high' is in ALARM state"), "{titles:?}");
+    let found = account
+        .call(Service::Ec2, "DescribeInstances", json!({"InstanceIds": [instance]}))
+        .unwrap();
+    assert_eq!(found["Reservations"][0]["Instances"][0]["State"]["Name"], "stopping");
+}
+
+fn mute(account: &mut Account, name: &str, expression: &str, duration: &str) {
+    let schedule = json!({"Expression": expression, "Duration": duration});
+    let input = json!({
+        "Name": name,
+        "Rule": {"Schedule": schedule},
+        "MuteTargets": {"AlarmNames": ["high"]},
+    });
+    call(account, "PutAlarmMuteRule", input);
+}
+
+#[test]
+fn a_muted_alarm_changes_its_state_and_acts_when_the_window_ends() {
+    let mut account = account();
+    alarm(&mut account, "high", json!({"AlarmActions": [TOPIC], "TreatMissingData": "ignore"}));
+    mute(&mut account, "drill", "at(2026-11-20T10:01)", "PT5M");
+    let statuses = |account: &mut Account| {
+        let answer = call(account, "ListAlarmMuteRules", json!({"AlarmName": "high"}));
+        answer["AlarmMuteRuleSummaries"][0]["Status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(statuses(&mut account), "SCHEDULED");
+    until(&mut account, 90);
+    assert_eq!(statuses(&mut account), "ACTIVE");
+    let forced = json!({"AlarmName": "high", "StateValue": "ALARM", "StateReason": "drill"});
+    call(&mut account, "SetAlarmState", forced);
+    until(&mut account, 359);
+    assert_eq!(state(&mut account, "high"), "ALARM");
+    let arn = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm-mute-rule:drill";
+    let last = summaries(&mut account, "high").pop().unwrap();
+    assert_eq!(last, format!("Muted action {TOPIC} by {arn}"));
+    until(&mut account, 361);
+    assert_eq!(statuses(&mut account), "EXPIRED");
+    let last = summaries(&mut account, "high").pop().unwrap();
+    assert!(last.starts_with("Failed to execute action"), "{last}");
+}
+
+#[test]
+fn a_recurring_mute_comes_back_and_a_state_that_passed_does_not_act_later() {
+    let mut account = account();
+    let more = json!({
+        "AlarmActions": [TOPIC], "TreatMissingData": "ignore",
+    });
+    alarm(&mut account, "high", more);
+    mute(&mut account, "hourly", "cron(5 * * * *)", "PT10M");
+    let force = |account: &mut Account, value: &str| {
+        let input = json!({"AlarmName": "high", "StateValue": value, "StateReason": "drill"});
+        call(account, "SetAlarmState", input);
+    };
+    until(&mut account, 6 * 60);
+    force(&mut account, "ALARM");
+    until(&mut account, 7 * 60);
+    force(&mut account, "OK");
+    until(&mut account, 20 * 60);
+    let told = summaries(&mut account, "high");
+    assert!(!told.iter().any(|summary| summary.contains("execute")), "{told:?}");
+    until(&mut account, 66 * 60);
+    force(&mut account, "ALARM");
+    call(&mut account, "DeleteAlarmMuteRule", json!({"AlarmMuteRuleName": "hourly"}));
+    until(&mut account, 67 * 60);
+    let last = summaries(&mut account, "high").pop().unwrap();
+    assert!(last.contains("execute"), "{last}");
+}
+
+#[test]
+fn a_mute_rule_that_can_not_be_followed_is_refused() {
+    let mut account = account();
+    for (expression, duration, zone, word) in [
+        ("at(2026-11-20T10:00)", "PT30S", "UTC", "duration"),
+        ("at(2026-11-20T10:00)", "P16D", "UTC", "duration"),
+        ("at(noon)", "PT1H", "UTC", "expression"),
+        ("cron(0 25 * * *)", "PT1H", "UTC", "expression"),
+        ("rate(1 hour)", "PT1H", "UTC", "expression"),
+        ("cron(0 2 * * *)", "PT1H", "Europe/London", "Europe/London"),
+    ] {
+        let schedule = json!({"Expression": expression, "Duration": duration, "Timezone": zone});
+        let input = json!({"Name": "x", "Rule": {"Schedule": schedule}});
+        let error = try_call(&mut account, "PutAlarmMuteRule", input).unwrap_err();
+        assert!(error.message.contains(word), "{expression}: {}", error.message);
+    }
 }
