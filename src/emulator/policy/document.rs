@@ -317,14 +317,13 @@ fn comparison(operator: &str) -> Option<(bool, Comparison)> {
     let found: (bool, Comparison) = match operator {
         "StringEquals" => (false, |wanted, actual| wanted == actual),
         "StringNotEquals" => (true, |wanted, actual| wanted == actual),
-        "StringEqualsIgnoreCase" => (false, str::eq_ignore_ascii_case),
+        "StringEqualsIgnoreCase" | "Bool" => (false, str::eq_ignore_ascii_case),
         "StringNotEqualsIgnoreCase" => (true, str::eq_ignore_ascii_case),
         "StringLike" => (false, wildcard),
         "StringNotLike" => (true, wildcard),
         // AWS treats ArnEquals and ArnLike alike.
         "ArnEquals" | "ArnLike" => (false, arn_like),
         "ArnNotEquals" | "ArnNotLike" => (true, arn_like),
-        "Bool" => (false, str::eq_ignore_ascii_case),
         _ => return None,
     };
     Some(found)

@@ -265,21 +265,18 @@ fn settle(
     kind: &str,
 ) -> Result<(), ServiceError> {
     let mut refusal = ServiceError::access_denied(principal, action, resource);
-    match decision {
+    let why = match decision {
         Decision::Allowed => return Ok(()),
-        Decision::Denied => {
-            refusal.message += &format!(" with an explicit deny in a {kind} policy");
+        Decision::Denied => format!(" with an explicit deny in a {kind} policy"),
+        Decision::Silent(unknown) if unknown.is_empty() => {
+            format!(" because no {kind} policy allows the {action} action")
         }
-        Decision::Silent(unknown) => {
-            refusal.message += &format!(" because no {kind} policy allows the {action} action");
-            if !unknown.is_empty() {
-                refusal.message += &format!(
-                    " (conditions that the emulated account does not evaluate: {})",
-                    unknown.join(", ")
-                );
-            }
-        }
-    }
+        Decision::Silent(unknown) => format!(
+            " because no {kind} policy allows the {action} action (conditions that the emulated account does not evaluate: {})",
+            unknown.join(", ")
+        ),
+    };
+    refusal.message.push_str(&why);
     Err(refusal)
 }
 

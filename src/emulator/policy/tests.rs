@@ -40,10 +40,10 @@ fn as_runner(
     account: &Account,
     service: Service,
     operation: &str,
-    input: Value,
+    input: &Value,
 ) -> Result<(), ServiceError> {
     let caller = Caller::Role { arn: RUNNER.to_owned(), assumed_by: "ssm.amazonaws.com" };
-    authorize(account, &caller, service, operation, &input)
+    authorize(account, &caller, service, operation, input)
 }
 
 fn allow(action: &str, resource: &str) -> Value {
@@ -140,7 +140,7 @@ fn a_role_may_do_what_its_policies_name() {
     ];
     for (action, resource, service, operation, input, allowed) in table {
         let account = runner(&json!({}), &allow(action, resource));
-        let answer = as_runner(&account, service, operation, input.clone());
+        let answer = as_runner(&account, service, operation, &input);
         assert_eq!(answer.is_ok(), allowed, "{action} on {resource}: {operation} {input}");
     }
 }
@@ -149,7 +149,7 @@ fn a_role_may_do_what_its_policies_name() {
 fn a_refusal_names_principal_action_and_resource() {
     let account = runner(&json!({}), &allow("sqs:*", "*"));
     let topic = "arn:aws:sns:eu-west-1:111122223333:oncall";
-    let error = as_runner(&account, Service::Sns, "Publish", json!({"TopicArn": topic}))
+    let error = as_runner(&account, Service::Sns, "Publish", &json!({"TopicArn": topic}))
         .expect_err("refused");
     for named in [RUNNER, "sns:Publish", topic, "no identity-based policy allows"] {
         assert!(error.message.contains(named), "{}", error.message);
@@ -160,10 +160,10 @@ fn a_refusal_names_principal_action_and_resource() {
 fn an_explicit_deny_wins() {
     let deny = json!({"Effect": "Deny", "Action": "sns:*", "Resource": "*"});
     let account = runner(&json!({}), &json!([allow("*", "*"), deny]));
-    let error = as_runner(&account, Service::Sns, "Publish", json!({"TopicArn": "t"}))
+    let error = as_runner(&account, Service::Sns, "Publish", &json!({"TopicArn": "t"}))
         .expect_err("refused");
     assert!(error.message.contains("explicit deny"));
-    assert!(as_runner(&account, Service::Sqs, "SendMessage", json!({"QueueUrl": "q"})).is_ok());
+    assert!(as_runner(&account, Service::Sqs, "SendMessage", &json!({"QueueUrl": "q"})).is_ok());
 }
 
 #[test]
@@ -181,12 +181,12 @@ fn only_who_is_trusted_may_assume_a_role_of_this_account() {
     ];
     for (condition, trusted) in table {
         let account = runner(&condition, &everything);
-        let answer = as_runner(&account, Service::Sqs, "ListQueues", json!({}));
+        let answer = as_runner(&account, Service::Sqs, "ListQueues", &json!({}));
         assert_eq!(answer.is_ok(), trusted, "{condition}");
     }
     let mut account = runner(&json!({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), &everything);
     iam::set_organization(&mut account, "o-1");
-    assert!(as_runner(&account, Service::Sqs, "ListQueues", json!({})).is_ok());
+    assert!(as_runner(&account, Service::Sqs, "ListQueues", &json!({})).is_ok());
     for (arn, assumed_by) in [
         (RUNNER, "events.amazonaws.com"),
         ("arn:aws:iam::111122223333:role/none", "ssm.amazonaws.com"),
@@ -205,25 +205,25 @@ fn handing_a_role_to_automation_needs_pass_role() {
         "Parameters": {"AutomationAssumeRole": ["arn:aws:iam::111122223333:role/fixer"]}});
     let may_start = allow("ssm:StartAutomationExecution", "*");
     let account = runner(&json!({}), &may_start);
-    let error = as_runner(&account, Service::Ssm, "StartAutomationExecution", start.clone())
-        .expect_err("refused");
+    let error =
+        as_runner(&account, Service::Ssm, "StartAutomationExecution", &start).expect_err("refused");
     assert!(error.message.contains("iam:PassRole"), "{}", error.message);
     let pass = json!({"Effect": "Allow", "Action": "iam:PassRole",
         "Resource": "arn:aws:iam::111122223333:role/fix*",
         "Condition": {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}}});
     let account = runner(&json!({}), &json!([may_start, pass]));
-    assert!(as_runner(&account, Service::Ssm, "StartAutomationExecution", start).is_ok());
+    assert!(as_runner(&account, Service::Ssm, "StartAutomationExecution", &start).is_ok());
 }
 
 #[test]
 fn an_aws_managed_policy_allows_and_is_listed_as_unread() {
     let mut account = runner(&json!({}), &allow("sqs:*", "*"));
     let topic = json!({"TopicArn": "t"});
-    assert!(as_runner(&account, Service::Sns, "Publish", topic.clone()).is_err());
+    assert!(as_runner(&account, Service::Sns, "Publish", &topic).is_err());
     let managed = "arn:aws:iam::aws:policy/AmazonSNSFullAccess";
     let input = json!({"RoleName": "runner", "PolicyArn": managed});
     call(&mut account, Service::Iam, "AttachRolePolicy", input);
-    assert!(as_runner(&account, Service::Sns, "Publish", topic).is_ok());
+    assert!(as_runner(&account, Service::Sns, "Publish", &topic).is_ok());
     assert_eq!(unevaluated(&account), [managed]);
 }
 
@@ -241,8 +241,8 @@ fn a_boundary_takes_away_what_it_does_not_allow() {
     let document = json!({"Statement": allow("*", "*")});
     let input = json!({"RoleName": "runner", "PolicyName": "p", "PolicyDocument": document});
     call(&mut account, Service::Iam, "PutRolePolicy", input);
-    assert!(as_runner(&account, Service::Sqs, "ListQueues", json!({})).is_ok());
-    assert!(as_runner(&account, Service::Sns, "ListTopics", json!({})).is_err());
+    assert!(as_runner(&account, Service::Sqs, "ListQueues", &json!({})).is_ok());
+    assert!(as_runner(&account, Service::Sns, "ListTopics", &json!({})).is_err());
 }
 
 #[test]

@@ -306,8 +306,8 @@ pub(super) fn put_permission(account: &mut Account, input: PutPermission) -> Ans
 
 /// Puts one statement into a bus's policy, in place of the one with the same id.
 ///
-/// This is what `AWS::Events::EventBusPolicy` does with its `Statement`.
-pub(crate) fn put_statement(
+/// This is what the short form of `PutPermission` does.
+fn put_statement(
     account: &mut Account,
     bus: &str,
     sid: &str,

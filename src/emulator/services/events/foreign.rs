@@ -20,25 +20,25 @@ const MOST_REMEMBERED: usize = 1000;
 /// An event bus of another account or region.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ForeignBus {
+pub(crate) struct ForeignBus {
     /// The bus's ARN; its account or its region is not this account's.
-    pub arn: String,
+    pub(crate) arn: String,
     /// The bus's own policy: who may put events there. Without one nobody may.
     #[serde(default)]
-    pub policy: Option<Value>,
+    pub(crate) policy: Option<Value>,
     /// The rules that stand there.
     #[serde(default)]
-    pub rules: Vec<ForeignRule>,
+    pub(crate) rules: Vec<ForeignRule>,
 }
 
 /// A rule on an event bus of another account: its targets are not emulated, only its matches counted.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ForeignRule {
+pub(crate) struct ForeignRule {
     /// The rule's name.
-    pub name: String,
+    pub(crate) name: String,
     /// The event pattern, as JSON.
-    pub pattern: Value,
+    pub(crate) pattern: Value,
 }
 
 /// What happened on a foreign bus.
@@ -87,14 +87,16 @@ pub(crate) fn declare_foreign(account: &mut Account, declared: &ForeignBus) -> R
 }
 
 /// The events that arrived on a declared foreign bus, oldest first (at most the last thousand).
-pub(crate) fn arrived<'a>(account: &'a Account, arn: &str) -> Vec<&'a Value> {
+#[cfg(test)]
+pub(super) fn arrived<'a>(account: &'a Account, arn: &str) -> Vec<&'a Value> {
     let bus = account.services.events.buses.get(arn);
     let arrivals = bus.and_then(|bus| bus.arrivals.as_ref());
     arrivals.map(|arrivals| arrivals.events.iter().collect()).unwrap_or_default()
 }
 
 /// How often a rule on a declared foreign bus matched.
-pub(crate) fn matched(account: &Account, arn: &str, rule: &str) -> u64 {
+#[cfg(test)]
+pub(super) fn matched(account: &Account, arn: &str, rule: &str) -> u64 {
     let bus = account.services.events.buses.get(arn);
     let arrivals = bus.and_then(|bus| bus.arrivals.as_ref());
     arrivals.and_then(|arrivals| arrivals.matches.get(rule)).copied().unwrap_or(0)

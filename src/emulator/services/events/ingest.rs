@@ -120,7 +120,7 @@ fn put(account: &mut Account, entry: Entry) -> Result<Value, Refusal> {
 }
 
 /// Puts a complete event onto a bus: archives it, tells the signals, and starts its delivery.
-pub(crate) fn accept(account: &mut Account, bus: &str, event: Value) {
+pub(super) fn accept(account: &mut Account, bus: &str, event: Value) {
     let event = Event::new(event, account.now());
     accept_event(account, bus, Arc::new(event));
 }

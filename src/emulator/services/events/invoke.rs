@@ -38,8 +38,10 @@ impl Kind {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         let ["arn", _, service, _, _, resource] = parts.as_slice() else { return None };
         match *service {
-            "sqs" if !resource.ends_with(".fifo") => Some(Self::Queue),
-            "sns" if !resource.ends_with(".fifo") => Some(Self::Topic),
+            // FIFO queues and topics are not emulated.
+            "sqs" | "sns" if resource.strip_suffix(".fifo").is_some() => None,
+            "sqs" => Some(Self::Queue),
+            "sns" => Some(Self::Topic),
             "lambda" if resource.starts_with("function:") => Some(Self::Function),
             "ssm" if resource.starts_with("automation-definition/") => Some(Self::Automation),
             "ssm" if resource.starts_with("document/") => Some(Self::Command),

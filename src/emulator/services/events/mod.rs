@@ -4,6 +4,11 @@
 //! that moment exactly once; each matched target ends as delivered, dead-lettered or failed, and the
 //! `AWS/Events` metrics say which. Rules of other accounts' buses stand in the state only as far as the
 //! environment declares them, so that what arrived there can be looked at.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 mod archives;
 mod buses;
@@ -25,10 +30,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::buses::{arn_of_bus, bus_policy, put_statement};
-pub use self::foreign::{ForeignBus, ForeignRule};
-pub(crate) use self::foreign::{arrived, declare_foreign, matched};
-pub(crate) use self::ingest::accept;
+pub(crate) use self::buses::{arn_of_bus, bus_policy};
+pub(crate) use self::foreign::{ForeignBus, declare_foreign};
 pub(crate) use self::transform::Path;
 use crate::emulator::account::{Account, from_epoch_seconds};
 use crate::emulator::operation::{Operation, operations};
@@ -102,7 +105,7 @@ pub(crate) fn open(account: &mut Account) {
 /// Lets one thing happen.
 pub(crate) fn happen(account: &mut Account, due: Due) {
     match due {
-        Due::Emitted(event) => ingest::accept(account, "default", *event),
+        Due::Emitted(event) => accept(account, "default", *event),
         Due::Attempt(invocation) => delivery::attempt(account, invocation),
         Due::Scheduled { bus, rule, generation } => {
             rules::come_round(account, &bus, &rule, generation);
@@ -124,6 +127,11 @@ pub(crate) fn emit(
 ) {
     let event = envelope(account, source, detail_type, None, resources, detail);
     account.schedule_in(timing::SERVICE_EVENT, Due::Emitted(Box::new(event)));
+}
+
+/// Puts a complete event onto a bus, named or given by its ARN, right now.
+pub(crate) fn accept(account: &mut Account, bus: &str, event: Value) {
+    ingest::accept(account, bus, event);
 }
 
 /// A moment as a caller writes it: a number on the wire, or text where a runbook's step makes the call.

@@ -93,11 +93,11 @@ pub(super) struct Template {
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
-    Variable { name: Name, quoted: bool },
+    Variable { source: Source, quoted: bool },
 }
 
 #[derive(Debug, Clone)]
-enum Name {
+enum Source {
     RuleArn,
     RuleName,
     IngestionTime,
@@ -147,19 +147,19 @@ impl Template {
 
     /// Fills the template; nothing if it should be JSON and what came out is not.
     pub(super) fn fill(&self, event: &Value, predefined: Predefined<'_>) -> Option<String> {
-        let filled = self.fill_with(|name| match name {
-            Name::RuleArn => Some(predefined.rule_arn.into()),
-            Name::RuleName => Some(predefined.rule_name.into()),
-            Name::IngestionTime => Some(predefined.ingestion_time.into()),
-            Name::EventJson => Some(event.clone()),
-            Name::Event => {
+        let filled = self.fill_with(|source| match source {
+            Source::RuleArn => Some(predefined.rule_arn.into()),
+            Source::RuleName => Some(predefined.rule_name.into()),
+            Source::IngestionTime => Some(predefined.ingestion_time.into()),
+            Source::EventJson => Some(event.clone()),
+            Source::Event => {
                 let mut event = event.clone();
                 if let Some(fields) = event.as_object_mut() {
                     fields.shift_remove("detail");
                 }
                 Some(event)
             }
-            Name::Path(path) => path.find(event),
+            Source::Path(path) => path.find(event),
         });
         if self.json && serde_json::from_str::<serde::de::IgnoredAny>(&filled).is_err() {
             return None;
@@ -167,13 +167,13 @@ impl Template {
         Some(filled)
     }
 
-    fn fill_with(&self, value_of: impl Fn(&Name) -> Option<Value>) -> String {
+    fn fill_with(&self, value_of: impl Fn(&Source) -> Option<Value>) -> String {
         let mut filled = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => filled.push_str(text),
                 // A path that leads nowhere leaves nothing in a text and an empty string in JSON.
-                Piece::Variable { name, quoted } => match (value_of(name), quoted) {
+                Piece::Variable { source, quoted } => match (value_of(source), quoted) {
                     (None, true) => {}
                     (None, false) => filled.push_str("\"\""),
                     (Some(Value::String(text)), true) => filled.push_str(&text),
@@ -201,9 +201,9 @@ fn cut(paths: &IndexMap<String, String>, template: &str) -> Result<Vec<Piece>, S
                 step += rest[step..].chars().next().map_or(0, char::len_utf8);
             }
             '<' => {
-                if let Some((name, read)) = variable(paths, rest)? {
+                if let Some((source, read)) = variable(paths, rest)? {
                     pieces.push(Piece::Text(std::mem::take(&mut text)));
-                    pieces.push(Piece::Variable { name, quoted });
+                    pieces.push(Piece::Variable { source, quoted });
                     rest = &rest[read..];
                     continue;
                 }
@@ -223,7 +223,10 @@ fn cut(paths: &IndexMap<String, String>, template: &str) -> Result<Vec<Piece>, S
 /// The variable that stands at the start of `rest`, and how long it is with its brackets.
 ///
 /// What looks like no variable name stays text; a name that nobody defined is refused.
-fn variable(paths: &IndexMap<String, String>, rest: &str) -> Result<Option<(Name, usize)>, String> {
+fn variable(
+    paths: &IndexMap<String, String>,
+    rest: &str,
+) -> Result<Option<(Source, usize)>, String> {
     let Some(end) = rest.find('>') else { return Ok(None) };
     let name = &rest[1..end];
     let legal = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -231,16 +234,16 @@ fn variable(paths: &IndexMap<String, String>, rest: &str) -> Result<Option<(Name
         return Ok(None);
     }
     let found = match name {
-        "aws.events.rule-arn" => Name::RuleArn,
-        "aws.events.rule-name" => Name::RuleName,
-        "aws.events.event.ingestion-time" => Name::IngestionTime,
-        "aws.events.event" => Name::Event,
-        "aws.events.event.json" => Name::EventJson,
+        "aws.events.rule-arn" => Source::RuleArn,
+        "aws.events.rule-name" => Source::RuleName,
+        "aws.events.event.ingestion-time" => Source::IngestionTime,
+        "aws.events.event" => Source::Event,
+        "aws.events.event.json" => Source::EventJson,
         own => {
             let path = paths.get(own).ok_or_else(|| format!("<{own}> is not defined"))?;
             let path =
                 Path::parse(path).ok_or_else(|| format!("{path} is not a supported path"))?;
-            Name::Path(path)
+            Source::Path(path)
         }
     };
     Ok(Some((found, end + 1)))

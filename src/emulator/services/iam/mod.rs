@@ -3,6 +3,11 @@
 //! Main type: [`State`]. Invariant: policy documents are kept parsed, so a malformed one is refused when
 //! it is written and never when it is evaluated. The evaluation itself is in [`crate::emulator::policy`].
 //! The text of AWS-managed policies is not here; they are remembered by ARN and count as allowing.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 mod profiles;
 

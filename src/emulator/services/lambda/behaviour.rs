@@ -23,82 +23,82 @@ const MOST_CALLS: usize = 100;
 /// text that is nothing but one such path becomes the value itself.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FunctionBehaviour {
+pub(crate) struct FunctionBehaviour {
     /// How long an invocation lasts (`900ms`, `2s`); its calls are made at the end.
     #[serde(default = "a_moment", deserialize_with = "duration")]
-    pub duration: SignedDuration,
+    pub(crate) duration: SignedDuration,
     /// The role that makes the calls, where no template says (an ARN).
     #[serde(default)]
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// The calls, in order; the first that is refused fails the function.
     #[serde(default)]
-    pub calls: Vec<FunctionCall>,
+    pub(crate) calls: Vec<FunctionCall>,
     /// The result, where no `returns_when` applies.
     #[serde(default)]
-    pub returns: Value,
+    pub(crate) returns: Value,
     /// Results for some events; the first whose condition holds is taken.
     #[serde(default)]
-    pub returns_when: Vec<ReturnWhen>,
+    pub(crate) returns_when: Vec<ReturnWhen>,
     /// How the function fails instead.
     #[serde(default)]
-    pub fails: Option<Failure>,
+    pub(crate) fails: Option<Failure>,
 }
 
 /// One API call of a function.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FunctionCall {
+pub(crate) struct FunctionCall {
     /// The service's IAM prefix, such as `ssm`.
-    pub service: String,
+    pub(crate) service: String,
     /// The operation, such as `StartAutomationExecution`.
-    pub operation: String,
+    pub(crate) operation: String,
     /// Its input, in the API's own spelling.
     #[serde(default = "no_input")]
-    pub input: Value,
+    pub(crate) input: Value,
     /// The name under which later calls find the answer.
     #[serde(default)]
-    pub save_as: Option<String>,
+    pub(crate) save_as: Option<String>,
     /// The call is left out where this does not hold.
     #[serde(default)]
-    pub when: Option<When>,
+    pub(crate) when: Option<When>,
 }
 
 /// A condition: an event pattern over the event, or over something that was saved.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct When {
+pub(crate) struct When {
     /// The pattern, in `EventBridge`'s language.
-    pub pattern: Value,
+    pub(crate) pattern: Value,
     /// What it looks at: `event`, or the path of a saved answer.
     #[serde(default = "the_event")]
-    pub over: String,
+    pub(crate) over: String,
 }
 
 /// A result for some events.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ReturnWhen {
+pub(crate) struct ReturnWhen {
     /// When it is returned.
-    pub when: When,
+    pub(crate) when: When,
     /// The result.
-    pub value: Value,
+    pub(crate) value: Value,
 }
 
 /// How a function fails, after its calls.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The error's type, such as `RuntimeError`.
-    pub error: String,
+    pub(crate) error: String,
     /// The error's message.
     #[serde(default)]
-    pub message: String,
+    pub(crate) message: String,
     /// Only the first so many invocations fail; without it, all do.
     #[serde(default)]
-    pub first: Option<u32>,
+    pub(crate) first: Option<u32>,
     /// Only where this holds.
     #[serde(default)]
-    pub when: Option<When>,
+    pub(crate) when: Option<When>,
 }
 
 /// Why an invocation failed: the error's type and its message.

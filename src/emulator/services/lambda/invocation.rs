@@ -31,7 +31,7 @@ pub(crate) struct Queued {
     function: String,
     request_id: String,
     event: Value,
-    queued: Timestamp,
+    since: Timestamp,
     attempts: u32,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn invoke(account: &mut Account, input: Invoke) -> Answer {
                 function: name,
                 request_id: account.ids.uuid(),
                 event,
-                queued: account.now(),
+                since: account.now(),
                 attempts: 0,
             };
             account.schedule_in(timing::LAMBDA_QUEUE, Due::Start(Box::new(queued)));
@@ -264,7 +264,7 @@ fn next_wait(now: Timestamp, queued: &Queued, settings: &Asynchronous) -> Option
         return None;
     }
     let wait = *timing::LAMBDA_RETRIES.get(retried)?;
-    let age = now.duration_since(queued.queued) + wait;
+    let age = now.duration_since(queued.since) + wait;
     // Six hours unless the function says otherwise.
     let longest = i64::from(settings.longest_age.unwrap_or(21_600));
     (age <= SignedDuration::from_secs(longest)).then_some(wait)

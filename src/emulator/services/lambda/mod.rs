@@ -6,6 +6,11 @@
 //!
 //! A caller of `Invoke` with `RequestResponse` gets the result at once, because time stands still during a
 //! call; whoever stands for a waiting caller asks [`duration`] first, waits that long, and then invokes.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 mod behaviour;
 mod functions;
@@ -17,7 +22,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-pub use self::behaviour::{Failure, FunctionBehaviour, FunctionCall, ReturnWhen, When};
+pub(crate) use self::behaviour::FunctionBehaviour;
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
 

@@ -2,6 +2,11 @@
 //!
 //! Main type: [`State`]. Invariant: the lines of a stream stand in the order in which they were put.
 //! Filter patterns are plain terms (all must occur) and quoted phrases; anything richer is refused.
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "every operation of the table takes its input by value and answers a Result"
+)]
 
 use indexmap::IndexMap;
 use jiff::Timestamp;

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::emulator::services::events::{
-    ForeignBus, ForeignRule, arrived, declare_foreign, emit, matched,
+use crate::emulator::services::events::emit;
+use crate::emulator::services::events::foreign::{
+    ForeignBus, ForeignRule, arrived, declare_foreign, matched,
 };
 
 #[test]
