@@ -122,7 +122,7 @@ pub(crate) fn step(execution: &Execution, run: &StepRun) -> Value {
     put("StepExecutionId", json!(run.id));
     put("OverriddenParameters", json!({}));
     put("IsEnd", json!(definition.is_end));
-    if let Some(next) = &definition.next_step {
+    if let Some(next) = &definition.next {
         put("NextStep", json!(next));
     }
     put("IsCritical", json!(definition.is_critical));

@@ -49,7 +49,7 @@ pub(crate) struct Step {
     pub(crate) on_cancel: Option<String>,
     pub(crate) is_end: bool,
     pub(crate) is_critical: bool,
-    pub(crate) next_step: Option<String>,
+    pub(crate) next: Option<String>,
     pub(crate) inputs: Map<String, Value>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) kind: Kind,
@@ -335,7 +335,7 @@ fn read_step(raw: RawStep, depth: usize) -> Result<Step, String> {
         on_cancel,
         is_end: flag(raw.is_end.as_ref(), "isEnd")?.unwrap_or(false),
         is_critical,
-        next_step: raw.next_step,
+        next: raw.next_step,
         inputs: raw.inputs,
         outputs,
         kind,
@@ -392,7 +392,7 @@ fn check_targets(steps: &Steps) -> Result<(), String> {
     let exists = |name: &str| steps.iter().any(|step| step.name == name);
     for step in steps.iter() {
         let mut targets: Vec<&str> = Vec::new();
-        targets.extend(step.next_step.as_deref());
+        targets.extend(step.next.as_deref());
         targets.extend(step.on_cancel.as_deref());
         if let OnFailure::Step(name) = &step.on_failure {
             targets.push(name);

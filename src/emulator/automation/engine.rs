@@ -211,7 +211,7 @@ fn run_action(account: &mut Account, id: &str) -> Result<Option<Progress>, Failu
     match &call.step.kind {
         Kind::Plain => actions::start(account, &call).map(Some),
         Kind::Branch { choices, default } => {
-            flow::branch(account, &call, choices, default.as_deref()).map(Some)
+            Ok(Some(flow::branch(account, &call, choices, default.as_deref())))
         }
         Kind::Loop { .. } => loops::enter(account, &call).map(|()| None),
     }
@@ -339,7 +339,7 @@ fn go_on(account: &mut Account, id: &str, failure: Option<Failure>, jump: Option
             return;
         }
         (Some(_), OnFailure::Step(name)) => Some(name.clone()),
-        (Some(_), OnFailure::Continue) | (None, _) => jump.or_else(|| step.next_step.clone()),
+        (Some(_), OnFailure::Continue) | (None, _) => jump.or_else(|| step.next.clone()),
     };
     let next = match target {
         Some(name) => execution.find(&name),
@@ -411,18 +411,15 @@ pub(crate) fn cancel(account: &mut Account, id: &str) {
             run.end = Some(now);
         }
     }
-    match on_cancel.and_then(|name| execution.find(&name)) {
-        Some(next) => {
-            execution.status = Status::Cancelling;
-            execution.cursor = next;
-            notify::step_changed(account, id, cursor);
-            notify::execution_changed(account, id);
-            due_in(account, id, SignedDuration::ZERO, What::Begin);
-        }
-        None => {
-            notify::step_changed(account, id, cursor);
-            end(account, id, Status::Cancelled, None);
-        }
+    if let Some(next) = on_cancel.and_then(|name| execution.find(&name)) {
+        execution.status = Status::Cancelling;
+        execution.cursor = next;
+        notify::step_changed(account, id, cursor);
+        notify::execution_changed(account, id);
+        due_in(account, id, SignedDuration::ZERO, What::Begin);
+    } else {
+        notify::step_changed(account, id, cursor);
+        end(account, id, Status::Cancelled, None);
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn branch(
     call: &StepCall,
     choices: &[(Condition, String)],
     default: Option<&str>,
-) -> Result<Progress, Failure> {
+) -> Progress {
     let execution = &account.services.ssm.automations.executions[&call.execution];
     let resolve = |name: &str| execution.resolve(account, name);
     let target = choices
@@ -40,7 +40,7 @@ pub(super) fn branch(
         .or(default)
         .map(str::to_owned);
     let success = Success { jump: target, ..Success::default() };
-    Ok(Progress::Done { after: timing::AUTOMATION_CONTROL_STEP, result: Ok(success) })
+    Progress::Done { after: timing::AUTOMATION_CONTROL_STEP, result: Ok(success) }
 }
 
 #[derive(Deserialize)]
@@ -190,8 +190,8 @@ pub(crate) fn signal(account: &mut Account, id: &str, signal: Signal) -> Result<
     }
     let approve: Approve = serde_json::from_value(Value::Object(run.inputs.clone()))
         .expect("the step read these inputs when it began");
-    let approver = approve.approvers.get(run.decisions.len()).cloned().unwrap_or_default();
-    run.decisions.push((approver, signal == Signal::Approve));
+    let name = approve.approvers.get(run.decisions.len()).cloned().unwrap_or_default();
+    run.decisions.push((name, signal == Signal::Approve));
     let decisions: Vec<Value> = run
         .decisions
         .iter()

@@ -70,7 +70,7 @@ impl Progress {
 /// Starts one attempt.
 pub(crate) fn start(account: &mut Account, call: &StepCall) -> Result<Progress, Failure> {
     match call.step.action.as_str() {
-        "aws:executeAwsApi" => api::execute(account, call),
+        "aws:executeAwsApi" => Ok(api::execute(account, call)),
         "aws:assertAwsResourceProperty" => api::assert_property(account, call),
         "aws:waitForAwsResourceProperty" => api::wait_for_property(account, call),
         "aws:changeInstanceState" => compute::change_instance_state(account, call),

@@ -29,16 +29,16 @@ pub(super) fn execute(account: &mut Account, call: &StepCall) -> Result<Progress
         ));
     };
     let after = script.duration.unwrap_or(timing::AUTOMATION_SCRIPT_STEP);
-    let result = match script.failure {
-        Some(message) => Err(Failure::new(Stage::PostVerification, message)),
-        None => {
-            let payload = Value::Object(script.outputs.into_iter().collect());
-            let response = json!({"Payload": payload});
-            let outputs = IndexMap::from([("OutputPayload".to_owned(), response.clone())]);
-            let mut outputs = outputs;
-            outputs.insert("Payload".to_owned(), response["Payload"].clone());
-            Ok(Success { outputs, response: Some(response), ..Success::default() })
-        }
-    };
-    Ok(Progress::Done { after, result })
+    if let Some(message) = script.failure {
+        let result = Err(Failure::new(Stage::PostVerification, message));
+        return Ok(Progress::Done { after, result });
+    }
+    let payload = Value::Object(script.outputs.into_iter().collect());
+    let response = json!({"Payload": payload});
+    let outputs = IndexMap::from([
+        ("OutputPayload".to_owned(), response.clone()),
+        ("Payload".to_owned(), payload),
+    ]);
+    let success = Success { outputs, response: Some(response), ..Success::default() };
+    Ok(Progress::Done { after, result: Ok(success) })
 }

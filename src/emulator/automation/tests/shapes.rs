@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{masked, run};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a whole execution is long")]
 fn an_api_call_and_its_outputs_show_in_the_whole_execution() {
     let execution = run(
         r#"

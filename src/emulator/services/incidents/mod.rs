@@ -6,6 +6,11 @@
 //! shown, and nobody is paged.
 //! Source: <https://docs.aws.amazon.com/incident-manager/latest/userguide/what-is-incident-manager.html>.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the operation table hands every operation its input by value"
+)]
+
 use indexmap::IndexMap;
 
 use crate::emulator::account::Account;

@@ -115,8 +115,8 @@ pub(super) struct Start {
 pub(super) struct Trigger {
     source: String,
     timestamp: f64,
-    #[serde(default)]
-    trigger_arn: Option<String>,
+    #[serde(default, rename = "triggerArn")]
+    arn: Option<String>,
     #[serde(default)]
     raw_data: Option<String>,
 }
@@ -135,7 +135,7 @@ pub(super) fn start(account: &mut Account, input: Start) -> Answer {
     }
     let trigger = input.trigger_details;
     let dedupe = plan.incident_template.dedupe_string.clone().unwrap_or_default();
-    let trigger_arn = trigger.as_ref().and_then(|trigger| trigger.trigger_arn.clone());
+    let trigger_arn = trigger.as_ref().and_then(|trigger| trigger.arn.clone());
     if let Some(arn) = open_incident(account, &dedupe, trigger_arn.as_deref()) {
         timeline::add(account, &arn, "SSM Incident Trigger", &trigger_data(trigger.as_ref()));
         return Ok(json!({"incidentRecordArn": arn}));
@@ -204,7 +204,7 @@ fn trigger_data(trigger: Option<&Trigger>) -> Value {
     if let Some(at) = from_epoch_seconds(trigger.timestamp) {
         data["timestamp"] = json!(at.to_string());
     }
-    if let Some(arn) = &trigger.trigger_arn {
+    if let Some(arn) = &trigger.arn {
         data["triggerArn"] = json!(arn);
     }
     if let Some(raw) = &trigger.raw_data {

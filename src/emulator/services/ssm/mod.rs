@@ -5,6 +5,11 @@
 //! refused by name.
 //! Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/Welcome.html>.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the operation table hands every operation its input by value"
+)]
+
 use crate::emulator::account::Account;
 use crate::emulator::automation::{self, Automations};
 use crate::emulator::operation::{Operation, operations};
@@ -22,7 +27,7 @@ mod parameters;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use declared::{Command, CommandOutcome, Script, declare_command, declare_script};
+pub(crate) use declared::{CommandOutcome, declare_command, declare_script};
 pub(crate) use documents::{Kind as DocumentKind, automation_document, declare_document};
 pub(crate) use instances::instances_of;
 pub(crate) use ops_items::{DataValue, NewOpsItem, create_ops_item};

@@ -91,8 +91,9 @@ pub(super) struct Create {
     priority: Option<u8>,
     #[serde(default)]
     related_ops_items: Vec<Related>,
-    #[serde(default)]
-    tags: Vec<Tag>,
+    /// Tags only grant permissions, which the emulated account does not read off items.
+    #[serde(default, rename = "Tags")]
+    _tags: Vec<Tag>,
     #[serde(default)]
     category: Option<String>,
     #[serde(default)]
@@ -101,8 +102,6 @@ pub(super) struct Create {
 
 /// `CreateOpsItem`.
 pub(super) fn create(account: &mut Account, input: Create) -> Answer {
-    // Tags only grant permissions, which the emulated account does not read off items.
-    let _tags = input.tags;
     if input.title.is_empty() || input.title.chars().count() > 1024 {
         return Err(ServiceError::new(
             "OpsItemInvalidParameterException",
@@ -437,7 +436,7 @@ impl Filter {
         Ok(false)
     }
 
-    /// "OperationalData" takes `{"key":"…","value":"…"}`.
+    /// `OperationalData` takes `{"key":"…","value":"…"}`.
     fn data(&self, content: &NewOpsItem) -> Result<bool, ServiceError> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]

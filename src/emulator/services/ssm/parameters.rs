@@ -64,8 +64,8 @@ pub(super) struct Put {
     overwrite: bool,
     #[serde(default)]
     description: Option<String>,
-    #[serde(default)]
-    tags: Vec<Tag>,
+    #[serde(default, rename = "Tags")]
+    _tags: Vec<Tag>,
     #[serde(default)]
     tier: Option<String>,
     #[serde(default)]
@@ -76,7 +76,6 @@ pub(super) struct Put {
 
 /// `PutParameter`.
 pub(super) fn put(account: &mut Account, input: Put) -> Answer {
-    let _tags = input.tags;
     if let Some(other) = input.data_type.as_deref().filter(|kind| *kind != "text") {
         return Err(ServiceError::unsupported(format_args!("the DataType {other} of a parameter")));
     }
