@@ -83,6 +83,9 @@ pub struct Surroundings {
 
 impl Surroundings {
     /// The inventory of an environment, and what is wrong with it the first time that it is asked for.
+    ///
+    /// # Panics
+    /// Never: the epoch is a constant.
     pub fn inventory(&mut self, path: &Path) -> (Option<&Inventory>, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         if !self.loaded.contains_key(path) {

@@ -5,6 +5,9 @@
 use super::Diagnostic;
 
 /// One diagnostic as one line, newline included.
+///
+/// # Panics
+/// Never: a diagnostic is plain data.
 pub fn render(diagnostic: &Diagnostic) -> String {
     let mut text = serde_json::to_string(diagnostic).expect("a diagnostic is plain data");
     text.push('\n');

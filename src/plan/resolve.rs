@@ -14,7 +14,7 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FisFault, NotificationExpectation, PutMetricDataFault, RollbackExpectation,
+    Fault, FisFault, Never, NotificationExpectation, PutMetricDataFault, RollbackExpectation,
     RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
@@ -319,32 +319,21 @@ fn expectation(
 ) -> Result<PlannedExpectation, Unplannable> {
     let kinds = Kinds::of(one);
     let missing = |key| Unplannable::Missing { id: id.clone(), key };
-    let (kind, demand) = match &one.never {
-        Some(never) => {
-            let inner = Kinds {
-                alarm: never.alarm.as_ref(),
-                rule: never.rule.as_ref(),
-                runbook: never.runbook.as_ref(),
-                rollback: never.rollback.as_ref(),
-                event: never.event.as_ref(),
-                notification: never.notification.as_ref(),
-                experiment: never.experiment.as_ref(),
-            };
-            // A never looks for the bad state, in `recovery` as well.
-            let kind = inner.only(StateValue::Alarm, scenario).filter(|_| kinds.count() == 0);
-            let watch_for = signed(one.watch_for.ok_or_else(|| missing("for"))?);
-            (kind, Demand::Never { watch_for, more_than: never.more_than })
-        }
-        None => {
-            let natural = match phase {
-                Phase::Expect => StateValue::Alarm,
-                Phase::Recovery => StateValue::Ok,
-            };
-            let within = signed(one.within.ok_or_else(|| missing("within"))?);
-            let sustain = one.sustain.map_or(SignedDuration::ZERO, signed);
-            let count = one.count.unwrap_or(1).max(1);
-            (kinds.only(natural, scenario), Demand::Happens { within, count, sustain })
-        }
+    let (kind, demand) = if let Some(never) = &one.never {
+        // A never looks for the bad state, in `recovery` as well.
+        let inner = Kinds::inside(never).only(StateValue::Alarm, scenario);
+        let watch_for = signed(one.watch_for.ok_or_else(|| missing("for"))?);
+        let demand = Demand::Never { watch_for, more_than: never.more_than };
+        (inner.filter(|_| kinds.count() == 0), demand)
+    } else {
+        let natural = match phase {
+            Phase::Expect => StateValue::Alarm,
+            Phase::Recovery => StateValue::Ok,
+        };
+        let within = signed(one.within.ok_or_else(|| missing("within"))?);
+        let sustain = one.sustain.map_or(SignedDuration::ZERO, signed);
+        let count = one.count.unwrap_or(1).max(1);
+        (kinds.only(natural, scenario), Demand::Happens { within, count, sustain })
     };
     let kind = kind.ok_or_else(|| Unplannable::NotOneKind { id: id.clone() })?;
     let anchor = match &one.after {
@@ -419,6 +408,18 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+        }
+    }
+
+    fn inside(never: &'a Never) -> Self {
+        Self {
+            alarm: never.alarm.as_ref(),
+            rule: never.rule.as_ref(),
+            runbook: never.runbook.as_ref(),
+            rollback: never.rollback.as_ref(),
+            event: never.event.as_ref(),
+            notification: never.notification.as_ref(),
+            experiment: never.experiment.as_ref(),
         }
     }
 

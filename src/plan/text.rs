@@ -236,7 +236,7 @@ fn correlation(correlation: Correlation) -> &'static str {
 }
 
 fn calls(text: &mut String, plan: &Plan) {
-    line(text, format_args!("\nCalls, in order"));
+    line(text, format_args!("\nCalls and what they need, in order"));
     let calls = plan.calls();
     let steps = [
         (Step::Preflight, "preflight"),
@@ -336,10 +336,9 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
     plan.expectations
         .iter()
         .filter_map(|one| match &one.kind {
-            Kind::Event { bus, .. } => Some(format!("event bus {bus}")),
+            Kind::Event { bus, .. } | Kind::Rule { bus, .. } => Some(format!("event bus {bus}")),
             Kind::Notification { topic, .. } => Some(format!("topic {topic}")),
             Kind::Alarm { .. }
-            | Kind::Rule { .. }
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. } => None,

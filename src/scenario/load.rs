@@ -16,6 +16,9 @@ use crate::diagnostic::{Diagnostic, Span, has_errors};
 /// The largest file that is taken, in bytes.
 pub const MAX_BYTES: usize = 1_000_000;
 
+/// So many diagnostics of one file are kept; one more counts the rest.
+const MAX_DIAGNOSTICS: usize = 1_000;
+
 /// What became of a text.
 #[derive(Debug, Clone)]
 pub struct Loaded {
@@ -54,12 +57,25 @@ pub fn load(file: &str, bytes: &[u8], values: &Values) -> Loaded {
     let mut diagnostics = Vec::new();
     let partial = text_of(file, bytes, &mut diagnostics)
         .and_then(|text| partial(file, text, values, &mut diagnostics));
-    diagnostics.sort_by_key(|found| found.span.map(|span| (span.line, span.column)));
     let scenario = match &partial {
         Some(partial) if !has_errors(&diagnostics) => Some(partial.scenario.clone()),
         Some(_) | None => None,
     };
+    let diagnostics = ordered(file, diagnostics);
     Loaded { scenario, diagnostics, file: file.to_owned(), partial }
+}
+
+/// Diagnostics in the order of the file, and no more of them than anybody reads.
+pub(crate) fn ordered(file: &str, mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    all.sort_by_key(|found| found.span.map(|span| (span.line, span.column)));
+    if all.len() > MAX_DIAGNOSTICS {
+        let cut = all.split_off(MAX_DIAGNOSTICS);
+        let message = format!("there are {} more problems in this file", cut.len());
+        let mut rest = Diagnostic::note(code::MORE_PROBLEMS, file, None, message);
+        rest.severity = cut.iter().map(|found| found.severity).max().unwrap_or(rest.severity);
+        all.push(rest.with_hint("solve the ones above first"));
+    }
+    all
 }
 
 fn text_of<'a>(file: &str, bytes: &'a [u8], found: &mut Vec<Diagnostic>) -> Option<&'a str> {
@@ -73,7 +89,7 @@ fn text_of<'a>(file: &str, bytes: &'a [u8], found: &mut Vec<Diagnostic>) -> Opti
         Ok(text) => Some(text.strip_prefix('\u{feff}').unwrap_or(text)),
         Err(error) => {
             let valid = &bytes[..error.valid_up_to()];
-            let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = valid.split(|byte| *byte == b'\n').count();
             let message = format!("the file is not UTF-8: line {line} has bytes that are no text");
             let problem = Diagnostic::error(code::NOT_UTF8, file, None, message);
             found.push(problem.with_hint("save the file as UTF-8"));

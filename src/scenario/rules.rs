@@ -24,7 +24,9 @@ pub fn find(code: &str) -> Option<&'static Rule> {
 pub fn page() -> String {
     let mut page = String::from("Diagnostics\n\n");
     for rule in RULES {
-        page.push_str(&format!("{}\n    {}\n", rule.code, rule.summary));
+        for part in [rule.code, "\n    ", rule.summary, "\n"] {
+            page.push_str(part);
+        }
         let mut line = String::from("   ");
         for word in rule.explanation.split_whitespace() {
             if line.chars().count() + 1 + word.chars().count() > 96 {
@@ -100,6 +102,9 @@ rules! {
     UNUSED_VARIABLE = "unused-variable": "A variable under `vars:` is never used.",
         "Either its ${var.NAME} is misspelt somewhere, or it can go.";
 
+    MORE_PROBLEMS = "more-problems": "The file has more than 1,000 problems.",
+        "The first thousand are shown, in the order of the file; this one counts the rest and is as severe as the worst of them.";
+
     // The scenario as a whole.
     DUPLICATE_NAME = "duplicate-name": "Two files have scenarios of the same name.",
         "Report folders, JUnit suites and MTTR rows go by name; two of one name would be taken for one.";
@@ -131,7 +136,7 @@ rules! {
         "A deadline of zero can't be met, since nothing happens in no time; a window of zero looks at nothing.";
     DURATION_TOO_LONG = "duration-too-long": "A duration is longer than 24 hours.",
         "A FIS experiment lasts 12 hours at most, credentials expire sooner, and a drill is attended by people.";
-    DEADLINE_PAST_MAX_DURATION = "deadline-past-max-duration": "A deadline lies past guardrails.max_duration.",
+    DEADLINE_PAST_MAX_DURATION = "deadline-past-max-duration": "A deadline lies past `guardrails.max_duration`.",
         "The drill would be stopped and reverted before the expectation could be judged.";
 
     // Ids and references.
@@ -151,23 +156,23 @@ rules! {
     NO_STOP_CONDITION = "no-stop-condition": "A FIS fault runs without a stop condition.",
         "Neither the scenario nor the experiment template names an alarm that ends the experiment. On a real account \
          nothing but the deadline would stop it: add stop_conditions, or stopConditions in the template.";
-    AWS_SOURCE = "aws-source": "put_events may not use a source that begins with `aws.`.",
+    AWS_SOURCE = "aws-source": "`put_events` may not use a source that begins with `aws.`.",
         "EventBridge refuses such entries (NotAuthorizedForSourceException), so a rule on `source: aws.cloudwatch` \
          can't be reached by a synthetic event. Use set_alarm_state to make AWS send the event itself, or give the rule a \
          second pattern source for drills, such as `[\"aws.guardduty\", \"drill.guardduty\"]`. \
          https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html";
-    EMPTY_ENTRIES = "empty-entries": "put_events has no entries.",
+    EMPTY_ENTRIES = "empty-entries": "`put_events` has no entries.",
         "PutEvents needs at least one.";
     EVENT_TOO_LARGE = "event-too-large": "An event is larger than 256 KB.",
         "PutEvents refuses larger entries. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html";
     BAD_DETAIL = "bad-detail": "An event's detail is not an object.",
         "EventBridge needs a JSON object as detail (MalformedDetail otherwise).";
-    AWS_NAMESPACE = "aws-namespace": "put_metric_data may not use a namespace that begins with `AWS/`.",
+    AWS_NAMESPACE = "aws-namespace": "`put_metric_data` may not use a namespace that begins with `AWS/`.",
         "Those belong to AWS services. Publish to the application's own namespace, or break the thing itself with FIS. \
          https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html";
     BAD_METRIC = "bad-metric": "A metric's value, unit, dimensions or spacing are out of range.",
         "CloudWatch takes finite values, at most 30 dimensions with values, and its own units; one datapoint a second at the most.";
-    BAD_TEMPLATE = "bad-template": "An inline FIS template is not one that CreateExperimentTemplate takes.",
+    BAD_TEMPLATE = "bad-template": "An inline FIS template is not one that `CreateExperimentTemplate` takes.",
         "It is an object with description, roleArn, actions and stopConditions, and targets where actions name some. \
          https://docs.aws.amazon.com/fis/latest/APIReference/API_CreateExperimentTemplate.html";
 

@@ -16,6 +16,9 @@ const HAPPENINGS: &[&str] =
     &["alarm", "rule", "runbook", "rollback", "event", "notification", "experiment"];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.
+///
+/// # Panics
+/// Never: the schema is made from the types, and a test makes it.
 pub fn schema() -> Value {
     let mut schema = shape::schema();
     schema["title"] = json!("firedrill scenario, version 1");

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 
 use super::rules::code;
-use super::suggest::{hint_for, list};
+use super::suggest::{hint_for, list, shortened};
 use super::tree::{Content, Entry, Meaning, Node, Scalar};
 use super::types::Scenario;
 use crate::diagnostic::{Diagnostic, Span};
@@ -280,7 +280,7 @@ impl Walk<'_> {
 
     fn unknown_key(&mut self, entry: &Entry, fields: &IndexMap<String, Field>, path: &str) {
         let key = &entry.key;
-        let message = format!("the key `{key}` is unknown{}", within(path));
+        let message = format!("the key `{}` is unknown{}", shortened(key), within(path));
         let hint = if key == "<<" {
             Some("merge keys are not part of the language; write the keys out".to_owned())
         } else {
@@ -342,7 +342,7 @@ impl Walk<'_> {
         match humantime::parse_duration(text) {
             Ok(_) => Some(Value::String(text.to_owned())),
             Err(error) => {
-                let message = format!("`{text}` is not a duration: {error}");
+                let message = format!("`{}` is not a duration: {error}", shortened(text));
                 let hint = "write a number with a unit, such as `90s`, `5m` or `1h 30m`".to_owned();
                 self.report(code::BAD_DURATION, place, path, message, Some(hint));
                 None
@@ -354,7 +354,7 @@ impl Walk<'_> {
         if words.iter().any(|word| word == text) {
             return Some(Value::String(text.to_owned()));
         }
-        let message = format!("`{text}` is not known{}", named(path));
+        let message = format!("`{}` is not known{}", shortened(text), named(path));
         let hint = hint_for(text, words.iter().map(String::as_str));
         self.report(code::UNKNOWN_WORD, place, path, message, hint);
         None
@@ -364,15 +364,15 @@ impl Walk<'_> {
         let message = format!("expected {}{}, found {}", wanted(shape), named(path), found(node));
         let hint = match (&node.content, shape) {
             (Content::Scalar(scalar), Shape::Text) if !scalar.text.is_empty() => {
-                format!("quote it: `\"{}\"`", scalar.text)
+                format!("quote it: `\"{}\"`", shortened(&scalar.text))
             }
             (Content::Scalar(scalar), Shape::Duration)
                 if matches!(scalar.meaning(), Meaning::Integer(_) | Meaning::Number(_)) =>
             {
-                format!("say the unit: `{0}s` or `{0}m`", scalar.text)
+                format!("say the unit: `{0}s` or `{0}m`", shortened(&scalar.text))
             }
             (Content::Scalar(scalar), Shape::List(_)) if !scalar.text.is_empty() => {
-                format!("write a list: `[{}]`", scalar.text)
+                format!("write a list: `[{}]`", shortened(&scalar.text))
             }
             (Content::Mapping(_), Shape::List(_)) => {
                 "put a dash before each element: `- …`".to_owned()
@@ -400,7 +400,7 @@ impl Walk<'_> {
                 }),
                 Meaning::Number(number) if number.is_finite() => Some(Value::Number(number.into())),
                 Meaning::Number(_) => {
-                    let message = format!("`{}` is not a JSON number", scalar.text);
+                    let message = format!("`{}` is not a JSON number", shortened(&scalar.text));
                     let hint = "quote it if text is meant".to_owned();
                     self.report(code::WRONG_TYPE, place, path, message, Some(hint));
                     None
@@ -489,12 +489,12 @@ pub(crate) fn dotted(path: &str) -> String {
     let mut text = String::new();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         if segment.bytes().all(|byte| byte.is_ascii_digit()) {
-            text.push_str(&format!("[{segment}]"));
+            text.extend(["[", segment, "]"]);
         } else {
             if !text.is_empty() {
                 text.push('.');
             }
-            text.push_str(segment);
+            text.push_str(&shortened(segment));
         }
     }
     text
@@ -534,11 +534,10 @@ fn found(node: &Node) -> String {
         Content::Scalar(scalar) => match scalar.meaning() {
             Meaning::Null => "nothing".to_owned(),
             Meaning::Flag(flag) => format!("`{flag}`"),
-            Meaning::Integer(_) | Meaning::Number(_) => format!("the number {}", scalar.text),
-            Meaning::Text(text) => {
-                let short: String = text.chars().take(40).collect();
-                format!("the text `{short}`")
+            Meaning::Integer(_) | Meaning::Number(_) => {
+                format!("the number {}", shortened(&scalar.text))
             }
+            Meaning::Text(text) => format!("the text `{}`", shortened(text)),
         },
     }
 }

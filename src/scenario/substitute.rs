@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 
 use super::rules::code;
-use super::suggest::hint_for;
+use super::suggest::{did_you_mean, shortened};
 use super::tree::{Content, Node, Scalar};
 use crate::diagnostic::{Diagnostic, Span};
 
@@ -23,6 +23,9 @@ pub struct Values {
     /// The id of this run, as `${run.id}`.
     pub run_id: String,
 }
+
+/// So many substitutions that fail are shown at their very place; what follows points at the value.
+const MAX_PLACED: usize = 100;
 
 /// Replaces everything in the tree. Returns the effective variables and which of them were used.
 pub(crate) fn apply(
@@ -39,6 +42,7 @@ pub(crate) fn apply(
         vars: IndexMap::new(),
         inside_vars: true,
         used: BTreeSet::new(),
+        reported: 0,
         diagnostics,
     };
     let Content::Mapping(entries) = &mut root.content else {
@@ -79,6 +83,7 @@ struct Pass<'a> {
     vars: IndexMap<String, String>,
     inside_vars: bool,
     used: BTreeSet<String>,
+    reported: usize,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -88,7 +93,9 @@ impl Pass<'_> {
             Content::Scalar(scalar) => self.scalar(scalar, node.span),
             Content::Sequence(items) => items.iter_mut().for_each(|item| self.node(item)),
             Content::Mapping(entries) => {
-                entries.iter_mut().for_each(|entry| self.node(&mut entry.value));
+                for entry in entries {
+                    self.node(&mut entry.value);
+                }
             }
         }
     }
@@ -109,8 +116,9 @@ impl Pass<'_> {
             }
             result.push_str(before);
             let Some(end) = from.find('}') else {
-                let place = self.place(from, span);
-                self.report(code::BAD_SUBSTITUTION, place, "this `${` is never closed", None);
+                let message = "this `${` is never closed";
+                let token: String = from.chars().take(20).collect();
+                self.report(code::BAD_SUBSTITUTION, &token, span, message, None);
                 rest = "";
                 break;
             };
@@ -126,47 +134,55 @@ impl Pass<'_> {
     /// The value of `${…}`.
     fn value(&mut self, token: &str, span: Span) -> Option<String> {
         let inner = &token[2..token.len() - 1];
-        let place = self.place(token, span);
         if inner == "run.id" {
             return Some(self.values.run_id.clone());
         }
         if let Some(name) = inner.strip_prefix("env.") {
             let found = self.values.env.get(name).cloned();
             if found.is_none() {
+                let name = shortened(name);
                 let message = format!("the environment variable `{name}` is not set");
                 let hint = format!("set it: `{name}=… firedrill …`");
-                self.report(code::UNDEFINED_VARIABLE, place, &message, Some(hint));
+                self.report(code::UNDEFINED_VARIABLE, token, span, &message, Some(hint));
             }
             return found;
         }
         let Some(name) = inner.strip_prefix("var.") else {
-            let message = format!("`{token}` is not a substitution");
+            let message = format!("`{}` is not a substitution", shortened(token));
             let hint = "there are `${env.NAME}`, `${var.NAME}` and `${run.id}`; write `$${` for a \
                         literal `${`";
-            self.report(code::BAD_SUBSTITUTION, place, &message, Some(hint.to_owned()));
+            self.report(code::BAD_SUBSTITUTION, token, span, &message, Some(hint.to_owned()));
             return None;
         };
         if self.inside_vars {
             let hint = "use `${env.NAME}` here, or repeat the text".to_owned();
             let message = "a variable's default can't use another variable";
-            self.report(code::BAD_SUBSTITUTION, place, message, Some(hint));
+            self.report(code::BAD_SUBSTITUTION, token, span, message, Some(hint));
             return None;
         }
         self.used.insert(name.to_owned());
         let found = self.vars.get(name).cloned();
         if found.is_none() {
-            let message = format!("the variable `{name}` has no value");
-            let near = hint_for(name, self.vars.keys().map(String::as_str));
-            let hint = near.unwrap_or_else(|| {
-                format!("give it a default under `vars:`, or pass `--var {name}=…`")
-            });
-            self.report(code::UNDEFINED_VARIABLE, place, &message, Some(hint));
+            let near = did_you_mean(name, self.vars.keys().map(String::as_str));
+            let hint = near.map_or_else(
+                || {
+                    let name = shortened(name);
+                    format!("give it a default under `vars:`, or pass `--var {name}=…`")
+                },
+                |near| format!("did you mean `${{var.{}}}`?", shortened(near)),
+            );
+            let message = format!("the variable `{}` has no value", shortened(name));
+            self.report(code::UNDEFINED_VARIABLE, token, span, &message, Some(hint));
         }
         found
     }
 
-    fn report(&mut self, code: &str, span: Span, message: &str, hint: Option<String>) {
-        let mut found = Diagnostic::error(code, self.file, span, message);
+    /// Reports, with the place of the token inside the scalar. Finding the place takes time by the length
+    /// of the line, so it is done for a bounded number of them.
+    fn report(&mut self, code: &str, token: &str, span: Span, message: &str, hint: Option<String>) {
+        self.reported += 1;
+        let place = if self.reported <= MAX_PLACED { self.place(token, span) } else { span };
+        let mut found = Diagnostic::error(code, self.file, place, message);
         found.hint = hint;
         self.diagnostics.push(found);
     }

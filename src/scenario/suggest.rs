@@ -33,17 +33,27 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("alarm_name", "name"),
 ];
 
+/// The longest word that is compared, in characters: comparing takes time and space by the product of
+/// the lengths.
+const LONGEST: usize = 128;
+
 /// The nearest of `candidates` to `word`, when one is near enough to be a slip of the pen.
 pub(crate) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if word.chars().count() > LONGEST {
+        return None;
+    }
     let wanted = word.to_lowercase();
     let synonym = SYNONYMS.iter().find(|(known, _)| *known == word).map(|(_, key)| *key);
     let mut best: Option<(usize, &'a str)> = None;
     for candidate in candidates {
         if synonym == Some(candidate) {
             return Some(candidate);
+        }
+        if candidate.len() > 4 * LONGEST {
+            continue;
         }
         let lower = candidate.to_lowercase();
         let distance = strsim::damerau_levenshtein(&wanted, &lower);
@@ -62,7 +72,7 @@ pub(crate) fn did_you_mean<'a>(
 pub(crate) fn hint_for<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(near) = did_you_mean(word, known.iter().copied()) {
-        return Some(format!("did you mean `{near}`?"));
+        return Some(format!("did you mean `{}`?", shortened(near)));
     }
     match known.len() {
         0 => None,
@@ -71,9 +81,19 @@ pub(crate) fn hint_for<'a>(word: &str, known: impl IntoIterator<Item = &'a str>)
     }
 }
 
+/// A text short enough for a message.
+pub(crate) fn shortened(text: &str) -> String {
+    const SHOWN: usize = 60;
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(SHOWN - 3).collect();
+    format!("{head}…")
+}
+
 /// Words in backticks, separated by commas.
 pub(crate) fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words.iter().map(|word| format!("`{}`", shortened(word))).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

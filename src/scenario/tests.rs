@@ -58,8 +58,9 @@ fn told(text: &str, values: &Values) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one output, shown whole")]
 fn a_broken_scenario_shows_all_of_its_problems_at_once() {
-    let text = r#"version: 2
+    let text = r"version: 2
 name: Checkout Errors
 severity: 9
 tags: [checkout, Check Out]
@@ -101,7 +102,7 @@ expect:
     within: 1m
     after: a
 recovery: none
-"#;
+";
     insta::assert_snapshot!(told(text, &Values::default()), @r#"
     error[unsupported-version]: version 2 of the language is not known
      --> scenarios/x.yaml:1:10
@@ -164,7 +165,7 @@ recovery: none
        |
     14 |           detail-type: ${var.detial}
        |                        ^^^^^^^^^^^^^
-       = hint: known here: `bus`, `unused`
+       = hint: give it a default under `vars:`, or pass `--var detial=…`
 
     error[bad-detail]: the detail of an event is a mapping
       --> scenarios/x.yaml:15:19
@@ -292,4 +293,269 @@ recovery: none
        |           ^^^^
        = hint: write a list: `[none]`
     "#);
+}
+
+#[test]
+fn substitutions_take_the_environment_the_variables_and_the_run() {
+    let text = VPN_EXAMPLE
+        .replace(
+            "title: A VPN tunnel drops",
+            "vars: {topic: oncall, team: \"${env.TEAM}\"}\ntitle: $${x} ${run.id} ${var.team}",
+        )
+        .replace("{topic: oncall}", "{topic: \"${var.topic}\"}")
+        .replace("severity: 2", "severity: ${var.severity}");
+    let values = Values {
+        env: [("TEAM".to_owned(), "net".to_owned())].into(),
+        vars: [("topic".to_owned(), "staging".to_owned()), ("severity".to_owned(), "3".to_owned())]
+            .into(),
+        run_id: "run-7".to_owned(),
+    };
+    let loaded = load("x.yaml", text.as_bytes(), &values);
+    assert_eq!(loaded.diagnostics, vec![]);
+    let scenario = loaded.scenario.unwrap();
+    assert_eq!(scenario.severity, Some(3));
+    assert!(scenario.title.unwrap().starts_with("${x} run-7 net"));
+    assert_eq!(scenario.expect[1].notification.as_ref().unwrap().topic, "staging");
+    assert_eq!(scenario.vars["team"], "net");
+}
+
+#[test]
+fn a_substitution_that_fails_is_marked_at_its_own_place() {
+    let text = "version: 1\nname: a\nvars: {one: \"${var.two}\"}\ntitle: on ${env.NOPE} and ${var.onee}\n\
+        hypothesis: |\n  first ${foo}\n  second ${env.X\n";
+    insta::assert_snapshot!(told(text, &Values::default()), @r#"
+    error[no-faults]: the scenario injects nothing
+     --> scenarios/x.yaml:1:1
+      |
+    1 | version: 1
+      | ^
+      = hint: add `faults:` with a `fis`, `put_events`, `set_alarm_state` or `put_metric_data`
+
+    error[no-expectations]: the scenario expects nothing, so it would prove nothing
+     --> scenarios/x.yaml:1:1
+      |
+    1 | version: 1
+      | ^
+      = hint: add `expect:` with what must follow the fault, and by when
+
+    note[no-guardrails]: the guardrails name no accounts and no regions: only a rehearsal will run
+     --> scenarios/x.yaml:1:1
+      |
+    1 | version: 1
+      | ^
+      = hint: add `guardrails: {accounts: ["111122223333"], regions: [eu-west-1]}` before a run on a real account
+
+    warning[unused-variable]: the variable `one` is never used
+     --> scenarios/x.yaml:3:8
+      |
+    3 | vars: {one: "${var.two}"}
+      |        ^^^
+      = hint: use it as `${var.one}`, or remove it
+
+    error[bad-substitution]: a variable's default can't use another variable
+     --> scenarios/x.yaml:3:14
+      |
+    3 | vars: {one: "${var.two}"}
+      |              ^^^^^^^^^^
+      = hint: use `${env.NAME}` here, or repeat the text
+
+    error[undefined-variable]: the environment variable `NOPE` is not set
+     --> scenarios/x.yaml:4:11
+      |
+    4 | title: on ${env.NOPE} and ${var.onee}
+      |           ^^^^^^^^^^^
+      = hint: set it: `NOPE=… firedrill …`
+
+    error[undefined-variable]: the variable `onee` has no value
+     --> scenarios/x.yaml:4:27
+      |
+    4 | title: on ${env.NOPE} and ${var.onee}
+      |                           ^^^^^^^^^^^
+      = hint: did you mean `${var.one}`?
+
+    error[bad-substitution]: `${foo}` is not a substitution
+     --> scenarios/x.yaml:6:9
+      |
+    6 |   first ${foo}
+      |         ^^^^^^
+      = hint: there are `${env.NAME}`, `${var.NAME}` and `${run.id}`; write `$${` for a literal `${`
+
+    error[bad-substitution]: this `${` is never closed
+     --> scenarios/x.yaml:7:10
+      |
+    7 |   second ${env.X
+      |          ^^^^^^^
+    "#);
+}
+
+#[test]
+fn a_value_that_is_put_in_is_not_looked_at_again() {
+    let text = "version: 1\nname: a\ntitle: ${env.EVIL}\n";
+    let values = Values {
+        env: [("EVIL".to_owned(), "${env.SECRET}: [".to_owned())].into(),
+        ..Values::default()
+    };
+    let loaded = load("x.yaml", text.as_bytes(), &values);
+    assert_eq!(loaded.partial().unwrap().title.as_deref(), Some("${env.SECRET}: ["));
+}
+
+#[test]
+fn numbers_keep_their_digits_where_text_is_meant_and_say_so_where_not() {
+    let text = "version: 1\nname: a\nguardrails: {accounts: [012345678901]}\n";
+    let loaded = load("x.yaml", text.as_bytes(), &Values::default());
+    assert_eq!(loaded.partial().unwrap().guardrails.accounts, ["012345678901"]);
+    for (written, wrong) in
+        [("0o17", true), ("0x1F", true), ("1e3", true), (".5", true), ("yes", false)]
+    {
+        let text = format!("version: 1\nname: a\ntitle: {written}\n");
+        let loaded = load("x.yaml", text.as_bytes(), &Values::default());
+        assert_eq!(codes(&loaded).contains(&"wrong-type"), wrong, "{written}");
+    }
+}
+
+#[test]
+fn a_hostile_text_is_answered_in_bounded_time_with_bounded_words() {
+    let many_keys = (0..20_000).fold(String::new(), |text, n| text + &format!("k{n}: x\n"));
+    let long_line = format!("version: 1\nname: a\ntitle: \"{}\"\n", "${x}".repeat(200_000));
+    let long_key = format!("{}: 1\nversion: 1\n", "k".repeat(1_000));
+    for text in [many_keys, long_line, long_key] {
+        let loaded = load("x.yaml", text.as_bytes(), &Values::default());
+        let all = loaded.check(None);
+        assert!(crate::diagnostic::has_errors(&all));
+        assert!(all.len() <= 1_001, "{}", all.len());
+        assert!(all.iter().all(|one| one.message.len() < 400), "a message is too long");
+    }
+}
+
+mod properties {
+    //! Whatever is done to a text, loading it ends, and says something or has a scenario.
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::Plan;
+
+    /// A change of a text at some place.
+    #[derive(Debug, Clone)]
+    enum Mutation {
+        Delete { at: usize, length: usize },
+        Insert { at: usize, text: String },
+        Repeat { at: usize, length: usize },
+        Swap { at: usize, other: usize },
+    }
+
+    fn mutation() -> impl Strategy<Value = Mutation> {
+        let piece = prop_oneof![
+            Just("\t".to_owned()),
+            Just("\n".to_owned()),
+            Just("\n---\n".to_owned()),
+            Just("&a ".to_owned()),
+            Just("*a".to_owned()),
+            Just("!x ".to_owned()),
+            Just("${var.x}".to_owned()),
+            Just("${".to_owned()),
+            Just("[{".to_owned()),
+            Just("\"".to_owned()),
+            Just("|\n".to_owned()),
+            Just("? ".to_owned()),
+            Just("<<: ".to_owned()),
+            Just("- ".to_owned()),
+            Just(": ".to_owned()),
+            Just("null".to_owned()),
+            Just("99999999999999999999999999999999999999999999".to_owned()),
+            Just("584542046090y".to_owned()),
+            Just("\u{feff}".to_owned()),
+            any::<String>(),
+        ];
+        let at = 0..2_000_usize;
+        prop_oneof![
+            (at.clone(), 1..40_usize).prop_map(|(at, length)| Mutation::Delete { at, length }),
+            (at.clone(), piece).prop_map(|(at, text)| Mutation::Insert { at, text }),
+            (at.clone(), 1..200_usize).prop_map(|(at, length)| Mutation::Repeat { at, length }),
+            (at.clone(), at).prop_map(|(at, other)| Mutation::Swap { at, other }),
+        ]
+    }
+
+    fn mutated(text: &str, mutations: &[Mutation]) -> String {
+        let mut characters: Vec<char> = text.chars().collect();
+        for mutation in mutations {
+            let size = characters.len();
+            match mutation {
+                Mutation::Delete { at, length } => {
+                    let at = (*at).min(size);
+                    characters.drain(at..(at + length).min(size));
+                }
+                Mutation::Insert { at, text } => {
+                    let at = (*at).min(size);
+                    characters.splice(at..at, text.chars());
+                }
+                Mutation::Repeat { at, length } => {
+                    let at = (*at).min(size);
+                    let copy: Vec<char> = characters[at..(at + length).min(size)].to_vec();
+                    characters.splice(at..at, copy);
+                }
+                Mutation::Swap { at, other } if size > 0 => {
+                    characters.swap(at % size, other % size);
+                }
+                Mutation::Swap { .. } => {}
+            }
+        }
+        characters.into_iter().collect()
+    }
+
+    /// What must hold of any bytes.
+    fn holds(bytes: &[u8]) {
+        let loaded = load("x.yaml", bytes, &Values::default());
+        assert!(
+            loaded.scenario.is_some() || crate::diagnostic::has_errors(&loaded.diagnostics),
+            "neither a scenario nor an error"
+        );
+        let all = loaded.check(Some(&Inventory::default()));
+        assert_eq!(all, loaded.check(Some(&Inventory::default())), "the check is not stable");
+        let source = String::from_utf8_lossy(bytes);
+        for one in &all {
+            assert!(rules::find(&one.code).is_some(), "{} is not explained", one.code);
+            assert!(one.span.is_none_or(|span| span.line > 0 && span.column > 0), "{one:?}");
+            let text = crate::diagnostic::text::render(
+                one,
+                Some(&source),
+                crate::diagnostic::text::Colour::Plain,
+            );
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        }
+        // What the check lets through can be planned.
+        if let Some(scenario) = &loaded.scenario {
+            let plan = Plan::new(scenario, "x.yaml", "run-1");
+            if !crate::diagnostic::has_errors(&loaded.check(None)) {
+                let plan = plan.unwrap();
+                let _ = crate::plan::text::render(&plan);
+                let _ = crate::plan::iam::policy(&plan);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn a_mutated_scenario_is_refused_or_loaded_and_never_panics(
+            mutations in prop::collection::vec(mutation(), 1..6)
+        ) {
+            holds(mutated(VPN_EXAMPLE, &mutations).as_bytes());
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_loaded_and_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200)
+        ) {
+            holds(&bytes);
+        }
+
+        #[test]
+        fn any_yaml_like_text_is_refused_or_loaded_and_never_panics(
+            text in "([a-c]|[:,{}\\[\\]&*!|>'\"%@?#-]|\n| |\t|0){0,80}"
+        ) {
+            holds(text.as_bytes());
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks, Tag};
 
 use super::rules::code;
+use super::suggest::shortened;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// The deepest nesting that is taken.
@@ -334,7 +335,8 @@ impl<'a> Builder<'a> {
 
     fn tag(&mut self, tag: Option<&Tag>, span: Span) {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
-            let message = format!("the tag `{tag}` means nothing in a scenario");
+            let message =
+                format!("the tag `{}` means nothing in a scenario", shortened(&tag.to_string()));
             self.error(code::WRONG_TYPE, span, message, "remove the tag, or quote the text");
         }
     }
@@ -399,32 +401,28 @@ impl<'a> Builder<'a> {
             }
             return true;
         };
-        match key.take() {
-            Some((name, key_span)) => {
-                if seen.insert(name.clone()) {
-                    entries.push(Entry { key: name, key_span, value: node });
-                    return true;
-                }
-                let first = entries.iter().find(|entry| entry.key == name);
-                let line = first.map_or(0, |entry| entry.key_span.line);
-                let message = format!("the key `{name}` stands twice in this mapping");
-                let hint = format!("it is already on line {line}; remove one of the two");
-                self.error(code::DUPLICATE_KEY, key_span, message, &hint);
+        let Some((name, key_span)) = key.take() else {
+            let span = node.span;
+            if let Content::Scalar(scalar) = node.content {
+                *key = Some((scalar.text, span));
+                return true;
             }
-            None => {
-                let span = node.span;
-                if let Content::Scalar(scalar) = node.content {
-                    *key = Some((scalar.text, span));
-                } else {
-                    return self.fatal(
-                        code::WRONG_TYPE,
-                        span,
-                        "a list or mapping is used as a key",
-                        "keys are text; quote `{`, `[` and `*` where they are meant as text",
-                    );
-                }
-            }
+            return self.fatal(
+                code::WRONG_TYPE,
+                span,
+                "a list or mapping is used as a key",
+                "keys are text; quote `{`, `[` and `*` where they are meant as text",
+            );
+        };
+        if seen.insert(name.clone()) {
+            entries.push(Entry { key: name, key_span, value: node });
+            return true;
         }
+        let first = entries.iter().find(|entry| entry.key == name);
+        let line = first.map_or(0, |entry| entry.key_span.line);
+        let message = format!("the key `{}` stands twice in this mapping", shortened(&name));
+        let hint = format!("it is already on line {line}; remove one of the two");
+        self.error(code::DUPLICATE_KEY, key_span, message, &hint);
         true
     }
 

@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use super::Check;
 use super::expectations::{Kinds, Placed, all};
-use super::whole::shortened;
 use crate::scenario::inventory::{Evaluation, Inventory, short_name};
 use crate::scenario::rules::code;
-use crate::scenario::suggest::hint_for;
+use crate::scenario::suggest::{hint_for, shortened};
 use crate::scenario::types::{RuleExpectation, StateValue};
 
 /// How often CloudWatch evaluates an alarm whose period is a minute or longer, and a shorter one:

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Check;
-use super::whole::shortened;
 use crate::pattern::{Failure, Mismatch, Pattern};
 use crate::scenario::inventory::{Inventory, Rule, short_name};
 use crate::scenario::rules::code;
+use crate::scenario::suggest::shortened;
 use crate::scenario::types::EventEntry;
 
 /// How many values and conditions a hint shows.

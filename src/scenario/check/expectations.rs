@@ -1,10 +1,10 @@
 //! Rules about expectations: one kind each, a deadline, and words that AWS knows.
 
-use super::whole::{not_too_long, positive, shortened};
+use super::whole::{not_too_long, positive};
 use super::{Check, events};
 use crate::scenario::names;
 use crate::scenario::rules::code;
-use crate::scenario::suggest::{hint_for, list};
+use crate::scenario::suggest::{hint_for, list, shortened};
 use crate::scenario::types::{
     AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation,
     NotificationExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,

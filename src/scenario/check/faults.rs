@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::whole::{not_too_long, positive, shortened};
+use super::whole::{not_too_long, positive};
 use super::{Check, events};
 use crate::scenario::rules::code;
-use crate::scenario::suggest::{hint_for, list};
+use crate::scenario::suggest::{hint_for, list, shortened};
 use crate::scenario::types::{EventEntry, Fault, FisFault, PutEventsFault, PutMetricDataFault};
 
 /// The largest entry of `PutEvents`, in bytes:

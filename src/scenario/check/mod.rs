@@ -12,7 +12,7 @@ mod references;
 mod whole;
 
 use super::inventory::Inventory;
-use super::load::{Loaded, Partial};
+use super::load::{Loaded, Partial, ordered};
 use super::shape::is_top_level_key;
 use super::types::Scenario;
 use crate::diagnostic::Diagnostic;
@@ -27,8 +27,7 @@ impl Loaded {
     pub fn check(&self, inventory: Option<&Inventory>) -> Vec<Diagnostic> {
         let mut all = self.diagnostics.clone();
         all.extend(self.rules(inventory));
-        all.sort_by_key(|found| found.span.map(|span| (span.line, span.column)));
-        all
+        ordered(&self.file, all)
     }
 
     /// The named rules alone.

@@ -4,10 +4,9 @@ use indexmap::IndexMap;
 
 use super::Check;
 use super::expectations::{Kinds, all};
-use super::whole::shortened;
 use crate::scenario::names;
 use crate::scenario::rules::code;
-use crate::scenario::suggest::{did_you_mean, list};
+use crate::scenario::suggest::{did_you_mean, list, shortened};
 use crate::scenario::types::Duration;
 
 /// What an id stands for.
@@ -170,7 +169,6 @@ fn expectations(check: &mut Check<'_>, things: &Things) {
                 };
                 check.error(code::WRONG_REFERENCE, &format!("{path}/fault"), message, hint);
             }
-            Some(_) => {}
             None if fis.is_empty() => {
                 let message = "no fault of this scenario runs an experiment".to_owned();
                 let hint = "add a `fis` fault".to_owned();
@@ -181,7 +179,7 @@ fn expectations(check: &mut Check<'_>, things: &Things) {
                 let hint = format!("say which one: `fault:` {}", list(&names));
                 check.error(code::WRONG_REFERENCE, &path, message, hint);
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
 }
@@ -206,7 +204,9 @@ fn cycles(check: &mut Check<'_>, things: &Things) {
             if let Some(at) = stack.iter().position(|(member, _)| *member == target) {
                 let members: Vec<usize> = stack[at..].iter().map(|(member, _)| *member).collect();
                 report_cycle(check, things, &members);
-                members.iter().for_each(|member| done[*member] = true);
+                for member in members {
+                    done[member] = true;
+                }
             } else {
                 stack.push((target, 0));
             }

@@ -2,6 +2,7 @@
 
 use super::{Check, LONGEST};
 use crate::scenario::rules::code;
+use crate::scenario::suggest::shortened;
 use crate::scenario::types::Duration;
 
 /// The most faults and expectations together; [`crate::plan::MAX_PARTS`] holds the plan to the same.
@@ -205,13 +206,4 @@ fn variables(check: &mut Check<'_>) {
             check.push(found, &path, Some(hint));
         }
     }
-}
-
-/// A text short enough for a message.
-pub(super) fn shortened(text: &str) -> String {
-    if text.chars().count() <= 60 {
-        return text.to_owned();
-    }
-    let head: String = text.chars().take(57).collect();
-    format!("{head}…")
 }
