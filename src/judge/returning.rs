@@ -89,7 +89,7 @@ impl Happening<'_> {
             baseline.or(leaving.copied()).and_then(|proof| window.proof(proof));
         judged.satisfied_at = met.then_some(window.anchor);
         judged.closes_at = Some(needed);
-        judged.verdict.held_throughout = !left_before;
+        judged.verdict.held_throughout = met && !left_before;
         judged
     }
 
