@@ -74,6 +74,8 @@ pub(super) struct RuleMatch {
     pub(super) at: Timestamp,
     pub(super) event: String,
     pub(super) payload: String,
+    /// The minute of the rule's metrics that it was counted in.
+    minute: Option<Timestamp>,
 }
 
 impl Matches {
@@ -81,18 +83,21 @@ impl Matches {
         self.0.lock().expect("no poller panics while it adds").push(found);
     }
 
-    /// Takes the earliest match of this expectation inside the span.
-    pub(super) fn take(
-        &self,
-        expectation: &str,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Option<RuleMatch> {
-        let mut matches = self.0.lock().expect("no poller panics while it takes");
-        let position = matches.iter().position(|found| {
-            found.expectation == expectation && found.at >= from && found.at <= until
-        })?;
-        Some(matches.remove(position))
+    /// The matches of this expectation that belong to a minute of the rule's metrics, in order. One that
+    /// was given to an earlier minute is not given again.
+    pub(super) fn of_minute(&self, expectation: &str, minute: Timestamp) -> Vec<RuleMatch> {
+        let until = minute + SignedDuration::from_mins(1) + LAG;
+        let mut matches = self.0.lock().expect("no poller panics while it reads");
+        for found in matches.iter_mut() {
+            let fits = found.at >= minute && found.at < until;
+            if found.expectation == expectation && fits && found.minute.is_none() {
+                found.minute = Some(minute);
+            }
+        }
+        let of_minute = |found: &&RuleMatch| {
+            found.expectation == expectation && found.minute == Some(minute)
+        };
+        matches.iter().filter(of_minute).cloned().collect()
     }
 }
 
@@ -484,6 +489,7 @@ fn read_event(
                 at: sent,
                 event: text("id"),
                 payload: body.to_owned(),
+                minute: None,
             });
             continue;
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
 use jiff::{SignedDuration, Timestamp};
 
-use super::listener::{METRIC_CORRELATION, Matches};
+use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
 use crate::aws::{CallError, date_time, timestamp};
 use crate::plan::Kind;
@@ -24,9 +24,6 @@ pub(super) const LAG: SignedDuration = SignedDuration::from_mins(3);
 
 /// Metrics come by the minute.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-/// An event is delivered to our queue within this long of the rule's own minute.
-const SLACK: SignedDuration = SignedDuration::from_secs(5);
 
 /// More occurrences in one minute than this are told as this many.
 const MOST_PER_MINUTE: u32 = 50;
@@ -138,20 +135,27 @@ fn tell(
     )]
     let count = count.clamp(0.0, f64::from(MOST_PER_MINUTE)).round() as u32;
     let told = counted.entry((index, minute)).or_insert(0);
-    for _ in *told..count {
-        tell_one(watch, &subjects[index], matches, minute);
+    if *told >= count {
+        return;
     }
-    *told = (*told).max(count);
+    let subject = &subjects[index];
+    let events = matches.of_minute(&subject.expectation, minute);
+    for position in *told..count {
+        // A rule with several targets invokes each of them for each event: the events are dealt out
+        // evenly over the invocations, in order.
+        let event = events.get(position as usize * events.len() / count as usize);
+        tell_one(watch, subject, minute, event);
+    }
+    *told = count;
 }
 
-fn tell_one(watch: &Watch<'_>, subject: &Subject, matches: &Matches, minute: Timestamp) {
+fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Option<&RuleMatch>) {
     let did = match subject.state {
         RuleState::Matched => "matched",
         RuleState::Invoked => "invoked a target",
         RuleState::Failed => "failed to invoke a target",
     };
-    let paired = matches.take(&subject.expectation, minute - SLACK, minute + MINUTE + SLACK);
-    let (at, payload, event) = match &paired {
+    let (at, payload, event) = match paired {
         Some(found) => (found.at, found.payload.as_str(), found.event.as_str()),
         None => (minute, "", ""),
     };
