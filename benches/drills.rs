@@ -23,7 +23,9 @@ struct Measured {
 }
 
 fn main() {
-    println!("| scenario | cores | drills | wall | drills/s | virtual s / wall s | API calls / drill |");
+    println!(
+        "| scenario | cores | drills | wall | drills/s | virtual s / wall s | API calls / drill |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for (name, drills) in [("vpn-tunnel-down", 300), ("guardduty-crypto-mining", 300)] {
         let prepared = prepare(name);

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, unused_crate_dependencies)]
 
+mod automation_documents;
 mod determinism;
 mod goldens;
 mod patterns;

@@ -7,7 +7,6 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-lamb.html>.
 
 use indexmap::IndexMap;
-use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +15,7 @@ use crate::emulator::account::Account;
 use crate::emulator::automation::engine::truth;
 use crate::emulator::automation::execution::{Failure, Stage, Success};
 use crate::emulator::automation::references::text;
-use crate::emulator::services::{Service, ssm};
+use crate::emulator::services::{Service, lambda, ssm};
 use crate::emulator::timing;
 
 #[derive(Deserialize)]
@@ -175,6 +174,7 @@ pub(super) fn invoke_function(account: &mut Account, call: &StepCall) -> Result<
         Some(Value::String(text)) => Some(text),
         Some(tree) => Some(tree.to_string()),
     };
+    let synchronous = input.invocation_type.as_deref().is_none_or(|kind| kind == "RequestResponse");
     let members = [
         ("Payload", payload),
         ("Qualifier", input.qualifier),
@@ -187,8 +187,10 @@ pub(super) fn invoke_function(account: &mut Account, call: &StepCall) -> Result<
             request[name] = Value::String(value);
         }
     }
+    // A synchronous step lasts as long as the function that it waits for.
+    let lasts = if synchronous { lambda::duration(account, &input.function_name) } else { None };
     let response = ask(account, call, Service::Lambda, "Invoke", request)?;
-    let after = function_duration(account, &input.function_name).max(timing::AUTOMATION_API_STEP);
+    let after = lasts.unwrap_or_default().max(timing::AUTOMATION_API_STEP);
     Ok(Progress::Done { after, result: invocation_result(&response) })
 }
 
@@ -217,9 +219,4 @@ fn invocation_result(response: &Value) -> Result<Success, Failure> {
     };
     response.insert("Payload".to_owned(), parsed);
     Ok(Success { outputs, response: Some(Value::Object(response)), ..Success::default() })
-}
-
-/// How long the function runs, as the environment declares it.
-fn function_duration(_account: &Account, _function: &str) -> SignedDuration {
-    timing::AUTOMATION_API_STEP
 }

@@ -8,7 +8,7 @@ use crate::emulator::services::Service;
 use crate::emulator::services::ssm::{CommandOutcome, declare_command, declare_script};
 
 /// An instance that runs and has passed its status checks.
-fn instance(account: &mut Account) -> String {
+pub(super) fn instance(account: &mut Account) -> String {
     let input = json!({"ImageId": "ami-1", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1,
         "TagSpecifications": [{"ResourceType": "instance",
             "Tags": [{"Key": "Stage", "Value": "Test"}]}]});

@@ -10,6 +10,7 @@ use crate::emulator::services::Service;
 
 mod compute;
 mod control;
+mod events;
 mod loops;
 mod roles;
 mod shapes;
