@@ -42,7 +42,7 @@ pub(crate) const SCALING_REACTS: SignedDuration = SignedDuration::from_secs(5);
 
 /// How often Auto Scaling looks at the health of a group's instances. AWS publishes no figure:
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html>; ours.
-pub(crate) const SCALING_HEALTH_CHECK: SignedDuration = SignedDuration::from_secs(30);
+pub(crate) const SCALING_HEALTH_CHECK: SignedDuration = SignedDuration::from_secs(60);
 
 /// Group metrics are sampled at one-minute granularity:
 /// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-metrics.html>.

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::ec2::InstanceState;
+use super::ec2::{self, InstanceState};
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
 
@@ -87,16 +87,18 @@ pub(crate) fn instance_changed(account: &mut Account, instance: &str, state: Ins
     }
 }
 
-/// The instances of a group that are in service.
+/// The instances of a group that run in service; a lost one no longer counts, noticed or not.
 pub(crate) fn in_service(account: &Account, group: &str) -> Vec<String> {
-    let found = account.services.autoscaling.groups.get(group);
-    found.map_or_else(Vec::new, |found| {
-        let members = found.members.iter();
-        members
-            .filter(|(_, member)| member.lifecycle == group::Lifecycle::InService)
-            .map(|(id, _)| id.clone())
-            .collect()
-    })
+    let Some(found) = account.services.autoscaling.groups.get(group) else { return Vec::new() };
+    let is_running = |id: &str| {
+        let state = ec2::instance(account, id).map(|instance| instance.state);
+        state == Some(InstanceState::Running)
+    };
+    let members = found.members.iter();
+    members
+        .filter(|(id, member)| member.lifecycle == group::Lifecycle::InService && is_running(id))
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,9 +26,12 @@ pub(super) struct Policy {
 /// What the number of an adjustment means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 enum Adjustment {
-    ChangeInCapacity,
-    ExactCapacity,
-    PercentChangeInCapacity,
+    #[serde(rename = "ChangeInCapacity")]
+    Change,
+    #[serde(rename = "ExactCapacity")]
+    Exact,
+    #[serde(rename = "PercentChangeInCapacity")]
+    PercentChange,
 }
 
 #[derive(Debug, Clone)]
@@ -64,9 +67,9 @@ impl Policy {
         };
         let now = i64::from(group.desired);
         Some(match self.adjustment {
-            Adjustment::ExactCapacity => adjustment,
-            Adjustment::ChangeInCapacity => now.saturating_add(adjustment),
-            Adjustment::PercentChangeInCapacity => now.saturating_add(self.share(now, adjustment)),
+            Adjustment::Exact => adjustment,
+            Adjustment::Change => now.saturating_add(adjustment),
+            Adjustment::PercentChange => now.saturating_add(self.share(now, adjustment)),
         })
     }
 

@@ -295,11 +295,12 @@ fn unhealthy(account: &Account, name: &str) -> Vec<(String, &'static str)> {
 pub(super) fn measures(account: &mut Account, name: &str) {
     let Some(found) = account.services.autoscaling.groups.get(name) else { return };
     let total = u32::try_from(found.members.len()).unwrap_or(u32::MAX);
+    let in_service = u32::try_from(super::in_service(account, name).len()).unwrap_or(u32::MAX);
     let metrics = [
         ("GroupMinSize", found.least),
         ("GroupMaxSize", found.most),
         ("GroupDesiredCapacity", found.desired),
-        ("GroupInServiceInstances", found.count(Lifecycle::InService)),
+        ("GroupInServiceInstances", in_service),
         ("GroupPendingInstances", found.count(Lifecycle::Pending)),
         ("GroupStandbyInstances", found.count(Lifecycle::Standby)),
         ("GroupTerminatingInstances", found.count(Lifecycle::Terminating)),

@@ -303,6 +303,13 @@ pub(super) fn get_deployment_config(account: &mut Account, input: ByConfig) -> A
     Ok(json!({"deploymentConfigInfo": render(&find(account, &name)?)}))
 }
 
+/// A configuration that is not there is no error, as on AWS.
+pub(super) fn delete_deployment_config(account: &mut Account, input: ByConfig) -> Answer {
+    let ByConfig { deployment_config_name: name } = input;
+    account.services.codedeploy.configs.shift_remove(&name);
+    Ok(json!({}))
+}
+
 pub(super) fn list_deployment_configs(account: &mut Account, input: Nothing) -> Answer {
     let Nothing {} = input;
     let predefined = PREDEFINED.iter().map(|(name, _)| format!("{PREFIX}{name}"));

@@ -156,39 +156,6 @@ pub(super) fn last_good<'a>(
     .map(|one| &one.revision)
 }
 
-/// Makes a group serve a revision at once, as if it had been deployed successfully before: what an
-/// environment starts from. `revision` is the API's `RevisionLocation`.
-///
-/// # Errors
-///
-/// AWS's errors for an application, a group or a revision that does not exist or is not valid.
-pub(crate) fn seed(
-    account: &mut Account,
-    application_name: &str,
-    group_name: &str,
-    revision: Value,
-) -> Result<(), ServiceError> {
-    let platform = application(account, application_name)?.platform;
-    let found = group(account, application_name, group_name)?;
-    let revision: Revision =
-        crate::emulator::operation::parse("the revision of a deployment", revision)?;
-    let order = Order {
-        application: application_name.to_owned(),
-        group: group_name.to_owned(),
-        config: found.config.clone(),
-        platform,
-        revision,
-        description: None,
-        auto_rollback: found.auto_rollback.clone(),
-        alarms: AlarmConfiguration::default(),
-        overrides_alarms: false,
-        creator: Creator::User,
-    };
-    let id = add(account, order);
-    rollout::finish_at_once(account, &id);
-    Ok(())
-}
-
 // --- Reading ---
 
 #[derive(Debug, Deserialize)]

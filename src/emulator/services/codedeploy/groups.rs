@@ -29,6 +29,8 @@ pub(super) struct CreateApplication {
     application_name: String,
     #[serde(default)]
     compute_platform: Platform,
+    #[serde(default)]
+    tags: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,7 +52,9 @@ pub(super) fn application<'a>(
 }
 
 pub(super) fn create_application(account: &mut Account, input: CreateApplication) -> Answer {
-    let CreateApplication { application_name: name, compute_platform: platform } = input;
+    let CreateApplication { application_name: name, compute_platform: platform, tags } = input;
+    // Tags of CodeDeploy's resources are read by nothing here.
+    drop(tags);
     if application(account, &name).is_ok() {
         return Err(ServiceError::new(
             "ApplicationAlreadyExistsException",
@@ -120,6 +124,22 @@ pub(super) struct CreateDeploymentGroup {
     load_balancer_info: Option<Value>,
     #[serde(default)]
     ecs_services: Option<Value>,
+    #[serde(default)]
+    ec2_tag_set: Option<Ec2TagSet>,
+    #[serde(default)]
+    outdated_instances_strategy: Option<Value>,
+    #[serde(default)]
+    termination_hook_enabled: Option<Value>,
+    #[serde(default)]
+    tags: Vec<Value>,
+}
+
+/// Lists of filters: an instance must match one filter of each list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Ec2TagSet {
+    #[serde(default)]
+    ec2_tag_set_list: Vec<Vec<TagFilter>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -205,7 +225,11 @@ pub(super) fn create_deployment_group(
     check_config(account, &config, platform)?;
     check_alarms(&input.alarm_configuration)?;
     check_style(input.deployment_style.as_ref(), platform)?;
+    drop(input.tags);
+    let tag_set = input.ec2_tag_set.map(|set| set.ec2_tag_set_list).unwrap_or_default();
     let given = [
+        ("outdatedInstancesStrategy", input.outdated_instances_strategy),
+        ("terminationHookEnabled", input.termination_hook_enabled),
         ("deploymentStyle", input.deployment_style),
         ("blueGreenDeploymentConfiguration", input.blue_green_deployment_configuration),
         ("loadBalancerInfo", input.load_balancer_info),
@@ -221,6 +245,7 @@ pub(super) fn create_deployment_group(
         config,
         service_role: input.service_role_arn,
         ec2_tag_filters: input.ec2_tag_filters,
+        tag_set,
         auto_scaling_groups: input.auto_scaling_groups,
         alarms: input.alarm_configuration,
         auto_rollback: input.auto_rollback_configuration,
@@ -302,6 +327,9 @@ fn render(account: &Account, group: &Group, platform: Platform) -> Value {
         "alarmConfiguration": group.alarms,
         "autoRollbackConfiguration": group.auto_rollback,
     });
+    if !group.tag_set.is_empty() {
+        info["ec2TagSet"] = json!({"ec2TagSetList": group.tag_set});
+    }
     for (name, value) in &group.style {
         info[*name] = value.clone();
     }

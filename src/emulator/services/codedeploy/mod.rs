@@ -4,6 +4,11 @@
 //! back on both ends; a group has at most one deployment under way; what a group serves is a fact, and
 //! while a revision is being rolled out two facts may stand side by side.
 #![expect(
+    clippy::struct_field_names,
+    clippy::enum_variant_names,
+    reason = "the members of an AWS shape keep AWS's names"
+)]
+#![expect(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
     reason = "every operation of the table takes its input by value and answers a Result"
@@ -20,8 +25,6 @@ use indexmap::IndexMap;
 
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
-
-pub(crate) use deployments::seed;
 
 /// The state of the service, in the order of creation.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +70,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "StopDeployment": deployments::StopDeployment => deployments::stop_deployment,
     "CreateDeploymentConfig": configs::CreateDeploymentConfig => configs::create_deployment_config,
     "GetDeploymentConfig": configs::ByConfig => configs::get_deployment_config,
+    "DeleteDeploymentConfig": configs::ByConfig => configs::delete_deployment_config,
     "ListDeploymentConfigs": groups::Nothing => configs::list_deployment_configs,
 ];
 

@@ -125,8 +125,11 @@ fn targets(account: &Account, deployment: &Deployment) -> Vec<String> {
     ec2::instances(account)
         .filter(|instance| instance.state == ec2::InstanceState::Running)
         .filter(|instance| {
+            let matches =
+                |filters: &Vec<TagFilter>| filters.iter().any(|filter| has_tag(instance, filter));
             members.contains(&instance.id)
-                || group.ec2_tag_filters.iter().any(|filter| has_tag(instance, filter))
+                || matches(&group.ec2_tag_filters)
+                || (!group.tag_set.is_empty() && group.tag_set.iter().all(matches))
         })
         .map(|instance| instance.id.clone())
         .collect()
@@ -217,17 +220,6 @@ pub(super) fn ends(account: &mut Account, id: &str) {
     }
     serve_only(account, id);
     enter(account, id, Status::Succeeded);
-}
-
-/// The deployment has succeeded before anybody looked: no event, no wait.
-pub(super) fn finish_at_once(account: &mut Account, id: &str) {
-    let now = account.now();
-    if let Some(found) = deployment(account, id) {
-        found.status = Status::Succeeded;
-        found.started = Some(now);
-        found.completed = Some(now);
-    }
-    serve_only(account, id);
 }
 
 // --- Alarms ---

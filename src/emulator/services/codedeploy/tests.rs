@@ -109,6 +109,13 @@ fn deploy(account: &mut Account, key: &str) -> String {
     answer["deploymentId"].as_str().unwrap().to_owned()
 }
 
+/// Deploys a revision and waits until it serves.
+fn serve(account: &mut Account, key: &str) {
+    let id = deploy(account, key);
+    pass(account, MINUTE * 15);
+    assert_eq!(get(account, &id)["status"], "Succeeded");
+}
+
 fn get(account: &mut Account, id: &str) -> Value {
     call(account, "GetDeployment", json!({"deploymentId": id}))["deploymentInfo"].clone()
 }
@@ -124,7 +131,7 @@ const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 fn a_deployment_goes_through_its_states_and_then_serves() {
     let mut account = account("Server", "HalfAtATime", &[]);
     fleet(&mut account, 4);
-    super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+    serve(&mut account, "v1.zip");
     assert_eq!(facts(&account, "serving"), ["v1.zip"]);
     let id = deploy(&mut account, "v2.zip");
     let mut seen = Vec::new();
@@ -145,7 +152,7 @@ fn a_deployment_goes_through_its_states_and_then_serves() {
 #[test]
 fn while_it_rolls_out_both_revisions_serve() {
     let mut account = account("Lambda", "LambdaCanary10Percent5Minutes", &[]);
-    super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+    serve(&mut account, "v1.zip");
     deploy(&mut account, "v2.zip");
     pass(&mut account, MINUTE);
     assert_eq!(facts(&account, "serving"), ["v1.zip", "v2.zip"]);
@@ -158,7 +165,7 @@ fn while_it_rolls_out_both_revisions_serve() {
 fn an_alarm_stops_the_deployment_and_the_rollback_is_tied_to_it_on_both_ends() {
     let mut account =
         account("Lambda", "LambdaCanary10Percent5Minutes", &["DEPLOYMENT_STOP_ON_ALARM"]);
-    super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+    serve(&mut account, "v1.zip");
     let id = deploy(&mut account, "v2.zip");
     pass(&mut account, MINUTE);
     set_alarm(&mut account, "ALARM");
@@ -191,7 +198,7 @@ fn nothing_is_rolled_back_where_nothing_was_configured_or_nothing_went_before() 
     for (events, seeded) in [(&[][..], true), (&["DEPLOYMENT_STOP_ON_ALARM"][..], false)] {
         let mut account = account("Lambda", "LambdaCanary10Percent5Minutes", events);
         if seeded {
-            super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+            serve(&mut account, "v1.zip");
         }
         let id = deploy(&mut account, "v2.zip");
         pass(&mut account, MINUTE);
@@ -207,7 +214,7 @@ fn nothing_is_rolled_back_where_nothing_was_configured_or_nothing_went_before() 
 #[test]
 fn stopping_rolls_back_when_it_is_asked_to() {
     let mut account = account("Lambda", "LambdaCanary10Percent5Minutes", &[]);
-    super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+    serve(&mut account, "v1.zip");
     let id = deploy(&mut account, "v2.zip");
     pass(&mut account, MINUTE);
     call(&mut account, "StopDeployment", json!({"deploymentId": id, "autoRollbackEnabled": true}));
@@ -221,7 +228,11 @@ fn stopping_rolls_back_when_it_is_asked_to() {
 #[test]
 fn a_group_without_instances_fails_the_deployment() {
     let mut account = account("Server", "OneAtATime", &["DEPLOYMENT_FAILURE"]);
-    super::seed(&mut account, "shop", "live", revision("v1.zip")).unwrap();
+    fleet(&mut account, 1);
+    serve(&mut account, "v1.zip");
+    let fleet = call_to(&mut account, Service::Ec2, "DescribeInstances", json!({}));
+    let lost = &fleet["Reservations"][0]["Instances"][0]["InstanceId"];
+    call_to(&mut account, Service::Ec2, "TerminateInstances", json!({"InstanceIds": [lost]}));
     let id = deploy(&mut account, "v2.zip");
     pass(&mut account, MINUTE);
     let failed = get(&mut account, &id);

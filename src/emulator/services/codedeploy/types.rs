@@ -163,6 +163,8 @@ pub(super) struct Group {
     pub(super) config: String,
     pub(super) service_role: String,
     pub(super) ec2_tag_filters: Vec<TagFilter>,
+    /// Lists of filters, of which an instance must match one each.
+    pub(super) tag_set: Vec<Vec<TagFilter>>,
     pub(super) auto_scaling_groups: Vec<String>,
     pub(super) alarms: AlarmConfiguration,
     pub(super) auto_rollback: AutoRollback,

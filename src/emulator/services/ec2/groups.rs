@@ -64,6 +64,8 @@ struct GroupPair {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     group_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     user_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -106,6 +108,29 @@ pub(super) fn check(account: &Account, ids: &[String]) -> Result<(), ServiceErro
         Some(id) => Err(not_found(id)),
         None => Ok(()),
     }
+}
+
+/// The default group goes with its VPC.
+pub(super) fn remove_default(account: &mut Account, vpc: &str) {
+    account.services.ec2.groups.retain(|_, group| group.vpc != vpc || group.name != "default");
+}
+
+/// The ids of the groups with these names in a VPC; an unknown name is an error.
+pub(super) fn by_name(
+    account: &Account,
+    vpc: &str,
+    names: &[String],
+) -> Result<Vec<String>, ServiceError> {
+    let groups = &account.services.ec2.groups;
+    names
+        .iter()
+        .map(|name| {
+            let mut found = groups.values();
+            // Templates also write ids where names are asked for, and AWS lets them.
+            let group = found.find(|one| one.vpc == vpc && (one.name == *name || one.id == *name));
+            group.map(|group| group.id.clone()).ok_or_else(|| not_found(name))
+        })
+        .collect()
 }
 
 /// The name of a group, for an instance's description.

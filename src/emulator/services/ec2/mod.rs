@@ -4,6 +4,7 @@
 //! Main type: [`State`]. Inputs and outputs are the query API's shapes in JSON, as `aws:executeAwsApi`
 //! uses them. Invariants: an instance changes its state only in [`instances`], which announces each
 //! change (an event, the fact `instance`, the Auto Scaling group); at most one change is on its way.
+#![expect(clippy::struct_field_names, reason = "the members of an AWS shape keep AWS's names")]
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
@@ -13,10 +14,12 @@
 pub(crate) mod filter;
 mod groups;
 pub(crate) mod instances;
+mod launch;
 mod network;
 mod storage;
 mod tags;
 mod templates;
+mod vpn;
 
 use indexmap::IndexMap;
 
@@ -35,7 +38,8 @@ pub(crate) struct State {
     snapshots: IndexMap<String, storage::Snapshot>,
     vpcs: IndexMap<String, network::Vpc>,
     subnets: IndexMap<String, Subnet>,
-    vpn_connections: IndexMap<String, network::VpnConnection>,
+    vpn_connections: IndexMap<String, vpn::VpnConnection>,
+    gateways: IndexMap<String, vpn::Gateway>,
     launch_templates: IndexMap<String, templates::LaunchTemplate>,
     /// How many instances were ever launched: gives each its private address.
     launched: u32,
@@ -52,7 +56,7 @@ pub(crate) enum Due {
 
 /// What the service can do.
 pub(crate) const OPERATIONS: &[Operation] = operations![
-    "RunInstances": instances::RunInstances => instances::run_instances,
+    "RunInstances": launch::RunInstances => launch::run_instances,
     "DescribeInstances": instances::DescribeInstances => instances::describe_instances,
     "DescribeInstanceStatus": instances::DescribeInstanceStatus => instances::describe_instance_status,
     "StartInstances": instances::InstanceIds => instances::start_instances,
@@ -77,8 +81,19 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "DescribeVpcs": network::DescribeVpcs => network::describe_vpcs,
     "CreateSubnet": network::CreateSubnet => network::create_subnet,
     "DescribeSubnets": network::DescribeSubnets => network::describe_subnets,
-    "CreateVpnConnection": network::CreateVpnConnection => network::create_vpn_connection,
-    "DescribeVpnConnections": network::DescribeVpnConnections => network::describe_vpn_connections,
+    "CreateVpnConnection": vpn::CreateVpnConnection => vpn::create_vpn_connection,
+    "DescribeVpnConnections": vpn::DescribeVpnConnections => vpn::describe_vpn_connections,
+    "DeleteVpnConnection": vpn::DeleteVpnConnection => vpn::delete_vpn_connection,
+    "CreateVpnGateway": vpn::CreateVpnGateway => vpn::create_vpn_gateway,
+    "DeleteVpnGateway": vpn::DeleteVpnGateway => vpn::delete_vpn_gateway,
+    "CreateCustomerGateway": vpn::CreateCustomerGateway => vpn::create_customer_gateway,
+    "DeleteCustomerGateway": vpn::DeleteCustomerGateway => vpn::delete_customer_gateway,
+    "DeleteVpc": network::DeleteVpc => network::delete_vpc,
+    "DeleteSubnet": network::DeleteSubnet => network::delete_subnet,
+    "DeleteLaunchTemplate": templates::DeleteLaunchTemplate => templates::delete_launch_template,
+    "CreateVolume": storage::CreateVolume => storage::create_volume,
+    "AttachVolume": storage::AttachVolume => storage::attach_volume,
+    "DeleteVolume": storage::DeleteVolume => storage::delete_volume,
     "CreateLaunchTemplate": templates::CreateLaunchTemplate => templates::create_launch_template,
     "CreateLaunchTemplateVersion": templates::CreateLaunchTemplateVersion => templates::create_launch_template_version,
     "DescribeLaunchTemplates": templates::DescribeLaunchTemplates => templates::describe_launch_templates,

@@ -1,13 +1,13 @@
-//! Networks: VPCs, subnets and site-to-site VPN connections, in the part that templates and runbooks need.
+//! Networks: VPCs and their subnets, in the part that templates and runbooks need.
 //!
-//! Main types: [`Vpc`], [`Subnet`], [`VpnConnection`]. Invariant: a subnet belongs to a VPC that exists.
+//! Main types: [`Vpc`], [`Subnet`]. Invariant: a subnet belongs to a VPC that exists.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::filter::{self, Filter, TagSpecification, Tags, passes, render_tags};
 use super::groups;
-use crate::emulator::account::{Account, epoch_seconds};
+use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
 
 /// A virtual network.
@@ -46,17 +46,6 @@ impl Subnet {
             "Tags": render_tags(&self.tags),
         })
     }
-}
-
-/// A site-to-site VPN connection with its two tunnels.
-#[derive(Debug, Clone)]
-pub(super) struct VpnConnection {
-    id: String,
-    customer_gateway: String,
-    gateway: Option<String>,
-    transit_gateway: Option<String>,
-    created: jiff::Timestamp,
-    pub(super) tags: Tags,
 }
 
 /// The zones in which the default VPC has subnets.
@@ -102,6 +91,9 @@ pub(super) fn no_such(what: &str, code: &str, id: &str) -> ServiceError {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct CreateVpc {
     cidr_block: String,
+    #[serde(default)]
+    #[expect(dead_code, reason = "no hardware is shared or dedicated here")]
+    instance_tenancy: Option<String>,
     #[serde(default)]
     tag_specifications: Vec<TagSpecification>,
 }
@@ -236,109 +228,45 @@ pub(super) fn describe_subnets(account: &mut Account, input: DescribeSubnets) ->
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct CreateVpnConnection {
-    customer_gateway_id: String,
-    #[serde(rename = "Type")]
-    kind: String,
-    #[serde(default)]
-    vpn_gateway_id: Option<String>,
-    #[serde(default)]
-    transit_gateway_id: Option<String>,
-    #[serde(default)]
-    tag_specifications: Vec<TagSpecification>,
+pub(super) struct DeleteSubnet {
+    subnet_id: String,
 }
 
-pub(super) fn create_vpn_connection(account: &mut Account, input: CreateVpnConnection) -> Answer {
-    if input.kind != "ipsec.1" {
-        return Err(ServiceError::new(
-            "InvalidParameterValue",
-            format!("Value ({}) for parameter type is invalid.", input.kind),
-        ));
+pub(super) fn delete_subnet(account: &mut Account, input: DeleteSubnet) -> Answer {
+    let DeleteSubnet { subnet_id } = input;
+    if super::instances(account).any(|one| one.subnet == subnet_id && !one.state.is_gone()) {
+        return Err(in_use("subnet", &subnet_id));
     }
-    let id = format!("vpn-{}", account.ids.hex(17));
-    let connection = VpnConnection {
-        id: id.clone(),
-        customer_gateway: input.customer_gateway_id,
-        gateway: input.vpn_gateway_id,
-        transit_gateway: input.transit_gateway_id,
-        created: account.now(),
-        tags: filter::tags_for(&input.tag_specifications, "vpn-connection"),
-    };
-    let answer = render_vpn(account, &connection);
-    account.services.ec2.vpn_connections.insert(id, connection);
-    Ok(json!({"VpnConnection": answer}))
+    match account.services.ec2.subnets.shift_remove(&subnet_id) {
+        Some(_) => Ok(json!({"Return": true})),
+        None => Err(no_such("subnet", "InvalidSubnetID", &subnet_id)),
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct DescribeVpnConnections {
-    #[serde(default)]
-    vpn_connection_ids: Vec<String>,
-    #[serde(default)]
-    filters: Vec<Filter>,
+pub(super) struct DeleteVpc {
+    vpc_id: String,
 }
 
-pub(super) fn describe_vpn_connections(
-    account: &mut Account,
-    input: DescribeVpnConnections,
-) -> Answer {
-    let DescribeVpnConnections { vpn_connection_ids: ids, filters } = input;
-    let connections = &account.services.ec2.vpn_connections;
-    if let Some(id) = ids.iter().find(|id| !connections.contains_key(*id)) {
-        return Err(no_such("vpnConnection", "InvalidVpnConnectionID", id));
+/// Deletes a VPC without subnets; its default security group goes with it.
+pub(super) fn delete_vpc(account: &mut Account, input: DeleteVpc) -> Answer {
+    let DeleteVpc { vpc_id } = input;
+    if super::subnets(account).any(|subnet| subnet.vpc == vpc_id) {
+        return Err(in_use("vpc", &vpc_id));
     }
-    let mut found = Vec::new();
-    for connection in connections.values() {
-        let wanted = passes(&filters, &connection.tags, |name| match name {
-            "vpn-connection-id" => Some(vec![connection.id.clone()]),
-            "customer-gateway-id" => Some(vec![connection.customer_gateway.clone()]),
-            "vpn-gateway-id" => Some(connection.gateway.iter().cloned().collect()),
-            "transit-gateway-id" => Some(connection.transit_gateway.iter().cloned().collect()),
-            "state" => Some(vec!["available".to_owned()]),
-            "type" => Some(vec!["ipsec.1".to_owned()]),
-            _ => None,
-        })?;
-        if wanted && (ids.is_empty() || ids.contains(&connection.id)) {
-            found.push(render_vpn(account, connection));
+    match account.services.ec2.vpcs.shift_remove(&vpc_id) {
+        Some(_) => {
+            groups::remove_default(account, &vpc_id);
+            Ok(json!({"Return": true}))
         }
+        None => Err(no_such("vpc", "InvalidVpcID", &vpc_id)),
     }
-    Ok(json!({"VpnConnections": found}))
 }
 
-/// The two tunnels are documentation addresses: nothing routes to them.
-const TUNNEL_ADDRESSES: [&str; 2] = ["203.0.113.17", "203.0.113.83"];
-
-/// Whether a fault says that this connection's tunnels are down: a `fis-action` whose target names it.
-fn is_disrupted(account: &Account, connection: &str) -> bool {
-    account.facts.iter().any(|fact| {
-        fact.kind == "fis-action"
-            && fact.attributes.get("target").is_some_and(|target| target.ends_with(connection))
-    })
-}
-
-fn render_vpn(account: &Account, connection: &VpnConnection) -> Value {
-    let status = if is_disrupted(account, &connection.id) { "DOWN" } else { "UP" };
-    let telemetry: Vec<Value> = TUNNEL_ADDRESSES
-        .iter()
-        .map(|address| {
-            json!({
-                "OutsideIpAddress": address,
-                "Status": status,
-                "StatusMessage": if status == "UP" { "" } else { "IPSEC IS DOWN" },
-                "AcceptedRouteCount": u8::from(status == "UP"),
-                "LastStatusChange": epoch_seconds(connection.created),
-            })
-        })
-        .collect();
-    json!({
-        "VpnConnectionId": connection.id,
-        "CustomerGatewayId": connection.customer_gateway,
-        "VpnGatewayId": connection.gateway,
-        "TransitGatewayId": connection.transit_gateway,
-        "Type": "ipsec.1",
-        "State": "available",
-        "Category": "VPN",
-        "VgwTelemetry": telemetry,
-        "Tags": render_tags(&connection.tags),
-    })
+fn in_use(what: &str, id: &str) -> ServiceError {
+    ServiceError::new(
+        "DependencyViolation",
+        format!("The {what} '{id}' has dependencies and cannot be deleted."),
+    )
 }

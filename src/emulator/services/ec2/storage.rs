@@ -1,7 +1,7 @@
 //! Volumes and snapshots: what a forensic runbook takes before an instance is terminated.
 //!
-//! Main types: [`Volume`], [`Snapshot`]. Invariant: a volume exists because an instance was launched; a
-//! snapshot is of a volume that exists.
+//! Main types: [`Volume`], [`Snapshot`]. Invariant: a root volume comes and goes with its instance; a
+//! snapshot is of a volume that existed when it was taken.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,16 +11,17 @@ use super::Due;
 use super::filter::{self, Filter, TagSpecification, Tags, passes, render_tags};
 use super::network::no_such;
 use crate::emulator::account::{Account, epoch_seconds};
-use crate::emulator::error::Answer;
+use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::services::events;
 use crate::emulator::timing;
 
-/// The root volume of an instance.
+/// A volume: the root of an instance, or one of its own.
 #[derive(Debug, Clone)]
 pub(super) struct Volume {
     id: String,
-    /// The instance that it is attached to, until that is terminated.
-    instance: Option<String>,
+    /// The instance and the device that it is attached to.
+    attached: Option<(String, String)>,
+    size: u32,
     zone: String,
     created: Timestamp,
     pub(super) tags: Tags,
@@ -31,6 +32,7 @@ pub(super) struct Volume {
 pub(super) struct Snapshot {
     id: String,
     volume: String,
+    size: u32,
     description: String,
     started: Timestamp,
     is_complete: bool,
@@ -41,14 +43,21 @@ pub(super) struct Snapshot {
 pub(super) const ROOT_DEVICE: &str = "/dev/xvda";
 
 /// The size of every root volume, in GiB: what Amazon Linux images come with.
-const ROOT_SIZE: u8 = 8;
+const ROOT_SIZE: u32 = 8;
+
+impl Volume {
+    fn state(&self) -> &'static str {
+        if self.attached.is_some() { "in-use" } else { "available" }
+    }
+}
 
 /// Creates the root volume of an instance that is being launched.
 pub(super) fn attach_root(account: &mut Account, instance: &str, zone: &str, tags: Tags) -> String {
     let id = format!("vol-{}", account.ids.hex(17));
     let volume = Volume {
         id: id.clone(),
-        instance: Some(instance.to_owned()),
+        attached: Some((instance.to_owned(), ROOT_DEVICE.to_owned())),
+        size: ROOT_SIZE,
         zone: zone.to_owned(),
         created: account.now(),
         tags,
@@ -57,9 +66,109 @@ pub(super) fn attach_root(account: &mut Account, instance: &str, zone: &str, tag
     id
 }
 
-/// The root volume goes with its instance (`DeleteOnTermination`).
-pub(super) fn delete_root(account: &mut Account, volume: &str) {
-    account.services.ec2.volumes.shift_remove(volume);
+/// The root volume goes with its instance (`DeleteOnTermination`); others are let go.
+pub(super) fn delete_root(account: &mut Account, volume: &str, instance: &str) {
+    let volumes = &mut account.services.ec2.volumes;
+    volumes.shift_remove(volume);
+    for other in volumes.values_mut() {
+        if other.attached.as_ref().is_some_and(|(attached, _)| attached == instance) {
+            other.attached = None;
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct CreateVolume {
+    availability_zone: String,
+    #[serde(default)]
+    size: Option<u32>,
+    #[serde(default)]
+    snapshot_id: Option<String>,
+    #[serde(default)]
+    tag_specifications: Vec<TagSpecification>,
+    // What follows changes nothing that the emulated account shows.
+    #[serde(default)]
+    volume_type: Option<String>,
+    #[serde(default)]
+    encrypted: Option<bool>,
+    #[serde(default)]
+    iops: Option<u32>,
+    #[serde(default)]
+    throughput: Option<u32>,
+}
+
+pub(super) fn create_volume(account: &mut Account, input: CreateVolume) -> Answer {
+    drop((input.volume_type, input.encrypted, input.iops, input.throughput));
+    let snapshots = &account.services.ec2.snapshots;
+    let source = input.snapshot_id.as_ref().and_then(|id| snapshots.get(id));
+    let Some(size) = input.size.or_else(|| source.map(|snapshot| snapshot.size)) else {
+        return Err(ServiceError::new(
+            "MissingParameter",
+            "The request must contain the parameter size or snapshotId",
+        ));
+    };
+    let id = format!("vol-{}", account.ids.hex(17));
+    let volume = Volume {
+        id: id.clone(),
+        attached: None,
+        size,
+        zone: input.availability_zone,
+        created: account.now(),
+        tags: filter::tags_for(&input.tag_specifications, "volume"),
+    };
+    let answer = render_volume(&volume);
+    account.services.ec2.volumes.insert(id, volume);
+    Ok(answer)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct AttachVolume {
+    device: String,
+    instance_id: String,
+    volume_id: String,
+}
+
+pub(super) fn attach_volume(account: &mut Account, input: AttachVolume) -> Answer {
+    let AttachVolume { device, instance_id, volume_id } = input;
+    if super::instance(account, &instance_id).is_none() {
+        return Err(no_such("instance", "InvalidInstanceID", &instance_id));
+    }
+    let Some(volume) = account.services.ec2.volumes.get_mut(&volume_id) else {
+        return Err(no_such("volume", "InvalidVolume", &volume_id));
+    };
+    if volume.attached.is_some() {
+        return Err(ServiceError::new(
+            "VolumeInUse",
+            format!("{volume_id} is already attached to an instance"),
+        ));
+    }
+    let answer = json!({"VolumeId": volume_id, "InstanceId": instance_id, "Device": device,
+        "State": "attached"});
+    volume.attached = Some((instance_id, device));
+    Ok(answer)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct DeleteVolume {
+    volume_id: String,
+}
+
+pub(super) fn delete_volume(account: &mut Account, input: DeleteVolume) -> Answer {
+    let DeleteVolume { volume_id } = input;
+    let found = account.services.ec2.volumes.get(&volume_id);
+    if found.is_some_and(|volume| volume.attached.is_some()) {
+        return Err(ServiceError::new(
+            "VolumeInUse",
+            format!("Volume {volume_id} is currently attached to an instance"),
+        ));
+    }
+    match account.services.ec2.volumes.shift_remove(&volume_id) {
+        Some(_) => Ok(json!({"Return": true})),
+        None => Err(no_such("volume", "InvalidVolume", &volume_id)),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,10 +190,14 @@ pub(super) fn describe_volumes(account: &mut Account, input: DescribeVolumes) ->
     for volume in volumes.values() {
         let wanted = passes(&filters, &volume.tags, |name| match name {
             "volume-id" => Some(vec![volume.id.clone()]),
-            "attachment.instance-id" => Some(volume.instance.iter().cloned().collect()),
-            "attachment.device" => Some(vec![ROOT_DEVICE.to_owned()]),
+            "attachment.instance-id" => {
+                Some(volume.attached.iter().map(|(instance, _)| instance.clone()).collect())
+            }
+            "attachment.device" => {
+                Some(volume.attached.iter().map(|(_, device)| device.clone()).collect())
+            }
             "availability-zone" => Some(vec![volume.zone.clone()]),
-            "status" => Some(vec!["in-use".to_owned()]),
+            "status" => Some(vec![volume.state().to_owned()]),
             _ => None,
         })?;
         if wanted && (volume_ids.is_empty() || volume_ids.contains(&volume.id)) {
@@ -97,17 +210,17 @@ pub(super) fn describe_volumes(account: &mut Account, input: DescribeVolumes) ->
 fn render_volume(volume: &Volume) -> Value {
     json!({
         "VolumeId": volume.id,
-        "State": "in-use",
-        "Size": ROOT_SIZE,
+        "State": volume.state(),
+        "Size": volume.size,
         "VolumeType": "gp3",
         "AvailabilityZone": volume.zone,
         "CreateTime": epoch_seconds(volume.created),
-        "Attachments": volume.instance.iter().map(|instance| json!({
+        "Attachments": volume.attached.iter().map(|(instance, device)| json!({
             "InstanceId": instance,
-            "Device": ROOT_DEVICE,
+            "Device": device,
             "State": "attached",
             "VolumeId": volume.id,
-            "DeleteOnTermination": true,
+            "DeleteOnTermination": device == ROOT_DEVICE,
         })).collect::<Vec<_>>(),
         "Tags": render_tags(&volume.tags),
     })
@@ -124,13 +237,15 @@ pub(super) struct CreateSnapshot {
 }
 
 pub(super) fn create_snapshot(account: &mut Account, input: CreateSnapshot) -> Answer {
-    if !account.services.ec2.volumes.contains_key(&input.volume_id) {
+    let Some(volume) = account.services.ec2.volumes.get(&input.volume_id) else {
         return Err(no_such("volume", "InvalidVolume", &input.volume_id));
-    }
+    };
+    let size = volume.size;
     let id = format!("snap-{}", account.ids.hex(17));
     let snapshot = Snapshot {
         id: id.clone(),
         volume: input.volume_id,
+        size,
         description: input.description.unwrap_or_default(),
         started: account.now(),
         is_complete: false,
@@ -208,7 +323,7 @@ fn render_snapshot(account: &Account, snapshot: &Snapshot) -> Value {
     json!({
         "SnapshotId": snapshot.id,
         "VolumeId": snapshot.volume,
-        "VolumeSize": ROOT_SIZE,
+        "VolumeSize": snapshot.size,
         "Description": snapshot.description,
         "State": snapshot_state(snapshot),
         "Progress": if snapshot.is_complete { "100%" } else { "" },

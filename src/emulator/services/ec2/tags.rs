@@ -54,6 +54,7 @@ fn tags_of<'a>(account: &'a mut Account, id: &str) -> Result<&'a mut Tags, Servi
         "vpc" => state.vpcs.get_mut(id).map(|found| &mut found.tags),
         "subnet" => state.subnets.get_mut(id).map(|found| &mut found.tags),
         "vpn" => state.vpn_connections.get_mut(id).map(|found| &mut found.tags),
+        "vgw" | "cgw" => state.gateways.get_mut(id).map(|found| &mut found.tags),
         "lt" => state.launch_templates.get_mut(id).map(|found| &mut found.tags),
         _ => {
             return Err(ServiceError::unsupported(format_args!("tags on the resource `{id}`")));
@@ -103,7 +104,7 @@ fn tagged(account: &Account) -> impl Iterator<Item = (&'static str, &str, &Tags)
     let groups = state.groups.iter().map(|(id, one)| ("security-group", id.as_str(), &one.tags));
     let volumes = state.volumes.iter().map(|(id, one)| ("volume", id.as_str(), &one.tags));
     let snapshots = state.snapshots.iter().map(|(id, one)| ("snapshot", id.as_str(), &one.tags));
-    let vpcs = state.vpcs.iter().map(|(id, one)| ("vpc", id.as_str(), &one.tags));
+    let networks = state.vpcs.iter().map(|(id, one)| ("vpc", id.as_str(), &one.tags));
     let subnets = state.subnets.iter().map(|(id, one)| ("subnet", id.as_str(), &one.tags));
     let vpns =
         state.vpn_connections.iter().map(|(id, one)| ("vpn-connection", id.as_str(), &one.tags));
@@ -113,7 +114,7 @@ fn tagged(account: &Account) -> impl Iterator<Item = (&'static str, &str, &Tags)
         .chain(groups)
         .chain(volumes)
         .chain(snapshots)
-        .chain(vpcs)
+        .chain(networks)
         .chain(subnets)
         .chain(vpns)
         .chain(templates)

@@ -162,8 +162,9 @@ pub(super) fn describe_launch_templates(
     account: &mut Account,
     input: DescribeLaunchTemplates,
 ) -> Answer {
-    let DescribeLaunchTemplates { launch_template_ids: ids, launch_template_names: names, filters } =
+    let DescribeLaunchTemplates { launch_template_ids: ids, launch_template_names, filters } =
         input;
+    let names = launch_template_names;
     for id in &ids {
         find(account, Some(id), None)?;
     }
@@ -176,10 +177,10 @@ pub(super) fn describe_launch_templates(
             "launch-template-name" => Some(vec![template.name.clone()]),
             _ => None,
         })?;
-        let named = (ids.is_empty() && names.is_empty())
+        let is_asked_for = (ids.is_empty() && names.is_empty())
             || ids.contains(&template.id)
             || names.contains(&template.name);
-        if wanted && named {
+        if wanted && is_asked_for {
             found.push(render(template));
         }
     }
@@ -226,4 +227,21 @@ fn render_version(template: &LaunchTemplate, index: usize) -> Value {
         "DefaultVersion": index == 0,
         "LaunchTemplateData": template.versions[index],
     })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct DeleteLaunchTemplate {
+    #[serde(default)]
+    launch_template_id: Option<String>,
+    #[serde(default)]
+    launch_template_name: Option<String>,
+}
+
+pub(super) fn delete_launch_template(account: &mut Account, input: DeleteLaunchTemplate) -> Answer {
+    let DeleteLaunchTemplate { launch_template_id: id, launch_template_name: name } = input;
+    let found = find(account, id.as_deref(), name.as_deref())?;
+    let (id, rendered) = (found.id.clone(), render(found));
+    account.services.ec2.launch_templates.shift_remove(&id);
+    Ok(json!({"LaunchTemplate": rendered}))
 }

@@ -104,7 +104,7 @@ fn timeline(account: &mut Account, id: &str, seconds: i64) -> String {
     let end = begin + SignedDuration::from_secs(seconds);
     for _ in 0..10_000 {
         let experiment = get(account, id);
-        let mut line = format!("{}", experiment["state"]["status"].as_str().unwrap());
+        let mut line = experiment["state"]["status"].as_str().unwrap().to_owned();
         for (name, action) in experiment["actions"].as_object().unwrap() {
             write!(line, " {name}={}", action["state"]["status"].as_str().unwrap()).unwrap();
         }
