@@ -298,10 +298,8 @@ mod tests {
         let mut text = String::from("a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol]\n");
         for level in 1..12 {
             let before = level - 1;
-            text.push_str(&format!(
-                "a{level}: &a{level} [{}]\n",
-                vec![format!("*a{before}"); 8].join(", ")
-            ));
+            let items = vec![format!("*a{before}"); 8].join(", ");
+            text = format!("{text}a{level}: &a{level} [{items}]\n");
         }
         let (node, findings) = read_it(&text);
         assert!(node.is_none());

@@ -248,7 +248,7 @@ impl<'a> Resolver<'a> {
             (None, Some([_, written])) => self.text(written, depth)?,
             (None, _) => return self.fail(span, "`Fn::GetAtt` takes a resource and an attribute"),
         };
-        self.attribute_value(&resource.to_owned(), &attribute, span)
+        self.attribute_value(resource, &attribute, span)
     }
 
     fn attribute_value(&mut self, resource: &str, attribute: &str, span: Span) -> Option<Node> {

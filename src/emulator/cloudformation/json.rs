@@ -1,7 +1,7 @@
 //! Reads JSON with marks.
 //!
 //! Main function: [`read`]. JSON is not quite a part of YAML (tabs, surrogate pairs), so it has its own
-//! reader. Invariant: serde_json has accepted the text before this walks over it, so the walk only keeps
+//! reader. Invariant: `serde_json` has accepted the text before this walks over it, so the walk only keeps
 //! track of places and of depth.
 
 use std::collections::HashSet;

@@ -222,16 +222,15 @@ fn kind(entry: &Entry, findings: &mut Findings) -> ParameterKind {
 fn allowed_pattern(node: Option<&Node>, findings: &mut Findings) -> Option<Regex> {
     let node = node?;
     let text = node.as_text()?;
-    match compile(text).or_else(|_| compile(&with_literal_hyphens(text))) {
-        Ok(pattern) => Some(pattern),
-        Err(_) => {
-            findings.note(
-                "not-emulated-pattern",
-                node.span,
-                format!("the pattern `{text}` uses what this regular expression engine does not have; it is not applied"),
-            );
-            None
-        }
+    if let Ok(pattern) = compile(text).or_else(|_| compile(&with_literal_hyphens(text))) {
+        Some(pattern)
+    } else {
+        findings.note(
+            "not-emulated-pattern",
+            node.span,
+            format!("the pattern `{text}` uses what this regular expression engine does not have; it is not applied"),
+        );
+        None
     }
 }
 

@@ -226,12 +226,18 @@ fn cycle<'a>(waits: &'a IndexMap<&str, IndexSet<String>>, stuck: &[&'a str]) -> 
 fn collect(node: &Node, into: &mut Vec<Mention>) {
     match &node.kind {
         Kind::Scalar { .. } => {}
-        Kind::List(items) => items.iter().for_each(|item| collect(item, into)),
+        Kind::List(items) => {
+            for item in items {
+                collect(item, into);
+            }
+        }
         Kind::Map(entries) => {
             if let [only] = entries.as_slice() {
                 collect_call(&only.key, &only.value, into);
             }
-            entries.iter().for_each(|entry| collect(&entry.value, into));
+            for entry in entries {
+                collect(&entry.value, into);
+            }
         }
     }
 }

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::findings::{Findings, did_you_mean};
@@ -26,7 +25,6 @@ use crate::emulator::services::Service;
 pub(crate) struct Stack {
     pub(crate) name: String,
     pub(crate) id: String,
-    pub(crate) created: Timestamp,
     pub(crate) resources: IndexMap<String, Made>,
     pub(crate) outputs: IndexMap<String, String>,
     /// What it exports to other stacks.
@@ -120,14 +118,7 @@ pub(crate) fn deploy(
         }
     }
     let (outputs, exports) = outputs(template, &mut resolver);
-    let stack = Stack {
-        name: name.to_owned(),
-        id,
-        created: account.now(),
-        resources: resolver.made,
-        outputs,
-        exports,
-    };
+    let stack = Stack { name: name.to_owned(), id, resources: resolver.made, outputs, exports };
     (stack, resolver.findings)
 }
 

@@ -238,7 +238,7 @@ fn parameters_are_checked_against_their_constraints() {
         match refusal {
             None => assert!(diagnostics.is_empty(), "{declaration}: {diagnostics:?}"),
             Some(words) => {
-                assert!(diagnostics[0].message.contains(words), "{declaration}: {diagnostics:?}")
+                assert!(diagnostics[0].message.contains(words), "{declaration}: {diagnostics:?}");
             }
         }
     }
@@ -323,9 +323,8 @@ fn text_that_multiplies_itself_is_stopped() {
     let mut text = String::from("Parameters:\n  P: {Type: String}\nResources:\n");
     for n in 0..100 {
         let sub = "${P}".repeat(500);
-        text.push_str(&format!(
-            "  A{n}: {{Type: AWS::SNS::Topic, Properties: {{DisplayName: !Sub '{sub}'}}}}\n"
-        ));
+        let properties = format!("{{DisplayName: !Sub '{sub}'}}");
+        text = format!("{text}  A{n}: {{Type: AWS::SNS::Topic, Properties: {properties}}}\n");
     }
     let long = "x".repeat(4000);
     let (_, _, diagnostics) = up(&text, &[("P", &long)]);

@@ -46,6 +46,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 /// How long an account stands before the drill begins, so that its alarms have settled. Ours.
 pub(crate) const WARM_UP: SignedDuration = SignedDuration::from_mins(30);
 
+/// When the account of an inventory stands: the first of January 2026.
+const ANY_DAY: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
 /// Reads a file; the environment names its templates by path.
 pub type Reader<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
@@ -112,9 +115,7 @@ impl Environment {
     ///
     /// Physical names do not depend on the epoch or the seed, ids that a service draws do.
     pub fn inventory(&self) -> Inventory {
-        let epoch = Timestamp::from_second(1_767_225_600)
-            .expect("the first of January 2026 is a timestamp");
-        let (account, _) = self.account(epoch, 0);
+        let (account, _) = self.account(ANY_DAY, 0);
         Inventory::of(&account)
     }
 }
@@ -160,7 +161,7 @@ fn read_text(path: &Path, reader: Reader<'_>, findings: &mut Findings) -> Option
         Ok(text) => Some(text),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
             let message = format!("the file is not UTF-8: line {line}, byte {at}");
             findings.whole_file("not-utf8", message, "save it as UTF-8");
             None

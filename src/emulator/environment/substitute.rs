@@ -90,6 +90,12 @@ impl<'a> Names<'a> {
             let hint = did_you_mean(stack, self.stacks.keys().map(String::as_str));
             return Err((format!("there is no stack `{stack}`"), hint));
         }
+        if let (Some(stack), None) = (stack, attribute)
+            && let Some(output) = self.stacks[stack].outputs.get(logical_id)
+            && !self.stacks[stack].resources.contains_key(logical_id)
+        {
+            return Ok(output.clone());
+        }
         self.find(stack, logical_id)?.map_or_else(
             || {
                 let all = self.stacks.values().flat_map(|stack| stack.resources.keys());

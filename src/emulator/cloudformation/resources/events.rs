@@ -81,7 +81,7 @@ fn put_rule(maker: &mut Maker<'_>, mut inputs: Inputs) -> Result<Built, Stopped>
     remove.insert("Name".to_owned(), Value::from(name.clone()));
     maker.undo(Service::Events, "DeleteRule", Value::Object(remove));
     for target in targets {
-        put_target(maker, &on_bus, target);
+        put_target(maker, &on_bus, &target);
     }
     // A bus may be named by its ARN; `Ref` shows its name, and only if it is not the default bus.
     let bus = bus.map(|bus| bus.rsplit('/').next().unwrap_or_default().to_owned());
@@ -94,7 +94,7 @@ fn put_rule(maker: &mut Maker<'_>, mut inputs: Inputs) -> Result<Built, Stopped>
 }
 
 /// Each target by itself, so that one that is refused does not take the others with it.
-fn put_target(maker: &mut Maker<'_>, on_bus: &Map<String, Value>, target: Value) {
+fn put_target(maker: &mut Maker<'_>, on_bus: &Map<String, Value>, target: &Value) {
     let id = target.get("Id").cloned().unwrap_or_default();
     let mut input = on_bus.clone();
     input.insert("Targets".to_owned(), json!([target]));

@@ -172,12 +172,13 @@ impl Reader<'_> {
             return None;
         }
         let value = match (shape, &node.kind) {
-            (Shape::Text, Kind::Scalar { text, .. }) => Some(Value::from(text.as_str())),
+            (Shape::Text | Shape::JsonText, Kind::Scalar { text, .. }) => {
+                Some(Value::from(text.as_str()))
+            }
             (Shape::Integer, Kind::Scalar { text, .. }) => text.parse::<i64>().ok().map(Value::from),
             (Shape::Number, Kind::Scalar { text, .. }) => number(text),
             (Shape::Boolean, Kind::Scalar { text, .. }) => boolean(text).map(Value::from),
             (Shape::Json, _) => Some(node.json()),
-            (Shape::JsonText, Kind::Scalar { text, .. }) => Some(Value::from(text.as_str())),
             (Shape::JsonText, Kind::Map(_) | Kind::List(_)) => Some(Value::from(node.json().to_string())),
             (Shape::List(inner), Kind::List(items)) => Some(Value::Array(
                 items.iter().filter_map(|item| self.value(item, *inner, name)).collect(),
@@ -230,15 +231,12 @@ impl Reader<'_> {
         for item in items {
             let key = item.get(keys.0).and_then(Node::as_text);
             let value = item.get(keys.1).and_then(|value| self.value(value, shape, keys.1));
-            match (key, value) {
-                (Some(key), Some(value)) => {
-                    members.insert(key.to_owned(), value);
-                }
-                (_, _) => {
-                    let message =
-                        format!("{}: an entry needs `{}` and `{}`", self.type_name, keys.0, keys.1);
-                    self.findings.error("property-type", item.span, message, None);
-                }
+            if let (Some(key), Some(value)) = (key, value) {
+                members.insert(key.to_owned(), value);
+            } else {
+                let message =
+                    format!("{}: an entry needs `{}` and `{}`", self.type_name, keys.0, keys.1);
+                self.findings.error("property-type", item.span, message, None);
             }
         }
         Value::Object(members)
