@@ -168,11 +168,6 @@ impl Store {
         SeriesId(self.series.insert_full(key.clone(), Series::default()).0)
     }
 
-    /// The series of a metric, if anybody ever named it.
-    pub(super) fn find(&self, key: &MetricKey) -> Option<SeriesId> {
-        self.series.get_index_of(key).map(SeriesId)
-    }
-
     /// Keeps datapoints at least this long, in milliseconds.
     pub(super) fn keep(&mut self, milliseconds: i64) {
         self.retention = self.retention.max(milliseconds);

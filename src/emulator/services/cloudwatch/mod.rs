@@ -227,23 +227,6 @@ pub(crate) fn observe(
     visible(account, &key.namespace);
 }
 
-/// The metrics that metric alarms watch, each with the alarm's name, in the order of the alarms.
-pub(crate) fn watched_metrics(
-    account: &Account,
-) -> impl Iterator<Item = (&str, &str, &str, &[(String, String)])> {
-    account.services.cloudwatch.alarms.values().flat_map(|alarm| {
-        alarm.metric().into_iter().flat_map(MetricRule::metrics).map(|stat| {
-            let key = &stat.key;
-            (
-                alarm.name.as_str(),
-                key.namespace.as_str(),
-                key.name.as_str(),
-                key.dimensions.as_slice(),
-            )
-        })
-    })
-}
-
 /// The state of an alarm by name or ARN: `OK`, `ALARM` or `INSUFFICIENT_DATA`; nothing if there is none.
 pub(crate) fn alarm_state(account: &Account, alarm: &str) -> Option<&'static str> {
     let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm))?;

@@ -148,14 +148,9 @@ impl Scope<'_> {
                 MathValue::Scalar(number) => MathValue::Series(vec![Some(number); self.slots]),
                 MathValue::Series(_) | MathValue::Array(_) => return None,
             },
-            Function::MetricCount | Function::First | Function::Last => {
-                let MathValue::Array(mut array) = argument else { return None };
-                match function {
-                    Function::MetricCount => MathValue::Scalar(count_f64(array.len())),
-                    Function::First if !array.is_empty() => MathValue::Series(array.swap_remove(0)),
-                    _ => MathValue::Series(array.pop()?),
-                }
-            }
+            Function::MetricCount => MathValue::Scalar(count_f64(array(argument)?.len())),
+            Function::First => MathValue::Series(array(argument)?.into_iter().next()?),
+            Function::Last => MathValue::Series(array(argument)?.pop()?),
             Function::Sum
             | Function::Avg
             | Function::Min
@@ -220,6 +215,13 @@ fn condense(
         | Function::First
         | Function::Last
         | Function::TimeSeries => None,
+    }
+}
+
+fn array(value: MathValue) -> Option<Vec<Values>> {
+    match value {
+        MathValue::Array(array) => Some(array),
+        MathValue::Scalar(_) | MathValue::Series(_) => None,
     }
 }
 

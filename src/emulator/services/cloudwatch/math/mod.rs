@@ -105,36 +105,25 @@ impl Function {
 
     /// What the function makes of an argument of this kind; nothing where it takes no such argument.
     fn kind_of(self, argument: Kind) -> Option<Kind> {
-        match (self, argument) {
-            (
-                Self::Sum | Self::Avg | Self::Min | Self::Max | Self::StdDev | Self::DatapointCount,
-                Kind::Series,
-            )
-            | (Self::MetricCount, Kind::Array) => Some(Kind::Scalar),
-            (
-                Self::Sum
-                | Self::Avg
-                | Self::Min
-                | Self::Max
-                | Self::StdDev
-                | Self::DatapointCount
-                | Self::First
-                | Self::Last,
-                Kind::Array,
-            )
-            | (Self::TimeSeries, Kind::Scalar) => Some(Kind::Series),
-            (
-                Self::Abs
-                | Self::Ceil
-                | Self::Floor
-                | Self::Log
-                | Self::Log10
-                | Self::Diff
-                | Self::Rate
-                | Self::RunningSum,
-                Kind::Series | Kind::Array,
-            ) => Some(argument),
-            _ => None,
+        match self {
+            Self::Sum | Self::Avg | Self::Min | Self::Max | Self::StdDev | Self::DatapointCount => {
+                match argument {
+                    Kind::Scalar => None,
+                    Kind::Series => Some(Kind::Scalar),
+                    Kind::Array => Some(Kind::Series),
+                }
+            }
+            Self::First | Self::Last => (argument == Kind::Array).then_some(Kind::Series),
+            Self::MetricCount => (argument == Kind::Array).then_some(Kind::Scalar),
+            Self::TimeSeries => (argument == Kind::Scalar).then_some(Kind::Series),
+            Self::Abs
+            | Self::Ceil
+            | Self::Floor
+            | Self::Log
+            | Self::Log10
+            | Self::Diff
+            | Self::Rate
+            | Self::RunningSum => (argument != Kind::Scalar).then_some(argument),
         }
     }
 }

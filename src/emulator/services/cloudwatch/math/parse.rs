@@ -135,6 +135,12 @@ impl Parser<'_> {
         Err(wrong(self.text, &format!("'{symbol}' is missing")))
     }
 
+    fn word(&mut self, word: &str) -> bool {
+        let found = matches!(self.peek(), Some(Token::Name(found)) if found == word);
+        self.place += usize::from(found);
+        found
+    }
+
     /// Takes the first of these operators that stands here.
     fn operator(&mut self, table: &[(&str, Operator)]) -> Option<Operator> {
         let found = match self.peek()? {
@@ -285,13 +291,11 @@ impl Parser<'_> {
     }
 
     fn metrics(&mut self) -> Parsed {
-        let filter = match self.peek().cloned() {
-            Some(Token::Text(text)) => {
-                self.place += 1;
-                Some(text)
-            }
-            _ => None,
-        };
+        let mut filter = None;
+        if let Some(Token::Text(text)) = self.peek() {
+            filter = Some(text.clone());
+            self.place += 1;
+        }
         self.expect(")")?;
         Ok(Expression::Metrics(filter))
     }
@@ -299,16 +303,12 @@ impl Parser<'_> {
     fn fill(&mut self) -> Parsed {
         let inner = self.or()?;
         self.expect(",")?;
-        let filler = match self.peek() {
-            Some(Token::Name(name)) if name == "REPEAT" => {
-                self.place += 1;
-                Filler::Repeat
-            }
-            Some(Token::Name(name)) if name == "LINEAR" => {
-                self.place += 1;
-                Filler::Linear
-            }
-            _ => Filler::Value(Box::new(self.or()?)),
+        let filler = if self.word("REPEAT") {
+            Filler::Repeat
+        } else if self.word("LINEAR") {
+            Filler::Linear
+        } else {
+            Filler::Value(Box::new(self.or()?))
         };
         self.expect(")")?;
         Ok(Expression::Fill(Box::new(inner), filler))
