@@ -16,7 +16,7 @@ use crate::emulator::account::Account;
 use crate::emulator::automation::engine::truth;
 use crate::emulator::automation::execution::{Failure, Stage, Success};
 use crate::emulator::automation::references::text;
-use crate::emulator::services::{Service, ssm};
+use crate::emulator::services::{Service, lambda, ssm};
 use crate::emulator::timing;
 
 #[derive(Deserialize)]
@@ -220,6 +220,6 @@ fn invocation_result(response: &Value) -> Result<Success, Failure> {
 }
 
 /// How long the function runs, as the environment declares it.
-fn function_duration(_account: &Account, _function: &str) -> SignedDuration {
-    timing::AUTOMATION_API_STEP
+fn function_duration(account: &Account, function: &str) -> SignedDuration {
+    lambda::duration(account, function).unwrap_or(timing::AUTOMATION_API_STEP)
 }
