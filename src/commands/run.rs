@@ -190,38 +190,63 @@ impl<'a> Run<'a> {
 
     /// Runs every job and writes the reports.
     fn perform(self) -> Exit {
-        let started = self.started();
+        let names: Vec<String> = self.jobs.iter().map(|job| job.name.clone()).collect();
+        let mut info = self.info(names);
+        // Written first too: what a crash leaves behind still says what it was.
+        if let Err(error) = write_json(&self.folder.join(RUN_FILE), &info) {
+            say(&format!("error: {error}\n  nothing was touched"));
+            return Exit::Usage;
+        }
         let interrupts = Interrupts::listen();
         let live = Live::new(self.jobs.len());
         let finished = self.run_jobs(&interrupts, &live);
         live.finish();
-        let ended = if self.account.is_some() { Some(self.clock.now()) } else { None };
-        let done: Vec<(Plan, Vec<Entry>)> = self
+        let (names, done): (Vec<String>, Vec<(Plan, Vec<Entry>)>) = self
             .jobs
             .iter()
             .zip(finished)
-            .filter_map(|(job, timeline)| Some((job.plan.clone(), timeline?)))
-            .collect();
-        let skipped = self.jobs.len() - done.len();
-        let info = RunInfo {
+            .filter_map(|(job, timeline)| Some((job.name.clone(), (job.plan.clone(), timeline?))))
+            .unzip();
+        let left_out = self.jobs.len() - done.len();
+        info.drills = names;
+        info.ended = match self.account {
+            Some(_) => Some(self.clock.now()),
+            None => done.iter().filter_map(|(_, timeline)| Some(timeline.last()?.at)).max(),
+        };
+        self.tell(&Report::new(info, done), left_out)
+    }
+
+    /// Tells the result, writes the reports, and says how the process ends.
+    fn tell(&self, report: &Report, left_out: usize) -> Exit {
+        say(report::console::summary(report).trim_end());
+        if left_out > 0 {
+            say(&format!("{left_out} of {} drills were not started", self.jobs.len()));
+        }
+        let exit = Exit::from(report.totals.outcome);
+        match self.write(report) {
+            Ok(()) => {
+                say(&format!("reports: {}", self.folder.display()));
+                exit
+            }
+            Err(error) => {
+                say(&format!("error: {error}\n  {}", error.hint()));
+                // Without its reports a run proves nothing to anybody.
+                if exit == Exit::Passed { Exit::Inconclusive } else { exit }
+            }
+        }
+    }
+
+    /// What is known of the run before it begins.
+    fn info(&self, drills: Vec<String>) -> RunInfo {
+        RunInfo {
             id: self.id.clone(),
-            started,
-            ended: ended.or_else(|| last_moment(&done)),
+            started: self.started(),
+            ended: None,
             target: self.target(),
             versions: versions(),
             seed: self.account.is_none().then_some(self.arguments.seed),
-            drills: self.jobs.iter().map(|job| job.name.clone()).take(done.len()).collect(),
-        };
-        let report = Report::new(info, done);
-        say(&report::console::summary(&report));
-        if skipped > 0 {
-            say(&format!("{skipped} drills were not started"));
+            drills,
         }
-        match self.write(&report) {
-            Ok(()) => say(&format!("reports: {}", self.folder.display())),
-            Err(error) => say(&format!("the reports can't be written: {error}")),
-        }
-        Exit::from(report.totals.outcome)
     }
 
     /// The drill's own beginning: virtual on the emulated account, so that reports can be compared.
@@ -268,8 +293,7 @@ impl<'a> Run<'a> {
                         if self.arguments.fail_fast && judgement.outcome != Outcome::Passed {
                             give_up.store(true, Ordering::SeqCst);
                         }
-                        let told = report::tree::Drill::new(&job.plan, &timeline);
-                        let told = report::console::drill(&told, &job.name);
+                        let told = report::tell(&job.plan, &timeline, &job.name);
                         lines.tell(index, told, live);
                         finished.lock().expect("no job panics while it is stored")[index] =
                             Some(timeline);
@@ -406,10 +430,6 @@ fn make_folder(reports: &Path, id: &str) -> Result<PathBuf, Refusal> {
     fs::create_dir_all(reports).map_err(refuse)?;
     fs::create_dir(&folder).map_err(refuse)?;
     Ok(folder)
-}
-
-fn last_moment(done: &[(Plan, Vec<Entry>)]) -> Option<jiff::Timestamp> {
-    done.iter().filter_map(|(_, timeline)| timeline.last().map(|entry| entry.at)).max()
 }
 
 fn versions() -> IndexMap<String, String> {

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
-use crate::plan::{Kind, Phase, Plan, PlannedFault, Start};
+use crate::plan::{Demand, Kind, Phase, Plan, PlannedFault, Start};
 use crate::recorder::Recorder;
 use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason, Target};
 use crate::wakeup::{Pace, Urgency};
@@ -228,8 +228,9 @@ impl<'a> Drill<'a> {
             timeline.iter().any(|entry| matches!(entry.kind, EntryKind::Reverting))
         });
         let expected = self.plan.expectations.iter().any(|expectation| {
-            matches!(&expectation.kind, Kind::Experiment { fault: id, state }
-                if *id == fault.id && *state == end.state)
+            matches!(expectation.demand, Demand::Happens { .. })
+                && matches!(&expectation.kind, Kind::Experiment { fault: id, state }
+                    if *id == fault.id && *state == end.state)
         });
         if halted && !reverting && !expected {
             let detail = format!("experiment {experiment} is {}: {}", end.state, end.reason);
@@ -271,11 +272,10 @@ impl<'a> Drill<'a> {
                 return;
             }
             self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).min());
-            let last = open.iter().map(|open| open.closes_at).collect::<Option<Vec<_>>>();
-            let give_up = last
-                .and_then(|windows| windows.into_iter().max())
-                .filter(|_| begun)
-                .map(|at| at + observe::LONGEST_LAG + PATIENCE);
+            // What waits for another expectation has no window yet; the one that it waits for has.
+            let last = open.iter().filter_map(|open| open.closes_at).max();
+            let give_up =
+                last.filter(|_| begun).map(|at| at + observe::LONGEST_LAG + PATIENCE);
             if give_up.is_some_and(|at| at <= now) {
                 return;
             }

@@ -1,4 +1,4 @@
-//! The sections that declare what the emulator can't know: signals, commands, scripts, buses of others.
+//! The sections that declare what the emulator can't know: signals, functions, commands, scripts, buses of others.
 //!
 //! Main function: [`install`]. The types are those of the services that use them; here is only the way
 //! from the file to them. Invariant: an entry that does not fit is an error on its own line and the
@@ -14,6 +14,7 @@ use crate::emulator::cloudformation::decode::{Misfit, decode};
 use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::Node;
 use crate::emulator::services::events::{ForeignBus, declare_foreign};
+use crate::emulator::services::lambda;
 use crate::emulator::services::ssm::{declare_command, declare_script};
 use crate::emulator::signals::{self, Signal};
 
@@ -29,6 +30,12 @@ pub(super) fn install_buses(account: &mut Account, written: &Written, findings: 
 
 /// Declares what scripts and commands come to.
 pub(super) fn install(account: &mut Account, written: &Written, findings: &mut Findings) {
+    for (name, node) in &written.functions {
+        let Some(behaviour) = read(account, node, findings) else { continue };
+        if let Err(message) = lambda::declare(account, name, behaviour) {
+            findings.error("function-behaviour", node.span, message, None);
+        }
+    }
     for node in &written.commands {
         if let Some(command) = read(account, node, findings) {
             declare_command(account, command);

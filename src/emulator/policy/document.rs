@@ -368,7 +368,7 @@ mod tests {
     const RULE: &str = "arn:aws:events:eu-west-1:111122223333:rule/page";
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:111122223333:oncall";
 
-    fn decide(statement: Value, principal: Principal<'_>) -> Decision {
+    fn decide(statement: &Value, principal: Principal<'_>) -> Decision {
         let context = Context::default()
             .with("aws:SourceArn", RULE)
             .with("aws:SourceAccount", "111122223333")
@@ -476,7 +476,7 @@ mod tests {
             ),
         ];
         for (name, statement, expected) in table {
-            assert_eq!(decide(statement, events), expected, "{name}");
+            assert_eq!(decide(&statement, events), expected, "{name}");
         }
     }
 
@@ -486,11 +486,11 @@ mod tests {
         for named in ["444455556666", "arn:aws:iam::444455556666:root"] {
             let statement =
                 json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": named}});
-            assert_eq!(decide(statement, role), Decision::Allowed, "{named}");
+            assert_eq!(decide(&statement, role), Decision::Allowed, "{named}");
         }
         let other =
             json!({"Effect": "Allow", "Action": "sqs:*", "Principal": {"AWS": "777788889999"}});
-        assert_eq!(decide(other, role), Decision::Silent(Vec::new()));
+        assert_eq!(decide(&other, role), Decision::Silent(Vec::new()));
     }
 
     #[test]

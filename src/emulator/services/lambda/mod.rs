@@ -8,8 +8,7 @@
 //! call; whoever stands for a waiting caller asks [`duration`] first, waits that long, and then invokes.
 #![expect(
     clippy::needless_pass_by_value,
-    clippy::unnecessary_wraps,
-    reason = "every operation of the table takes its input by value and answers a Result"
+    reason = "every operation of the table takes its input by value"
 )]
 
 mod behaviour;
