@@ -57,7 +57,7 @@ pub enum CheckFormat {
 pub fn run(arguments: &CheckArgs) -> Exit {
     let mut out = anstream::stdout().lock();
     let mut err = anstream::stderr().lock();
-    ended(check(arguments, &mut out, &mut err))
+    super::ended(check(arguments, &mut out, &mut err))
 }
 
 /// Checks all files; diagnostics go to `out`, the line that counts them to `err`.
@@ -187,19 +187,6 @@ impl Checked {
         let place = loaded.locate("name");
         let found = Diagnostic::error(code::DUPLICATE_NAME, file, place, message);
         Some(found.with_hint("reports go by name; give each scenario its own"))
-    }
-}
-
-/// The end of a verb: a closed pipe is no failure (the reader has seen enough), anything else that can't
-/// be written is told.
-pub(crate) fn ended(result: io::Result<Exit>) -> Exit {
-    match result {
-        Ok(exit) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
-        Err(error) => {
-            anstream::eprintln!("error: the output can't be written: {error}");
-            Exit::Usage
-        }
     }
 }
 

@@ -53,7 +53,7 @@ pub enum PlanFormat {
 pub fn run(arguments: &PlanArgs) -> Exit {
     let mut out = anstream::stdout().lock();
     let mut err = anstream::stderr().lock();
-    super::check::ended(plan(arguments, &mut out, &mut err))
+    super::ended(plan(arguments, &mut out, &mut err))
 }
 
 /// Prints the plan to `out`; problems of the scenario go to `err`.

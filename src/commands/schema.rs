@@ -20,7 +20,7 @@ pub struct SchemaArgs {}
 
 /// Prints the schema.
 pub fn run(_arguments: &SchemaArgs) -> Exit {
-    super::check::ended(print(&mut anstream::stdout().lock()))
+    super::ended(print(&mut anstream::stdout().lock()))
 }
 
 /// Writes the schema, pretty, with a newline at the end.

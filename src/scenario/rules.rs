@@ -213,7 +213,8 @@ rules! {
         "When the fault strikes early in a period, the alarm waits for the rest of it. The deadline can be met, but not \
          always: the drill would be flaky. The message shows the longest it takes when all goes well.";
     UNMATCHED_EVENT = "unmatched-event": "No rule of the environment matches an event that is put.",
-        "It would arrive on the bus and start nothing. The hint shows the rule that comes nearest and what keeps it from matching.";
+        "It would arrive on the bus and start nothing. The hint shows the rule that comes nearest and what keeps it from matching. \
+         In a scenario with a never this is a note: that nothing follows may be the point.";
     RULE_DISABLED = "rule-disabled": "A rule that is expected to act is disabled.",
         "A disabled rule matches nothing. That is often the finding that a drill is for; the check shows it without one.";
     RULE_WITHOUT_TARGETS = "rule-without-targets": "A rule that is expected to act has no targets.",

@@ -2,7 +2,7 @@
 //!
 //! The main type is [`Scenario`]. Every struct denies unknown keys; nothing is flattened or untagged,
 //! so that an error can name the key. An expectation carries exactly one kind; since serde can't say
-//! that, the kinds are options here and [`crate::scenario::check`] holds the rule; [`crate::plan`] turns
+//! that, the kinds are options here and [`crate::scenario::Loaded::check`] holds the rule; [`crate::plan`] turns
 //! them into enums.
 
 use indexmap::IndexMap;

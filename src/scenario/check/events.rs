@@ -70,7 +70,13 @@ fn unmatched(
             format!("`{}` comes nearest, but {}", rule.name, why.join(", and "))
         }
     };
-    check.warning(code::UNMATCHED_EVENT, path, message, hint);
+    // A scenario with a never may put an event exactly because nothing must follow from it.
+    let quiet = check.scenario().expect.iter().any(|one| one.never.is_some());
+    if quiet {
+        check.note(code::UNMATCHED_EVENT, path, message, hint);
+    } else {
+        check.warning(code::UNMATCHED_EVENT, path, message, hint);
+    }
 }
 
 /// Why one field keeps a rule from matching.

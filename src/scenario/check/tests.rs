@@ -530,6 +530,9 @@ fn an_event_that_no_rule_matches_is_shown_the_nearest_rule() {
     assert!(hint.starts_with("`orders` comes nearest, but `detail.amount` is 5, not"), "{hint}");
     let (_, hint) = told_of(&put("my.orders", "{}"));
     assert!(hint.contains("the event has no `detail.amount`"), "{hint}");
+    let never =
+        format!("{}  - never: {{rule: {{name: orders}}}}\n    for: 1m\n", put("my.orders", "{}"));
+    assert_eq!(found(&never, Some(&inventory))[0].severity, Severity::Note);
     let (message, _) = told_of(&put("my.asleep", "{}"));
     assert_eq!(message, "only the disabled rule `asleep` matches this event");
     let quiet = put("my.orders", "{}").replace("put_events: {", "put_events: {bus: quiet, ");
