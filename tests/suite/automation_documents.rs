@@ -1,7 +1,8 @@
 //! Automation documents that AWS publishes as samples load as they stand and run step by step.
 //!
-//! Each needs a Lambda function or a stack whose template AWS's own build puts in the place of a
-//! placeholder, so each ends where that placeholder is, with the template's error, and nowhere earlier.
+//! Two of them create a stack whose template AWS's own build puts in the place of a placeholder: those
+//! end where the placeholder is, with the template's error, and nowhere earlier. The third asks a person
+//! and then runs an AWS-owned runbook, which it finds only where somebody brought it.
 
 use std::fs;
 

@@ -444,12 +444,7 @@ pub(crate) fn automation_document(
                 format!("Document {name} is not an Automation document"),
             ));
         }
-        None => match owned::automation(name) {
-            Some(content) => Arc::new(
-                Document::parse(content).expect("the emulator's own documents parse (tested)"),
-            ),
-            None => return Err(definition_not_found(name)),
-        },
+        None => owned::runbook(name).ok_or_else(|| definition_not_found(name))?,
     };
     if !is_known_version(version.or(own_version)) {
         return Err(ServiceError::new(

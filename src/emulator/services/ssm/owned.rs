@@ -5,9 +5,25 @@
 //! a document that is not listed does not exist here, and starting it says so.
 //! Source: <https://docs.aws.amazon.com/systems-manager-automation-runbooks/latest/userguide/automation-runbook-reference.html>.
 
+use std::sync::{Arc, LazyLock};
+
+use indexmap::IndexMap;
+
+use crate::emulator::automation::document::Document;
+
 /// The text of an AWS-owned runbook.
 pub(super) fn automation(name: &str) -> Option<&'static str> {
     AUTOMATIONS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// An AWS-owned runbook, ready to run; read once.
+pub(super) fn runbook(name: &str) -> Option<Arc<Document>> {
+    static READ: LazyLock<IndexMap<&'static str, Arc<Document>>> = LazyLock::new(|| {
+        let read =
+            |text| Document::parse(text).expect("the emulator's own documents parse (tested)");
+        AUTOMATIONS.iter().map(|(name, text)| (*name, Arc::new(read(text)))).collect()
+    });
+    READ.get(name).cloned()
 }
 
 /// The names of the AWS-owned runbooks that the emulator knows.
@@ -157,7 +173,6 @@ outputs:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::automation::document::Document;
 
     #[test]
     fn every_stand_in_is_a_valid_document() {

@@ -349,6 +349,37 @@ fn a_command_is_cancelled_and_what_nobody_can_run_is_refused() {
 }
 
 #[test]
+fn a_command_on_an_instance_that_goes_away_runs_into_its_time_limits() {
+    let mut account = account();
+    let table = [
+        // Terminated while the command runs: nobody says how it ended.
+        (1, "Execution Timed Out", json!({"commands": ["x"], "executionTimeout": ["900"]}), 902),
+        // Terminated before the command arrives: nobody takes it.
+        (0, "Delivery Timed Out", json!({"commands": ["x"]}), 3601),
+    ];
+    for (after, details, parameters, at_most) in table {
+        let id = instance(&mut account, "Test");
+        let send = json!({"DocumentName": "AWS-RunShellScript", "InstanceIds": [id],
+            "Parameters": parameters});
+        let command = ssm(&mut account, "SendCommand", send)["Command"]["CommandId"].clone();
+        pass(&mut account, after);
+        let terminate = json!({"InstanceIds": [id]});
+        account.call(Service::Ec2, "TerminateInstances", terminate).unwrap();
+        pass(&mut account, 60);
+        let ask = json!({"CommandId": command, "InstanceId": id});
+        let status = &ssm(&mut account, "GetCommandInvocation", ask.clone())["Status"];
+        assert!(["InProgress", "Pending"].contains(&status.as_str().unwrap()), "{status}");
+        pass(&mut account, at_most);
+        let done = ssm(&mut account, "GetCommandInvocation", ask);
+        assert_eq!(
+            (&done["Status"], &done["StatusDetails"]),
+            (&json!("TimedOut"), &json!(details))
+        );
+    }
+    assert_eq!(account.facts.iter().filter(|fact| fact.kind == "command").count(), 0);
+}
+
+#[test]
 fn the_accounts_own_command_documents_check_their_parameters() {
     let mut account = account();
     let id = instance(&mut account, "Test");

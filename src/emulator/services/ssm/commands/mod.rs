@@ -12,8 +12,9 @@ use super::{Due as SsmDue, instances, owned};
 use crate::emulator::account::Account;
 use crate::emulator::agenda::Ticket;
 use crate::emulator::automation;
+use crate::emulator::error::ServiceError;
 use crate::emulator::facts::{Fact, FactId};
-use crate::emulator::services::events;
+use crate::emulator::services::{ec2, events};
 use crate::emulator::timing;
 use crate::wakeup::Topic;
 
@@ -77,8 +78,10 @@ pub(super) enum Status {
     Success,
     /// Failed.
     Failed,
-    /// Ran longer than its execution timeout.
+    /// Ran longer than its execution timeout, or its instance went away.
     TimedOut,
+    /// The instance did not take it in time.
+    Undelivered,
     /// Being cancelled.
     Cancelling,
     /// Cancelled.
@@ -92,7 +95,7 @@ impl Status {
             Self::InProgress => "InProgress",
             Self::Success => "Success",
             Self::Failed => "Failed",
-            Self::TimedOut => "TimedOut",
+            Self::TimedOut | Self::Undelivered => "TimedOut",
             Self::Cancelling => "Cancelling",
             Self::Cancelled => "Cancelled",
         }
@@ -101,13 +104,21 @@ impl Status {
     fn details(self) -> &'static str {
         match self {
             Self::TimedOut => "Execution Timed Out",
-            other => other.name(),
+            Self::Undelivered => "Delivery Timed Out",
+            Self::Pending
+            | Self::InProgress
+            | Self::Success
+            | Self::Failed
+            | Self::Cancelling
+            | Self::Cancelled => self.name(),
         }
     }
 
     fn is_final(self) -> bool {
         match self {
-            Self::Success | Self::Failed | Self::TimedOut | Self::Cancelled => true,
+            Self::Success | Self::Failed | Self::TimedOut | Self::Undelivered | Self::Cancelled => {
+                true
+            }
             Self::Pending | Self::InProgress | Self::Cancelling => false,
         }
     }
@@ -131,7 +142,42 @@ enum What {
 pub(super) fn happen(account: &mut Account, due: Due) {
     match due.what {
         What::Begin => begin(account, &due.command, &due.instance),
-        What::End(status) => end(account, &due.command, &due.instance, status),
+        What::End(status) => {
+            let done = status == Status::Success || status == Status::Failed;
+            if done && !runs(account, &due.instance) {
+                outlive(account, &due.command, &due.instance);
+            } else {
+                end(account, &due.command, &due.instance, status);
+            }
+        }
+    }
+}
+
+/// Whether the instance runs: its agent is there.
+fn runs(account: &Account, instance: &str) -> bool {
+    ec2::instance(account, instance).is_some_and(|found| found.state == ec2::InstanceState::Running)
+}
+
+/// Nobody is left to say how the command ended: it runs into its execution timeout.
+fn outlive(account: &mut Account, command: &str, instance: &str) {
+    let now = account.now();
+    let Some(sent) = account.services.ssm.commands.sent.get(command) else { return };
+    let start = sent.invocations.get(instance).and_then(|invocation| invocation.start);
+    let limit = start.unwrap_or(now) + execution_timeout(sent);
+    let left = limit.duration_since(now).max(SignedDuration::ZERO);
+    due_in(account, command, instance, left, What::End(Status::TimedOut));
+}
+
+/// The `executionTimeout` parameter, in seconds, or its default.
+fn execution_timeout(sent: &SentCommand) -> SignedDuration {
+    sent.seconds("executionTimeout").unwrap_or(timing::COMMAND_EXECUTION_TIMEOUT)
+}
+
+impl SentCommand {
+    /// A parameter that counts seconds.
+    fn seconds(&self, name: &str) -> Option<SignedDuration> {
+        let seconds = self.parameters.get(name)?.first()?.trim().parse::<i64>().ok()?;
+        Some(SignedDuration::from_secs(seconds.max(0)))
     }
 }
 
@@ -162,18 +208,13 @@ struct Course {
 /// What the environment declares, else what the document says, else the default; cut by the execution
 /// timeout.
 fn course(account: &Account, command: &SentCommand, instance: &str) -> Course {
-    let first = |name: &str| command.parameters.get(name).and_then(|values| values.first());
-    let seconds = |name: &str| {
-        let seconds = first(name)?.trim().parse::<i64>().ok()?;
-        Some(SignedDuration::from_secs(seconds.max(0)))
-    };
     let text = command.parameters.get("commands").map(|lines| lines.join("\n")).unwrap_or_default();
     let declared = account.services.ssm.declared.command(&command.document, &text, instance);
     let duration = declared
         .and_then(|declared| declared.duration)
-        .or_else(|| seconds(owned::DURATION))
+        .or_else(|| command.seconds(owned::DURATION))
         .unwrap_or(timing::COMMAND_RUN);
-    let limit = seconds("executionTimeout").unwrap_or(timing::COMMAND_EXECUTION_TIMEOUT);
+    let limit = execution_timeout(command);
     if duration > limit {
         return Course {
             duration: limit,
@@ -188,10 +229,15 @@ fn course(account: &Account, command: &SentCommand, instance: &str) -> Course {
     Course { duration, status, code, output }
 }
 
-/// The agent on the instance begins to run the command.
+/// The agent on the instance begins to run the command; an instance that does not run takes none.
 fn begin(account: &mut Account, command: &str, instance: &str) {
     let now = account.now();
     let Some(sent) = account.services.ssm.commands.sent.get(command) else { return };
+    if !runs(account, instance) {
+        let left = (sent.requested + sent.delivery).duration_since(now).max(SignedDuration::ZERO);
+        due_in(account, command, instance, left, What::End(Status::Undelivered));
+        return;
+    }
     let document = sent.document.clone();
     let course = course(account, sent, instance);
     let fact = account
@@ -281,7 +327,7 @@ fn overall(sent: &SentCommand) -> Status {
     let any =
         |status: Status| sent.invocations.values().any(|invocation| invocation.status == status);
     if sent.invocations.values().all(|invocation| invocation.status.is_final()) {
-        let worst = [Status::Cancelled, Status::TimedOut, Status::Failed];
+        let worst = [Status::Cancelled, Status::TimedOut, Status::Undelivered, Status::Failed];
         worst.into_iter().find(|status| any(*status)).unwrap_or(Status::Success)
     } else if any(Status::Cancelling) {
         Status::Cancelling
@@ -306,8 +352,7 @@ fn resolve(
     account: &mut Account,
     ids: &[String],
     targets: &[Target],
-) -> Result<Vec<String>, crate::emulator::error::ServiceError> {
-    use crate::emulator::error::ServiceError;
+) -> Result<Vec<String>, ServiceError> {
     let response = instances::all(account)?;
     let running: Vec<_> =
         instances::instances_of(&response).filter(|instance| instance.state == "running").collect();

@@ -29,8 +29,8 @@ pub(super) fn command(sent: &SentCommand) -> Value {
         "StatusDetails": sent.status.details(),
         "TargetCount": sent.invocations.len(),
         "CompletedCount": count(&Status::is_final),
-        "ErrorCount": count(&|status| matches!(status, Status::Failed | Status::TimedOut)),
-        "DeliveryTimedOutCount": 0,
+        "ErrorCount": count(&|status| matches!(status, Status::Failed | Status::TimedOut | Status::Undelivered)),
+        "DeliveryTimedOutCount": count(&|status| status == Status::Undelivered),
         "TimeoutSeconds": sent.delivery.as_secs(),
     })
 }
