@@ -13,7 +13,7 @@ use super::written::{OWN_STACK, Setup};
 use super::{Environment, Inventory, WARM_UP, declared};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::emulator::account::Account;
-use crate::emulator::cloudformation::findings::Findings;
+use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::{Kind, Node};
 use crate::emulator::cloudformation::stack::{Given, deploy};
 use crate::emulator::cloudformation::template::Template;
@@ -55,6 +55,7 @@ pub(super) fn account(
     builder.policies();
     builder.idle_functions();
     builder.unpublished_metrics();
+    builder.idle_functions();
     // What changed while nobody looked is no news.
     builder.account.take_changes();
     let mut diagnostics = builder.findings.into_list();
@@ -150,6 +151,24 @@ impl Builder<'_> {
         }
     }
 
+    /// Warns of functions that do nothing, because no behaviour is declared for them.
+    fn idle_functions(&mut self) {
+        let declared = &self.environment.written.functions;
+        for name in lambda::undeclared(&self.account) {
+            let (file, span) = self.place_of("AWS::Lambda::Function", name);
+            let names = declared.iter().map(|(name, _)| name.as_str());
+            let hint = did_you_mean(name, names).map_or_else(
+                || format!("declare what it does: `functions: {{{name}: {{calls: […]}}}}`"),
+                |hint| format!("`functions:` has another name: {hint}"),
+            );
+            let mut finding = Findings::about(&file);
+            let message =
+                format!("no behaviour is declared for the function {name}: it does nothing");
+            finding.warning("function-without-behaviour", span, message, hint);
+            self.diagnostics.extend(finding.into_list());
+        }
+    }
+
     /// Warns of alarms whose metrics nothing publishes: they can never change.
     fn unpublished_metrics(&mut self) {
         let inventory = Inventory::of(&self.account);
@@ -196,10 +215,14 @@ impl Builder<'_> {
 
     /// Where an alarm's resource stands; one that a setup call made has no place of its own.
     fn place_of_alarm(&self, name: &str) -> (String, Span) {
+        self.place_of("AWS::CloudWatch::Alarm", name)
+    }
+
+    fn place_of(&self, type_name: &str, reference: &str) -> (String, Span) {
         let stacks = self.account.stacks.by_name.values();
         let mut made = stacks.flat_map(|stack| stack.resources.values());
         let start = Span { line: 1, column: 1, length: 1 };
-        made.find(|made| made.type_name == "AWS::CloudWatch::Alarm" && made.reference == name)
+        made.find(|made| made.type_name == type_name && made.reference == reference)
             .map_or((self.environment.file.clone(), start), |made| (made.file.clone(), made.span))
     }
 

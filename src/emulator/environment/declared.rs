@@ -1,4 +1,5 @@
-//! The sections that declare what the emulator can't know: signals, functions, commands, scripts, buses of others.
+//! The sections that declare what the emulator can't know: signals, functions, commands, scripts, buses of
+//! others.
 //!
 //! Main function: [`install`]. The types are those of the services that use them; here is only the way
 //! from the file to them. Invariant: an entry that does not fit is an error on its own line and the
@@ -14,7 +15,7 @@ use crate::emulator::cloudformation::decode::{Misfit, decode};
 use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::Node;
 use crate::emulator::services::events::{ForeignBus, declare_foreign};
-use crate::emulator::services::lambda;
+use crate::emulator::services::lambda::{self, FunctionBehaviour};
 use crate::emulator::services::ssm::{declare_command, declare_script};
 use crate::emulator::signals::{self, Signal};
 
@@ -30,12 +31,6 @@ pub(super) fn install_buses(account: &mut Account, written: &Written, findings: 
 
 /// Declares what scripts and commands come to.
 pub(super) fn install(account: &mut Account, written: &Written, findings: &mut Findings) {
-    for (name, node) in &written.functions {
-        let Some(behaviour) = read(account, node, findings) else { continue };
-        if let Err(message) = lambda::declare(account, name, behaviour) {
-            findings.error("function-behaviour", node.span, message, None);
-        }
-    }
     for node in &written.commands {
         if let Some(command) = read(account, node, findings) {
             declare_command(account, command);
@@ -46,9 +41,25 @@ pub(super) fn install(account: &mut Account, written: &Written, findings: &mut F
             declare_script(account, script);
         }
     }
+    for (name, node) in &written.functions {
+        install_function(account, name, node, findings);
+    }
     let read = |node| read::<Signal>(account, node, findings);
     let signals = written.signals.iter().filter_map(read).collect();
     signals::install(account, signals);
+}
+
+/// Declares what a function does; its name may be `${LogicalId}`.
+fn install_function(account: &mut Account, name: &str, node: &Node, findings: &mut Findings) {
+    let names = Names { identity: account.identity(), stacks: &account.stacks.by_name };
+    let name = names.text(name, node.span, findings);
+    let behaviour = read::<FunctionBehaviour>(account, node, findings);
+    if let (Some(name), Some(behaviour)) = (name, behaviour)
+        && let Err(message) = lambda::declare(account, &name, behaviour)
+    {
+        let message = format!("the function {name} can't do this: {message}");
+        findings.error("function-behaviour", node.span, message, None);
+    }
 }
 
 /// Reads one entry, with its `${…}` replaced.

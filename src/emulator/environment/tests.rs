@@ -125,6 +125,40 @@ fn setup_calls_are_made_at_their_time_and_see_physical_ids() {
     assert_eq!(bodies[1], "late");
 }
 
+const FUNCTION: &str = "
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {AssumeRolePolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: 'sts:AssumeRole'}]}}
+  Triage:
+    Type: AWS::Lambda::Function
+    Properties: {Role: !GetAtt Role.Arn, Runtime: python3.13, Handler: index.handler, Code: {ZipFile: pass}}
+";
+
+#[test]
+fn a_function_does_what_is_declared_under_its_logical_id() {
+    let environment = format!(
+        "{HEAD}templates: [../templates/app.yaml]\nfunctions:\n  ${{Triage}}: {{returns: {{arn: '${{Triage.Arn}}'}}}}\n"
+    );
+    let (mut account, diagnostics) = build(&environment, FUNCTION);
+    assert!(diagnostics.is_empty(), "{:#?}", lines(&diagnostics));
+    let name = account.stacks.by_name["app"].resources["Triage"].reference.clone();
+    let answer = account.call(Service::Lambda, "Invoke", json!({"FunctionName": name})).unwrap();
+    assert!(answer.to_string().contains("function:app-Triage-"), "{answer}");
+}
+
+#[test]
+fn a_function_without_a_behaviour_is_a_warning_on_its_own_line() {
+    let environment = format!("{HEAD}templates: [../templates/app.yaml]\n");
+    let (_, diagnostics) = build(&environment, FUNCTION);
+    let found = lines(&diagnostics);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("function-without-behaviour templates/app.yaml:(6, 3)"),
+        "{found:#?}"
+    );
+}
+
 #[test]
 fn every_problem_is_found_with_its_line_and_the_way_out() {
     let environment = "version: 2
