@@ -55,7 +55,6 @@ pub(super) fn account(
     builder.policies();
     builder.idle_functions();
     builder.unpublished_metrics();
-    builder.idle_functions();
     // What changed while nobody looked is no news.
     builder.account.take_changes();
     let mut diagnostics = builder.findings.into_list();
@@ -224,26 +223,6 @@ impl Builder<'_> {
         let start = Span { line: 1, column: 1, length: 1 };
         made.find(|made| made.type_name == type_name && made.reference == reference)
             .map_or((self.environment.file.clone(), start), |made| (made.file.clone(), made.span))
-    }
-
-    /// Notes the functions whose behaviour nobody declared: they do nothing when they are invoked.
-    fn idle_functions(&mut self) {
-        let start = Span { line: 1, column: 1, length: 1 };
-        for name in lambda::undeclared(&self.account) {
-            let stacks = self.account.stacks.by_name.values();
-            let mut made = stacks.flat_map(|stack| stack.resources.values());
-            let (file, span) = made
-                .find(|made| made.type_name == "AWS::Lambda::Function" && made.reference == name)
-                .map_or((&self.environment.file, start), |made| (&made.file, made.span));
-            let mut finding = Findings::about(file);
-            finding.hinted_note(
-                "function-without-behaviour",
-                span,
-                format!("the function {name} does nothing: its behaviour is not declared"),
-                Some(format!("declare it: `functions: {{{name}: {{duration: 1s, calls: []}}}}`")),
-            );
-            self.diagnostics.extend(finding.into_list());
-        }
     }
 
     /// Names the policies that nobody evaluates, where a template names them.
