@@ -332,4 +332,6 @@ pub mod millis {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

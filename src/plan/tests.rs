@@ -495,3 +495,18 @@ fn partitions_follow_the_region() {
         assert!(policy.contains(start), "{policy}");
     }
 }
+
+#[test]
+fn the_plan_and_the_check_count_alike() {
+    let part = "  - {rule: {name: r}, within: 1m}\n";
+    let text = |count: usize| {
+        let list = part.repeat(count);
+        format!("version: 1\nname: a\nfaults:\n  - set_alarm_state: {{alarm: a}}\nexpect:\n{list}")
+    };
+    for (count, fits) in [(MAX_PARTS - 1, true), (MAX_PARTS, false)] {
+        let loaded = load("x.yaml", text(count).as_bytes(), &Values::default());
+        let checked = loaded.check(None).iter().any(|one| one.code == "too-many");
+        let planned = Plan::new(loaded.scenario.as_ref().unwrap(), "x.yaml", "run-1");
+        assert_eq!((!checked, planned.is_ok()), (fits, fits), "{count}");
+    }
+}

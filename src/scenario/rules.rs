@@ -62,7 +62,7 @@ rules! {
     UNREADABLE_FILE = "unreadable-file": "The file can't be read.",
         "It is missing, is not a file, or its permissions forbid reading. Nothing in it was looked at.";
     NO_SCENARIOS = "no-scenarios": "A folder holds no scenario.",
-        "Folders are searched for *.yaml and *.yml files; those in environments/ and templates/ folders are no scenarios.";
+        "The *.yaml and *.yml files directly in a folder are its scenarios; folders inside it are not searched.";
     FILE_TOO_LARGE = "file-too-large": "The file is larger than 1 MB.",
         "A scenario is a page of text. A larger file is refused before it is parsed, so that no input can exhaust memory.";
     NOT_UTF8 = "not-utf8": "The file is not UTF-8.",

@@ -5,7 +5,7 @@ use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
 use crate::scenario::types::Duration;
 
-/// The most faults and expectations together; [`crate::plan::MAX_PARTS`] holds the plan to the same.
+/// The most faults and expectations together; the plan holds itself to the same number.
 const MAX_PARTS: usize = 500;
 
 /// Returns whether the scenario is of a size that the other rules are made for.
