@@ -1,8 +1,8 @@
 //! Whether the leaves of an event satisfy one alternative of a pattern, array by array.
 //!
-//! Main type: [`Binder`]. Invariant: fields are bound in path order; two leaves may be bound
-//! together only if no array would have to be in two elements at once; a field that must not exist
-//! is judged in the light of what is bound before it.
+//! Main type: [`Binder`]. Invariant: two leaves may be bound together only if no array would have to
+//! be in two elements at once; a field that must not exist is judged in the light of what is bound
+//! to the fields before it in path order. Nothing else depends on the order of the fields.
 //!
 //! See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns-arrays.html>.
 
@@ -113,6 +113,8 @@ type Binding = Vec<(u32, u32)>;
 
 /// Whether all fields can be bound consistently, by gathering all bindings field after field.
 fn merged(fields: &[Field], leaves: &Leaves, event: &str) -> Result<bool, EventError> {
+    let mut fields: Vec<&Field> = fields.iter().collect();
+    fields.sort_unstable_by_key(|field| field.order);
     let mut bindings: Vec<Binding> = vec![Vec::new()];
     let mut tries = 0;
     for (index, field) in fields.iter().enumerate() {
@@ -162,7 +164,7 @@ fn hits(field: &Field, leaves: &Leaves, event: &str) -> Vec<MembershipId> {
 }
 
 /// The arrays that a later field's leaves can still contradict, sorted.
-fn live_arrays(later: &[Field], leaves: &Leaves) -> Vec<u32> {
+fn live_arrays(later: &[&Field], leaves: &Leaves) -> Vec<u32> {
     let mut arrays = Vec::new();
     for leaf in later.iter().flat_map(|field| leaves.of_path(field.path)) {
         let mut at = leaf.membership;

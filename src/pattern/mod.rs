@@ -88,6 +88,8 @@ struct Compiled {
 #[derive(Debug, Clone)]
 struct Field {
     path: PathId,
+    /// Its place in the service's path order.
+    order: u32,
     modes: Modes,
     /// One of the conditions is that the field is absent.
     absent: bool,
@@ -156,12 +158,13 @@ impl Compiled {
             let list = shared.entry(conditions.as_ptr());
             let conditions = Arc::clone(list.or_insert_with(|| (**conditions).into()));
             let absent = conditions.contains(&Condition::Absent);
-            Field { path, modes, absent, conditions, quirk: None }
+            Field { path, order: 0, modes, absent, conditions, quirk: None }
         };
         let mut fields = |alternative: &parse::Alternative| {
             let mut fields: Vec<_> = alternative.iter().collect();
             fields.sort_by_cached_key(|(path, _)| utf16(path));
-            fields.into_iter().map(&mut compile).collect()
+            let ordered = |(order, field)| Field { order, ..field };
+            (0..).zip(fields.into_iter().map(&mut compile)).map(ordered).collect()
         };
         let alternatives = alternatives.iter().map(&mut fields).collect();
         Ok(Self { source: text.into(), names, paths: OnceLock::new(), alternatives })

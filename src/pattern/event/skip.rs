@@ -75,16 +75,72 @@ pub(super) fn scalar(bytes: &[u8], mut at: usize) -> Option<usize> {
     None
 }
 
-/// How often quotes, opening and closing brackets occur in a block.
+/// How often some bytes occur in a block.
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    quotes: u8,
+    backslashes: u8,
+    opening: u8,
+    closing: u8,
+}
+
+/// Counts without branches, which compiles to a few vector instructions.
 #[inline]
-fn counts(block: &[u8; BLOCK]) -> (u8, u8, u8) {
-    let (mut quotes, mut opening, mut closing) = (0, 0, 0);
+fn counts(block: &[u8; BLOCK]) -> Counts {
+    let (mut quotes, mut backslashes, mut opening, mut closing) = (0, 0, 0, 0);
     for &byte in block {
         quotes += u8::from(byte == b'"');
+        backslashes += u8::from(byte == b'\\');
         opening += u8::from(byte | 0x20 == b'{');
         closing += u8::from(byte | 0x20 == b'}');
     }
-    (quotes, opening, closing)
+    Counts { quotes, backslashes, opening, closing }
+}
+
+/// Where quotes and brackets stand in a block, one bit a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Masks {
+    quotes: u64,
+    opening: u64,
+    closing: u64,
+}
+
+/// The high bit of every byte, side by side.
+#[inline]
+fn gather(highs: u64) -> u64 {
+    (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// Quotes are marked exactly. Brackets may have a wrong mark right behind a true one, on a letter
+/// that can only stand there inside a string (`z` or `Z` behind an opening one).
+#[inline]
+fn masks(block: &[u8; BLOCK]) -> Masks {
+    let mut masks = Masks::default();
+    for (at, chunk) in block.chunks_exact(8).enumerate() {
+        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+        let differs = word ^ (ONES * u64::from(b'"'));
+        let quotes = !(((differs & !HIGHS) + !HIGHS) | differs | !HIGHS);
+        let folded = word | (ONES * 0x20);
+        masks.quotes |= gather(quotes) << (8 * at);
+        masks.opening |= gather(find(folded, b'{')) << (8 * at);
+        masks.closing |= gather(find(folded, b'}')) << (8 * at);
+    }
+    masks
+}
+
+/// The bits from each odd quote up to the next: what is inside strings.
+#[inline]
+fn inside(quotes: u64) -> u64 {
+    let mut inside = quotes;
+    for shift in [1, 2, 4, 8, 16, 32] {
+        inside ^= inside << shift;
+    }
+    inside
+}
+
+/// The number of bits, as a depth counts.
+fn bits(mask: u64) -> usize {
+    mask.count_ones() as usize
 }
 
 /// Behind the object or array that opens at `at`. `outside` is how deep it lies.
@@ -94,45 +150,96 @@ fn counts(block: &[u8; BLOCK]) -> (u8, u8, u8) {
 pub(super) fn container(bytes: &[u8], at: usize, outside: usize) -> Result<Option<usize>, ()> {
     let mut depth = 1;
     let mut at = at + 1;
-    while at < bytes.len() {
-        if let Some(block) = bytes.get(at..at + BLOCK) {
-            let block: &[u8; BLOCK] = block.try_into().expect("a whole block");
-            let (quotes, opening, closing) = counts(block);
-            let (opening, closing) = (usize::from(opening), usize::from(closing));
-            if quotes == 0 && closing < depth && outside + depth + opening <= MAX_DEPTH {
-                depth = depth + opening - closing;
-                at += BLOCK;
-                continue;
-            }
+    // All ones while the block before ended inside a string.
+    let mut carried = 0_u64;
+    while let Some(block) = bytes.get(at..at + BLOCK) {
+        let block = block.try_into().expect("a whole block");
+        let found = counts(block);
+        if found.backslashes > 0 {
+            break;
         }
-        let stop = bytes.len().min(at + BLOCK);
-        while at < stop {
-            let Some(next) = special(bytes, at) else {
-                return Ok(None);
-            };
-            at = next;
-            match bytes[at] {
-                b'"' => {
-                    let Some(end) = string(bytes, at) else {
-                        return Ok(None);
-                    };
-                    at = end;
-                    continue;
+        if found.quotes == 0 && (carried != 0 || usize::from(found.closing) < depth) {
+            if carried == 0 {
+                let (more, less) = (usize::from(found.opening), usize::from(found.closing));
+                if outside + depth + more > MAX_DEPTH {
+                    break;
                 }
-                b'{' | b'[' => {
-                    depth += 1;
-                    if outside + depth > MAX_DEPTH {
-                        return Err(());
-                    }
-                }
-                _ => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Ok(Some(at + 1));
-                    }
+                depth = depth + more - less;
+            }
+            at += BLOCK;
+            continue;
+        }
+        let found = masks(block);
+        let strings = carried ^ inside(found.quotes);
+        let opening = found.opening & !strings;
+        let closing = found.closing & !strings;
+        if opening | closing != 0 {
+            let (more, less) = (bits(opening), bits(closing));
+            if outside + depth + more > MAX_DEPTH {
+                break;
+            }
+            if less >= depth
+                && let Some(end) = last(closing, opening, depth)
+            {
+                return Ok(Some(at + end + 1));
+            }
+            depth = depth + more - less;
+        }
+        carried = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        at += BLOCK;
+    }
+    if carried != 0 {
+        match string(bytes, at - 1) {
+            Some(end) => at = end,
+            None => return Ok(None),
+        }
+    }
+    slowly(bytes, at, depth, outside)
+}
+
+/// The place of the closing bracket at which the depth gets to zero.
+fn last(mut ends: u64, starts: u64, mut depth: usize) -> Option<usize> {
+    let mut seen = 0;
+    while ends != 0 {
+        let end = ends.trailing_zeros();
+        let before = (1_u64 << end) - 1;
+        depth += bits(starts & before & !seen);
+        seen = before;
+        depth -= 1;
+        if depth == 0 {
+            return Some(end as usize);
+        }
+        ends &= ends - 1;
+    }
+    None
+}
+
+/// The same from bracket to bracket: near the end of the text, and where there are escapes.
+fn slowly(
+    bytes: &[u8],
+    mut at: usize,
+    mut depth: usize,
+    outside: usize,
+) -> Result<Option<usize>, ()> {
+    while let Some(next) = special(bytes, at) {
+        at = next + 1;
+        match bytes[next] {
+            b'"' => match string(bytes, next) {
+                Some(end) => at = end,
+                None => return Ok(None),
+            },
+            b'{' | b'[' => {
+                depth += 1;
+                if outside + depth > MAX_DEPTH {
+                    return Err(());
                 }
             }
-            at += 1;
+            _ => {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(Some(at));
+                }
+            }
         }
     }
     Ok(None)
@@ -162,12 +269,33 @@ mod tests {
     fn a_container_ends_at_its_own_bracket() {
         let long = format!("[{}1]x", "[1.25,2],".repeat(40));
         let strings = format!("{{\"k\":\"}}]{}\"}}x", "\\\"]".repeat(40));
-        for text in ["{}x", "[[]]x", r#"{"a":"}"}x"#, r#"{"a\"}":[{}]}x"#, &long, &strings] {
+        let objects = format!("[{}0]x", "{\"k}\":\"]]\",\"long [key\":[1,{}]},".repeat(30));
+        for text in
+            ["{}x", "[[]]x", r#"{"a":"}"}x"#, r#"{"a\"}":[{}]}x"#, &long, &strings, &objects]
+        {
             let end = container(text.as_bytes(), 0, 0).unwrap();
             assert_eq!(end, Some(text.len() - 1), "{text}");
         }
         assert_eq!(container(b"[[1,2]", 0, 0), Ok(None));
         assert_eq!(container("[".repeat(2000).as_bytes(), 0, 0), Err(()));
+    }
+
+    #[test]
+    fn masks_mark_quotes_and_brackets() {
+        for seed in 0..200_u32 {
+            let mut block = [0; BLOCK];
+            for (at, byte) in (0_u32..).zip(&mut block) {
+                let draw = (seed * 64 + at).wrapping_mul(0x9e37_79b9) >> 24;
+                *byte = b"\"#{}[]y_Ya;=\x00\x7f\xfb\xfd"[draw as usize % 16];
+            }
+            let found = masks(&block);
+            for (at, byte) in block.iter().enumerate() {
+                let bit = |mask: u64| mask >> at & 1 == 1;
+                assert_eq!(bit(found.quotes), *byte == b'"');
+                assert_eq!(bit(found.opening), matches!(byte, b'{' | b'['));
+                assert_eq!(bit(found.closing), matches!(byte, b'}' | b']'));
+            }
+        }
     }
 
     #[test]

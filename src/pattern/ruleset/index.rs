@@ -12,14 +12,19 @@ use super::super::matching::Binder;
 use super::super::paths::Paths;
 use super::super::{EventError, Field, Pattern};
 use super::access::{self, Census};
+use super::guard::{Guard, Marks};
 use super::lookup::{Entries, Forms, Lookup};
 use super::postings::AltId;
+
+/// From how many rules on each leaf is marked for the guards.
+const WORTH_GUARDING: usize = 1000;
 
 #[derive(Debug, Clone, Copy)]
 struct Alternative {
     rule: u32,
     /// Where its fields begin; they end where the next alternative's begin.
     fields: u32,
+    guard: Guard,
 }
 
 /// The index.
@@ -32,6 +37,8 @@ pub(super) struct Index<Id> {
     lookups: Vec<Option<Lookup>>,
     /// Alternatives that may match without any leaf.
     always: Vec<AltId>,
+    /// There are enough alternatives for guards to pay.
+    guarded: bool,
 }
 
 /// Room for one match.
@@ -40,6 +47,7 @@ struct Scratch {
     leaves: Leaves,
     binder: Binder,
     forms: Forms,
+    marks: Marks,
     /// Which alternatives have come up in the current round.
     rounds: Vec<u32>,
     round: u32,
@@ -64,12 +72,13 @@ impl<Id: Clone + Ord> Index<Id> {
             fields: Vec::new(),
             lookups: Vec::new(),
             always: Vec::new(),
+            guarded: rules.len() >= WORTH_GUARDING,
         };
         for (rule, pattern) in rules.values().enumerate() {
             this.take(number(rule), pattern);
         }
-        let end = Alternative { rule: u32::MAX, fields: number(this.fields.len()) };
-        this.alternatives.push(end);
+        let fields = number(this.fields.len());
+        this.alternatives.push(Alternative { rule: u32::MAX, fields, guard: Guard::NONE });
         this.file();
         this
     }
@@ -78,7 +87,8 @@ impl<Id: Clone + Ord> Index<Id> {
         let compiled = &pattern.compiled;
         let paths: Vec<_> = compiled.names.iter().map(|name| self.paths.insert(name)).collect();
         for fields in &compiled.alternatives {
-            self.alternatives.push(Alternative { rule, fields: number(self.fields.len()) });
+            let start = number(self.fields.len());
+            self.alternatives.push(Alternative { rule, fields: start, guard: Guard::NONE });
             let fields = fields.iter();
             self.fields.extend(
                 fields.map(|field| Field { path: paths[field.path as usize], ..field.clone() }),
@@ -105,10 +115,23 @@ impl<Id: Clone + Ord> Index<Id> {
         let mut entries: Vec<Entries> = Vec::new();
         entries.resize_with(self.paths.len(), Entries::default);
         let mut atoms = atoms;
-        for (id, pair) in self.alternatives.windows(2).enumerate() {
-            let range = pair[0].fields as usize..pair[1].fields as usize;
-            let best = range.min_by(|a, b| likely[*a].total_cmp(&likely[*b]));
-            let best = best.expect("an alternative has a field");
+        for id in 0..self.alternatives.len() - 1 {
+            let start = self.alternatives[id].fields as usize;
+            let end = self.alternatives[id + 1].fields as usize;
+            let mut order: Vec<usize> = (start..end).collect();
+            order.sort_by(|a, b| likely[*a].total_cmp(&likely[*b]));
+            let best = order[0];
+            let others = order[1..].iter();
+            let guards = others.filter_map(|&field| {
+                let atoms = atoms[field].as_deref()?;
+                Some((likely[field], Guard::new(self.fields[field].path, atoms)?))
+            });
+            let guard = guards.min_by(|a, b| a.0.total_cmp(&b.0));
+            if self.guarded
+                && let Some((_, guard)) = guard
+            {
+                self.alternatives[id].guard = guard;
+            }
             match atoms[best].take() {
                 Some(atoms) => {
                     let entries = &mut entries[self.fields[best].path as usize];
@@ -116,6 +139,10 @@ impl<Id: Clone + Ord> Index<Id> {
                 }
                 None => self.always.push(number(id)),
             }
+            // What brought an alternative up is checked last: it is the likeliest to hold.
+            order.rotate_left(1);
+            let sorted: Vec<Field> = order.iter().map(|&at| self.fields[at].clone()).collect();
+            self.fields.splice(start..end, sorted);
         }
         let lookup = |entries: Entries| (!entries.is_empty()).then(|| Lookup::new(entries));
         self.lookups = entries.into_iter().map(lookup).collect();
@@ -132,10 +159,13 @@ impl<Id: Clone + Ord> Index<Id> {
     fn find(&self, event: &str, scratch: &mut Scratch) -> Result<Vec<Id>, EventError> {
         event::scan_trusting(event, &self.paths, &mut scratch.leaves)?;
         self.bring_up(event, scratch);
-        let Scratch { leaves, binder, brought_up, matched, .. } = scratch;
+        let Scratch { leaves, binder, marks, brought_up, matched, .. } = scratch;
         matched.clear();
         for &id in &*brought_up {
             let alternative = self.alternatives[id as usize];
+            if !alternative.guard.admits(marks) {
+                continue;
+            }
             let end = self.alternatives[id as usize + 1].fields as usize;
             let fields = &self.fields[alternative.fields as usize..end];
             if binder.satisfies(fields, leaves, event)? {
@@ -149,7 +179,7 @@ impl<Id: Clone + Ord> Index<Id> {
 
     /// Gathers the alternatives that some leaf speaks for, each once.
     fn bring_up(&self, event: &str, scratch: &mut Scratch) {
-        let Scratch { leaves, forms, rounds, round, brought_up, .. } = scratch;
+        let Scratch { leaves, forms, marks, rounds, round, brought_up, .. } = scratch;
         if rounds.len() < self.alternatives.len() {
             rounds.resize(self.alternatives.len(), 0);
         }
@@ -167,9 +197,14 @@ impl<Id: Clone + Ord> Index<Id> {
                 }
             }
         };
+        marks.clear(self.paths.len());
         for leaf in leaves.all() {
+            let value = leaves.raw(leaf, event);
+            if self.guarded {
+                marks.add(leaf.path, value);
+            }
             if let Some(lookup) = &self.lookups[leaf.path as usize] {
-                lookup.find(leaves.raw(leaf, event), forms, &mut found);
+                lookup.find(value, forms, &mut found);
             }
         }
     }

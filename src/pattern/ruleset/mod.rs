@@ -8,6 +8,7 @@
 //! rules are then matched one by one) until they are worth building it anew.
 
 mod access;
+mod guard;
 mod index;
 mod intervals;
 mod lookup;
