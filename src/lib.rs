@@ -22,6 +22,7 @@
 //! | [`plan`] | Scenario to Plan; the dry run and the IAM policy |
 //! | [`timeline`] | the record: what happened, in order, with AWS's clock beside ours |
 //! | [`recorder`] | writes the timeline while it happens |
+//! | [`context`] | what it takes to change something, on the record |
 //! | [`faults`] | inject and revert, one file per kind |
 //! | [`observe`] | one file per kind of thing observed |
 //! | [`runner`] | one drill: guard, steady state, arm, inject, observe, revert, recover |
@@ -102,6 +103,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod context;
 pub mod diagnostic;
 pub mod emulator;
 pub mod faults;

@@ -4,10 +4,11 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
-use aws_sdk_fis::types::{Experiment, ExperimentStatus, ExperimentTemplateSummary};
+use aws_sdk_fis::types::{Experiment, ExperimentTemplateSummary};
 use jiff::Timestamp;
 
-use super::{Context, FaultError, Injected, ids, started};
+use super::{Context, ChangeError, Injected, ids, started};
+use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, timestamp};
 use crate::plan::PlannedFault;
 use crate::timeline::{EntryKind, Purpose, Undo};
@@ -20,7 +21,7 @@ pub(super) async fn inject_template<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
     template: &str,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     let id = find_template(context, template).await?;
     start(context, fault, &id).await
 }
@@ -29,10 +30,10 @@ pub(super) async fn inject_inline<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
     template: &serde_json::Value,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
     let request = super::inline::template(template)
-        .map_err(FaultError::NoEffect)?
+        .map_err(ChangeError::NoEffect)?
         .client_token(&token)
         .tags("firedrill:run", context.run_id)
         .tags("firedrill:token", &token);
@@ -67,7 +68,7 @@ fn token(context: Context<'_>, fault: &PlannedFault) -> String {
 pub(crate) async fn find_template(
     context: Context<'_>,
     template: &str,
-) -> Result<String, FaultError> {
+) -> Result<String, ChangeError> {
     let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
     let mut named = Vec::new();
     while let Some(page) = pages.next().await {
@@ -81,10 +82,10 @@ pub(crate) async fn find_template(
     }
     match named.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(FaultError::NoEffect(format!(
+        [] => Err(ChangeError::NoEffect(format!(
             "no experiment template has the id or the Name tag `{template}`"
         ))),
-        several => Err(FaultError::NoEffect(format!(
+        several => Err(ChangeError::NoEffect(format!(
             "{} experiment templates have the Name tag `{template}` ({}): name one by its id",
             several.len(),
             several.join(", ")
@@ -100,7 +101,7 @@ async fn start<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
     template: &str,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
     let undo = Undo::StopExperiment { client_token: token.clone() };
     let intent = context.recorder.intent(
@@ -139,10 +140,10 @@ async fn follow_to_effect<'a>(
     fault: &'a PlannedFault,
     template: &str,
     id: &str,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     loop {
         let mark = context.pace.mark(Topic::Experiments);
-        let experiment = get(context, id).await?;
+        let experiment = get(context.aws, id).await?;
         if let Some((action, at)) = first_effect(&experiment) {
             started(
                 context,
@@ -163,31 +164,13 @@ async fn follow_to_effect<'a>(
                 state: state.clone(),
                 reason: reason.clone(),
             });
-            return Err(FaultError::NoEffect(format!(
+            return Err(ChangeError::NoEffect(format!(
                 "experiment {id} is {state} and none of its actions took effect: {}",
                 reason.as_deref().unwrap_or("FIS gives no reason")
             )));
         }
         context.pace.pause(Topic::Experiments, mark).await;
     }
-}
-
-/// The experiment as it is now.
-pub(crate) async fn get(context: Context<'_>, id: &str) -> Result<Experiment, CallError> {
-    let answer = context
-        .aws
-        .fis
-        .get_experiment()
-        .id(id)
-        .send()
-        .await
-        .map_err(|error| CallError::of("fis:GetExperiment", &error))?;
-    answer.experiment.ok_or_else(|| CallError {
-        kind: crate::aws::CallErrorKind::Unreachable,
-        operation: "fis:GetExperiment",
-        code: None,
-        message: "the answer holds no experiment".to_owned(),
-    })
 }
 
 /// The earliest start of an action that breaks something, with the action's name.
@@ -199,23 +182,4 @@ fn first_effect(experiment: &Experiment) -> Option<(String, Timestamp)> {
         .filter_map(|(name, action)| Some((timestamp(action.start_time()?)?, name)))
         .min()
         .map(|(at, name)| (name.clone(), at))
-}
-
-/// The final state of an experiment, with AWS's reason and time.
-pub(crate) fn ended(
-    experiment: &Experiment,
-) -> Option<(String, Option<String>, Option<Timestamp>)> {
-    let state = experiment.state()?;
-    let status = state.status()?;
-    matches!(
-        status,
-        ExperimentStatus::Completed
-            | ExperimentStatus::Stopped
-            | ExperimentStatus::Failed
-            | ExperimentStatus::Cancelled
-    )
-    .then(|| {
-        let at = experiment.end_time().and_then(timestamp);
-        (status.as_str().to_owned(), state.reason().map(str::to_owned), at)
-    })
 }

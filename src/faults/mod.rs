@@ -14,32 +14,10 @@ mod set_alarm_state;
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
 
-use crate::aws::{Aws, CallError, CallErrorKind};
-use crate::clock::Clock;
+use crate::context::Context;
+pub(crate) use crate::context::{ChangeError, ids};
 use crate::plan::{FaultAction, PlannedFault};
-use crate::recorder::{RecordError, Recorder};
 use crate::timeline::EntryKind;
-use crate::wakeup::Pace;
-
-/// What an injection needs.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The account.
-    pub aws: &'a Aws,
-    /// The record, and our clock.
-    pub recorder: &'a Recorder,
-    /// How long to rest between looks.
-    pub pace: &'a Pace,
-    /// The drill's id.
-    pub run_id: &'a str,
-}
-
-impl Context<'_> {
-    /// Our clock.
-    pub(crate) fn clock(&self) -> Clock {
-        self.recorder.clock()
-    }
-}
 
 /// What goes on after a fault took effect (the rest of its datapoints), until it ends by itself.
 pub type Continuation<'a> = LocalBoxFuture<'a, ()>;
@@ -52,40 +30,11 @@ pub struct Injected<'a> {
     pub continuation: Option<Continuation<'a>>,
 }
 
-/// Why a fault could not be injected.
-#[derive(Debug, thiserror::Error)]
-pub enum FaultError {
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The timeline can't be written, so nothing may be changed.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// AWS took the call, but the fault did not take effect.
-    #[error("{0}")]
-    NoEffect(String),
-}
-
-impl FaultError {
-    /// Whether we were not let through, so that nothing is said about the fault itself.
-    pub fn is_blind(&self) -> bool {
-        match self {
-            Self::Call(error) => match error.kind {
-                CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => {
-                    true
-                }
-                CallErrorKind::NotFound | CallErrorKind::Refused => false,
-            },
-            Self::Record(_) | Self::NoEffect(_) => false,
-        }
-    }
-}
-
 /// Injects one fault and returns once it took effect, which is recorded with AWS's own time.
 pub async fn inject<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     match &fault.action {
         FaultAction::FisTemplate { template } => {
             fis::inject_template(context, fault, template).await
@@ -115,9 +64,4 @@ fn started<const N: usize>(
         occurred_at,
         evidence,
     });
-}
-
-/// The ids that a receipt carries.
-pub(crate) fn ids<const N: usize>(pairs: [(&str, &str); N]) -> IndexMap<String, String> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -6,7 +6,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
-use super::{Context, FaultError, Injected, ids, started};
+use super::{Context, ChangeError, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::PlannedFault;
 use crate::scenario::types::EventEntry;
@@ -20,7 +20,7 @@ pub(super) async fn inject<'a>(
     fault: &'a PlannedFault,
     bus: &str,
     entries: &[EventEntry],
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     context
         .aws
         .events
@@ -48,7 +48,7 @@ async fn put(
     fault: &PlannedFault,
     bus: &str,
     batch: &[EventEntry],
-) -> Result<Vec<String>, FaultError> {
+) -> Result<Vec<String>, ChangeError> {
     let intent =
         context.recorder.intent(Some(&fault.id), Purpose::Inject, "events:PutEvents", None)?;
     let requests = batch.iter().map(|entry| request(bus, entry)).collect();
@@ -67,7 +67,7 @@ async fn put(
     context.recorder.receipt(intent, Ok(ids([("events", &accepted.join(" "))])));
     let refused = results.iter().zip(batch).find(|(result, _)| result.error_code.is_some());
     if let Some((result, entry)) = refused {
-        return Err(FaultError::NoEffect(format!(
+        return Err(ChangeError::NoEffect(format!(
             "{} of {} events were refused; the first, from `{}`: {}: {}",
             answer.failed_entry_count,
             batch.len(),
@@ -77,7 +77,7 @@ async fn put(
         )));
     }
     if accepted.len() != batch.len() {
-        return Err(FaultError::NoEffect(format!(
+        return Err(ChangeError::NoEffect(format!(
             "AWS accounted for {} of {} events",
             accepted.len(),
             batch.len()

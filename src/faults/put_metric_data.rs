@@ -4,7 +4,7 @@
 
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
-use super::{Context, FaultError, Injected, ids, started};
+use super::{Context, ChangeError, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::{FaultAction, PlannedFault};
 use crate::timeline::{EntryKind, Purpose};
@@ -12,7 +12,7 @@ use crate::timeline::{EntryKind, Purpose};
 pub(super) async fn inject<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     let occurred_at = context.clock().now();
     publish(context, fault).await?;
     let FaultAction::PutMetricData { namespace, metric, datapoints, every, .. } = &fault.action
@@ -50,7 +50,7 @@ fn end(context: Context<'_>, fault: &PlannedFault, state: &str, reason: Option<S
     });
 }
 
-async fn publish(context: Context<'_>, fault: &PlannedFault) -> Result<(), FaultError> {
+async fn publish(context: Context<'_>, fault: &PlannedFault) -> Result<(), ChangeError> {
     let FaultAction::PutMetricData { namespace, metric, dimensions, value, unit, .. } =
         &fault.action
     else {

@@ -7,8 +7,10 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{Context, FaultError, fis, ids, set_alarm_state};
+use super::{ChangeError, Context, ids, set_alarm_state};
+use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, CallErrorKind};
+use crate::context::LISTENER_TARGET;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
 
@@ -88,7 +90,7 @@ fn was_refused(error: &str) -> bool {
 }
 
 /// Undoes one change.
-pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), FaultError> {
+pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
     match &change.undo {
         Undo::StopExperiment { client_token } => {
             stop_experiment(context, change, client_token).await
@@ -131,7 +133,7 @@ async fn revert(
     change: &Pending,
     call: &str,
     work: impl Future<Output = Result<(), CallError>>,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let intent = context.recorder.intent(
         change.fault.as_deref(),
         Purpose::Revert,
@@ -155,7 +157,7 @@ async fn stop_experiment(
     context: Context<'_>,
     change: &Pending,
     token: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let work = async {
         let known = change.ids.get("experiment").cloned();
         let id = match known {
@@ -163,7 +165,7 @@ async fn stop_experiment(
             None => find_experiment(context, token).await?,
         };
         let Some(id) = id else { return Ok(()) };
-        if fis::ended(&fis::get(context, &id).await?).is_some() {
+        if ended(&get(context.aws, &id).await?).is_some() {
             return Ok(());
         }
         let stopped = context.aws.fis.stop_experiment().id(&id).send().await;
@@ -191,7 +193,7 @@ async fn wait_until_ended(context: Context<'_>, id: &str) -> Result<(), CallErro
     let give_up = clock.now() + STOP_PATIENCE;
     loop {
         let mark = context.pace.mark(Topic::Experiments);
-        if fis::ended(&fis::get(context, id).await?).is_some() {
+        if ended(&get(context.aws, id).await?).is_some() {
             return Ok(());
         }
         if clock.now() >= give_up {
@@ -214,7 +216,7 @@ async fn delete_template(
     context: Context<'_>,
     change: &Pending,
     token: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let work = async {
         let id = match change.ids.get("template").cloned() {
             Some(id) => Some(id),
@@ -249,7 +251,7 @@ async fn set_alarm_back(
     change: &Pending,
     alarm: &str,
     state: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let now = set_alarm_state::current(context, alarm).await?;
     let ours = now.reason.contains(context.run_id);
     if now.state == state || !ours {
@@ -273,7 +275,7 @@ async fn delete_queue(
     context: Context<'_>,
     change: &Pending,
     name: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let work = async {
         let url = match change.ids.get("url").cloned() {
             Some(url) => url,
@@ -295,14 +297,14 @@ async fn delete_rule(
     change: &Pending,
     bus: &str,
     name: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let events = &context.aws.events;
     let work = async {
         let removed = events
             .remove_targets()
             .rule(name)
             .event_bus_name(bus)
-            .ids(crate::observe::listener::TARGET_ID)
+            .ids(LISTENER_TARGET)
             .send()
             .await;
         removed.map_err(|error| CallError::of("events:RemoveTargets", &error))?;
@@ -318,7 +320,7 @@ async fn unsubscribe(
     change: &Pending,
     topic: &str,
     endpoint: &str,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let work = async {
         let arn = match change.ids.get("subscription").cloned() {
             Some(arn) => Some(arn),

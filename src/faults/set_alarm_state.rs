@@ -6,9 +6,9 @@
 
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType, ScanBy};
 
-use super::{Context, FaultError, Injected, ids, started};
+use super::{Context, ChangeError, Injected, ids, started};
 use crate::aws::CallError;
-use crate::observe::alarms::{self, Snapshot};
+use crate::aws::alarms::{self, Snapshot};
 use crate::plan::PlannedFault;
 use crate::scenario::types::StateValue;
 use crate::timeline::{Purpose, Undo};
@@ -19,10 +19,10 @@ pub(super) async fn inject<'a>(
     alarm: &str,
     state: StateValue,
     reason: &str,
-) -> Result<Injected<'a>, FaultError> {
+) -> Result<Injected<'a>, ChangeError> {
     let before = current(context, alarm).await?;
     if before.state == state.as_str() {
-        return Err(FaultError::NoEffect(format!(
+        return Err(ChangeError::NoEffect(format!(
             "alarm `{alarm}` is already in {}: setting it again would do nothing",
             before.state
         )));
@@ -48,7 +48,7 @@ pub(super) async fn set(
     state: &str,
     reason: &str,
     undo: Undo,
-) -> Result<(), FaultError> {
+) -> Result<(), ChangeError> {
     let intent = context.recorder.intent(fault, purpose, "cloudwatch:SetAlarmState", Some(undo))?;
     let sent = context
         .aws
@@ -73,15 +73,15 @@ pub(super) async fn set(
 }
 
 /// The alarm as it is now.
-pub(super) async fn current(context: Context<'_>, alarm: &str) -> Result<Snapshot, FaultError> {
+pub(super) async fn current(context: Context<'_>, alarm: &str) -> Result<Snapshot, ChangeError> {
     let found = alarms::describe(context.aws, &[alarm.to_owned()]).await?;
     found.into_iter().next().ok_or_else(|| {
-        FaultError::NoEffect(format!("alarm `{alarm}` does not exist in this account and region"))
+        ChangeError::NoEffect(format!("alarm `{alarm}` does not exist in this account and region"))
     })
 }
 
 /// When the alarm changed, by AWS's clock: the history item that carries our run id.
-async fn transition(context: Context<'_>, alarm: &str) -> Result<jiff::Timestamp, FaultError> {
+async fn transition(context: Context<'_>, alarm: &str) -> Result<jiff::Timestamp, ChangeError> {
     let history = context
         .aws
         .cloudwatch

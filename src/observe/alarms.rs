@@ -8,36 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
-use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{Seen, Watch};
-use crate::aws::{Aws, CallError, date_time, timestamp};
+use crate::aws::alarms::{Snapshot, describe};
+use crate::aws::{CallError, date_time, timestamp};
 use crate::plan::{Kind, Plan};
 use crate::scenario::types::{Correlation, StateValue};
 use crate::wakeup::Topic;
 
-/// The most names that one DescribeAlarms takes.
-const BATCH: usize = 100;
-
 /// The history shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
-
-/// An alarm as DescribeAlarms shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    pub(crate) name: String,
-    pub(crate) state: String,
-    pub(crate) reason: String,
-    pub(crate) actions_enabled: bool,
-    /// How many actions it has for ALARM.
-    pub(crate) actions: usize,
-    /// When `state` was entered.
-    pub(crate) since: Option<Timestamp>,
-    /// CloudWatch says that it can't evaluate the alarm fully.
-    pub(crate) impaired: Option<String>,
-}
 
 /// Whether the plan looks at any alarm.
 pub(super) fn wanted(plan: &Plan) -> bool {
@@ -302,60 +284,4 @@ fn tell_action(
         seen.holds = action.action_state == "Succeeded";
         watch.saw(seen, summary);
     }
-}
-
-/// Asks for alarms of both types by name, in batches.
-pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot>, CallError> {
-    let mut found = IndexMap::new();
-    for batch in names.chunks(BATCH) {
-        let answer = aws
-            .cloudwatch
-            .describe_alarms()
-            .set_alarm_names(Some(batch.to_vec()))
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm)
-            .max_records(100)
-            .send()
-            .await
-            .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
-        for alarm in answer.metric_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let snapshot = Snapshot {
-                name: name.clone(),
-                state: alarm
-                    .state_value()
-                    .map(|state| state.as_str().to_owned())
-                    .unwrap_or_default(),
-                reason: alarm.state_reason().unwrap_or_default().to_owned(),
-                actions_enabled: alarm.actions_enabled().unwrap_or(true),
-                actions: alarm.alarm_actions().len(),
-                since: alarm
-                    .state_transitioned_timestamp()
-                    .or(alarm.state_updated_timestamp())
-                    .and_then(timestamp),
-                impaired: alarm.evaluation_state().map(|state| state.as_str().to_owned()),
-            };
-            found.insert(name, snapshot);
-        }
-        for alarm in answer.composite_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let snapshot = Snapshot {
-                name: name.clone(),
-                state: alarm
-                    .state_value()
-                    .map(|state| state.as_str().to_owned())
-                    .unwrap_or_default(),
-                reason: alarm.state_reason().unwrap_or_default().to_owned(),
-                actions_enabled: alarm.actions_enabled().unwrap_or(true),
-                actions: alarm.alarm_actions().len(),
-                since: alarm
-                    .state_transitioned_timestamp()
-                    .or(alarm.state_updated_timestamp())
-                    .and_then(timestamp),
-                impaired: None,
-            };
-            found.insert(name, snapshot);
-        }
-    }
-    Ok(found.into_values().collect())
 }

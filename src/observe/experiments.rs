@@ -5,7 +5,7 @@
 
 use super::{Seen, Watch};
 use crate::aws::CallErrorKind;
-use crate::faults;
+use crate::aws::experiments::{ended, get};
 use crate::plan::{Kind, PlannedFault};
 use crate::scenario::types::Correlation;
 use crate::timeline::EntryKind;
@@ -21,7 +21,6 @@ pub(crate) struct End {
 /// Follows an experiment until it ends, telling each state to the expectations about it.
 pub(crate) async fn follow(
     watch: &Watch<'_>,
-    context: faults::Context<'_>,
     fault: &PlannedFault,
     experiment: &str,
 ) -> End {
@@ -31,9 +30,9 @@ pub(crate) async fn follow(
     loop {
         let mark = watch.pace.mark(Topic::Experiments);
         let asked_at = watch.clock().now();
-        match faults::fis::get(context, experiment).await {
+        match get(watch.aws, experiment).await {
             Ok(now) => {
-                let ended = faults::fis::ended(&now);
+                let ended = ended(&now);
                 let status = now.state().and_then(|state| state.status());
                 let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
                 let reason = now.state().and_then(|state| state.reason()).unwrap_or_default();

@@ -17,15 +17,12 @@ use serde_json::{Value, json};
 
 use super::{Seen, Watch};
 use crate::aws::CallError;
-use crate::faults::{Context, FaultError, ids};
+use crate::context::{ChangeError, Context, LISTENER_TARGET, ids};
 use crate::pattern::Pattern;
 use crate::plan::{Kind, PlannedExpectation};
 use crate::scenario::types::Correlation;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
-
-/// The id of the queue in the listener rules' targets.
-pub(crate) const TARGET_ID: &str = "firedrill";
 
 /// Delivery from a bus or a topic to the queue takes up to this long.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
@@ -177,7 +174,7 @@ impl Listener {
         account: &str,
         region: &str,
         partition: &str,
-    ) -> Result<Option<Self>, FaultError> {
+    ) -> Result<Option<Self>, ChangeError> {
         let expectations: Vec<&PlannedExpectation> =
             watch.plan.expectations.iter().filter(|expectation| listens(expectation)).collect();
         if expectations.is_empty() {
@@ -200,7 +197,7 @@ impl Listener {
     }
 }
 
-async fn create_queue(context: Context<'_>, names: &Names<'_>) -> Result<String, FaultError> {
+async fn create_queue(context: Context<'_>, names: &Names<'_>) -> Result<String, ChangeError> {
     let undo = Undo::DeleteQueue { name: names.queue() };
     let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
     let sent = context
@@ -241,7 +238,7 @@ impl Builder<'_> {
     async fn listen_for(
         &mut self,
         expectation: &PlannedExpectation,
-    ) -> Result<Option<Wanted>, FaultError> {
+    ) -> Result<Option<Wanted>, ChangeError> {
         match &expectation.kind {
             Kind::Event { bus, pattern } => {
                 let parsed = parse(pattern)?;
@@ -267,7 +264,7 @@ impl Builder<'_> {
     }
 
     /// The pattern of a real rule; nothing for a scheduled one.
-    async fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, FaultError> {
+    async fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, ChangeError> {
         let answer = self
             .context
             .aws
@@ -281,7 +278,7 @@ impl Builder<'_> {
         Ok(answer.event_pattern)
     }
 
-    async fn add_rule(&mut self, bus: &str, pattern: &str) -> Result<(), FaultError> {
+    async fn add_rule(&mut self, bus: &str, pattern: &str) -> Result<(), ChangeError> {
         let wanted = (bus.to_owned(), pattern.to_owned());
         if self.rules.contains(&wanted) {
             return Ok(());
@@ -315,7 +312,7 @@ impl Builder<'_> {
             .send()
             .await;
         sent.map_err(|error| CallError::of("events:PutRule", &error))?;
-        let target = Target::builder().id(TARGET_ID).arn(self.names.queue_arn()).build();
+        let target = Target::builder().id(LISTENER_TARGET).arn(self.names.queue_arn()).build();
         let target = target.map_err(|error| incomplete("events:PutTargets", &error))?;
         let answer = events
             .put_targets()
@@ -336,7 +333,7 @@ impl Builder<'_> {
         }
     }
 
-    async fn subscribe(&mut self, topic: &str) -> Result<(), FaultError> {
+    async fn subscribe(&mut self, topic: &str) -> Result<(), ChangeError> {
         if self.topics.iter().any(|known| known == topic) {
             return Ok(());
         }
@@ -376,9 +373,9 @@ fn incomplete(operation: &'static str, error: &dyn std::error::Error) -> CallErr
     CallError { kind: crate::aws::CallErrorKind::Refused, operation, code: None, message }
 }
 
-fn parse(pattern: &str) -> Result<Pattern, FaultError> {
+fn parse(pattern: &str) -> Result<Pattern, ChangeError> {
     Pattern::parse(pattern)
-        .map_err(|error| FaultError::NoEffect(format!("event pattern {pattern}: {error}")))
+        .map_err(|error| ChangeError::NoEffect(format!("event pattern {pattern}: {error}")))
 }
 
 /// Reads the queue. Never returns.

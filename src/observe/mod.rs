@@ -5,10 +5,10 @@
 //! AWS's own time; a failed look is recorded as blindness, never as absence; how far a poller has seen
 //! (`through`) is only ever moved by a look that succeeded.
 
-pub(crate) mod alarms;
+mod alarms;
 mod correlation;
 mod experiments;
-pub(crate) mod listener;
+mod listener;
 mod rollbacks;
 mod rules;
 mod runbooks;

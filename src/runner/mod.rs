@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
+use crate::context::Context;
 use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
@@ -105,8 +106,8 @@ impl<'a> Drill<'a> {
         self.recorder.clock()
     }
 
-    fn context(&self) -> faults::Context<'a> {
-        faults::Context {
+    fn context(&self) -> Context<'a> {
+        Context {
             aws: self.aws,
             recorder: self.recorder,
             pace: self.pace,
@@ -222,7 +223,7 @@ impl<'a> Drill<'a> {
 
     /// Follows an experiment; an end that nobody expects ends the drill.
     async fn follow(&self, watch: &Watch<'_>, fault: &PlannedFault, experiment: &str) {
-        let end = observe::follow(watch, self.context(), fault, experiment).await;
+        let end = observe::follow(watch, fault, experiment).await;
         let halted = matches!(end.state.as_str(), "stopped" | "cancelled");
         let reverting = self.recorder.read(|timeline| {
             timeline.iter().any(|entry| matches!(entry.kind, EntryKind::Reverting))

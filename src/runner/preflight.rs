@@ -10,8 +10,10 @@ use aws_sdk_eventbridge::types::RuleState as State;
 
 use super::Drill;
 use crate::aws::CallError;
+use crate::aws::alarms::{self, Snapshot};
+use crate::context::ChangeError;
 use crate::faults;
-use crate::observe::alarms::{self, Snapshot};
+
 use crate::plan::{Demand, FaultAction, Kind, Phase};
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
@@ -184,10 +186,10 @@ async fn rule_can_act(
 async fn template_exists(drill: &Drill<'_>, template: &str) -> Finding {
     match faults::fis::find_template(drill.context(), template).await {
         Ok(_) => Ok(()),
-        Err(faults::FaultError::Call(error)) => {
+        Err(ChangeError::Call(error)) => {
             Err(failed(&format!("experiment template `{template}`"), &error))
         }
-        Err(error @ (faults::FaultError::NoEffect(_) | faults::FaultError::Record(_))) => {
+        Err(error @ (ChangeError::NoEffect(_) | ChangeError::Record(_))) => {
             wrong(error.to_string(), "name a template by its id (EXT…) or by its Name tag")
         }
     }

@@ -4,6 +4,9 @@
 //! not found, unreachable; and it names the way out. Invariant: nothing here knows whether the account is
 //! real or emulated.
 
+pub(crate) mod alarms;
+pub(crate) mod experiments;
+
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;

@@ -1,0 +1,85 @@
+//! Alarms of both types as they are now, asked for in batches.
+//!
+//! Main function: [`describe`]. `AlarmTypes` of DescribeAlarms defaults to metric alarms alone, so both are
+//! asked for. Source:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>.
+
+use aws_sdk_cloudwatch::types::AlarmType;
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::{Aws, CallError, timestamp};
+
+/// The most names that one DescribeAlarms takes.
+const BATCH: usize = 100;
+
+/// An alarm as DescribeAlarms shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) name: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    pub(crate) actions_enabled: bool,
+    /// How many actions it has for ALARM.
+    pub(crate) actions: usize,
+    /// When `state` was entered.
+    pub(crate) since: Option<Timestamp>,
+    /// CloudWatch says that it can't evaluate the alarm fully.
+    pub(crate) impaired: Option<String>,
+}
+
+/// Asks for alarms of both types by name, in batches.
+pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot>, CallError> {
+    let mut found = IndexMap::new();
+    for batch in names.chunks(BATCH) {
+        let answer = aws
+            .cloudwatch
+            .describe_alarms()
+            .set_alarm_names(Some(batch.to_vec()))
+            .alarm_types(AlarmType::MetricAlarm)
+            .alarm_types(AlarmType::CompositeAlarm)
+            .max_records(100)
+            .send()
+            .await
+            .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
+        for alarm in answer.metric_alarms() {
+            let name = alarm.alarm_name().unwrap_or_default().to_owned();
+            let snapshot = Snapshot {
+                name: name.clone(),
+                state: alarm
+                    .state_value()
+                    .map(|state| state.as_str().to_owned())
+                    .unwrap_or_default(),
+                reason: alarm.state_reason().unwrap_or_default().to_owned(),
+                actions_enabled: alarm.actions_enabled().unwrap_or(true),
+                actions: alarm.alarm_actions().len(),
+                since: alarm
+                    .state_transitioned_timestamp()
+                    .or(alarm.state_updated_timestamp())
+                    .and_then(timestamp),
+                impaired: alarm.evaluation_state().map(|state| state.as_str().to_owned()),
+            };
+            found.insert(name, snapshot);
+        }
+        for alarm in answer.composite_alarms() {
+            let name = alarm.alarm_name().unwrap_or_default().to_owned();
+            let snapshot = Snapshot {
+                name: name.clone(),
+                state: alarm
+                    .state_value()
+                    .map(|state| state.as_str().to_owned())
+                    .unwrap_or_default(),
+                reason: alarm.state_reason().unwrap_or_default().to_owned(),
+                actions_enabled: alarm.actions_enabled().unwrap_or(true),
+                actions: alarm.alarm_actions().len(),
+                since: alarm
+                    .state_transitioned_timestamp()
+                    .or(alarm.state_updated_timestamp())
+                    .and_then(timestamp),
+                impaired: None,
+            };
+            found.insert(name, snapshot);
+        }
+    }
+    Ok(found.into_values().collect())
+}
