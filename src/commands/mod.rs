@@ -11,6 +11,8 @@ pub mod inventory;
 pub mod output;
 pub mod plan;
 pub mod prepare;
+#[cfg(test)]
+mod properties;
 mod real;
 pub mod report;
 pub mod run;

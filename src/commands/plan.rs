@@ -106,6 +106,7 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::tests::EVERYTHING;
 
     fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
         let folder = tempfile::tempdir().unwrap();
@@ -139,5 +140,37 @@ mod tests {
         let (exit, out, err) = planned(&SOUND.replace("within", "withn"), false, PlanFormat::Text);
         assert_eq!((exit, out.as_str()), (Exit::Usage, ""));
         assert!(err.contains("did you mean `within`?"), "{err}");
+    }
+
+    #[test]
+    fn every_call_that_the_runner_can_make_is_in_the_policy() {
+        let loaded = load("x.yaml", EVERYTHING.as_bytes(), &values(&[], RUN_ID));
+        let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
+        let allowed: std::collections::BTreeSet<&str> =
+            plan.calls().iter().map(|call| call.action).collect();
+        let mut made = std::collections::BTreeSet::new();
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        for folder in ["faults", "observe", "runner"] {
+            for entry in std::fs::read_dir(format!("{source}/{folder}")).unwrap() {
+                let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+                for piece in text.split('"') {
+                    let action = piece.split_once(':').is_some_and(|(service, operation)| {
+                        ["cloudwatch", "codedeploy", "events", "fis", "sns", "sqs", "ssm", "sts"]
+                            .contains(&service)
+                            && operation.starts_with(|c: char| c.is_ascii_uppercase())
+                            && operation.chars().all(|c| c.is_ascii_alphanumeric())
+                    });
+                    if action {
+                        made.insert(piece.to_owned());
+                    }
+                }
+            }
+        }
+        assert!(made.len() > 20, "the calls of the runner were not found: {made:?}");
+        // Stands in the policy of the run's own queue, for EventBridge and SNS: no call of ours.
+        made.remove("sqs:SendMessage");
+        for action in made {
+            assert!(allowed.contains(action.as_str()), "{action} is called, and not in the policy");
+        }
     }
 }

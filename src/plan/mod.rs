@@ -332,6 +332,4 @@ pub mod millis {
 }
 
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -175,7 +175,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
 }
 
 /// Every kind of fault and of expectation, with as little as each can be written with.
-const EVERYTHING: &str = r#"
+pub(crate) const EVERYTHING: &str = r#"
 version: 1
 name: everything
 faults:
@@ -443,36 +443,6 @@ fn the_dry_run_of_everything_names_everything() {
       ends      when all is judged, at the latest +7m
       limit     stopped and reverted after 12m (that, and 5m to arm and revert)
     "#);
-}
-
-#[test]
-fn every_call_that_the_runner_can_make_is_in_the_policy() {
-    let allowed: std::collections::BTreeSet<&str> =
-        plan(EVERYTHING).calls().iter().chain(&plan(VPN).calls()).map(|call| call.action).collect();
-    let mut made = std::collections::BTreeSet::new();
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-    for folder in ["faults", "observe", "runner"] {
-        for entry in std::fs::read_dir(format!("{source}/{folder}")).unwrap() {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-            for piece in text.split('"') {
-                let action = piece.split_once(':').is_some_and(|(service, operation)| {
-                    ["cloudwatch", "codedeploy", "events", "fis", "sns", "sqs", "ssm", "sts"]
-                        .contains(&service)
-                        && operation.starts_with(|c: char| c.is_ascii_uppercase())
-                        && operation.chars().all(|c| c.is_ascii_alphanumeric())
-                });
-                if action {
-                    made.insert(piece.to_owned());
-                }
-            }
-        }
-    }
-    assert!(made.len() > 20, "the calls of the runner were not found: {made:?}");
-    // Stands in the policy of the run's own queue, for EventBridge and SNS: no call of ours.
-    made.remove("sqs:SendMessage");
-    for action in made {
-        assert!(allowed.contains(action.as_str()), "{action} is called, and not in the policy");
-    }
 }
 
 #[test]

@@ -1,10 +1,13 @@
-//! Whatever is done to a text, loading it ends, and says something or has a scenario.
+//! Whatever is done to a scenario's text, loading, checking and planning it end without a panic.
+//!
+//! It stands here because it goes through all three. Invariant: every text has a scenario or an error, and
+//! what the check lets through can be planned.
 
 use proptest::prelude::*;
 
-use super::Plan;
 use crate::diagnostic::has_errors;
 use crate::diagnostic::text::{Colour, render};
+use crate::plan::Plan;
 use crate::scenario::{Inventory, VPN_EXAMPLE, Values, load, rules};
 
 /// A change of a text at some place.
@@ -96,8 +99,8 @@ fn holds(bytes: &[u8]) {
         let plan = Plan::new(scenario, "x.yaml", "run-1");
         if !has_errors(&loaded.check(None)) {
             let plan = plan.unwrap();
-            let _ = super::text::render(&plan);
-            let _ = super::iam::policy(&plan);
+            let _ = crate::plan::text::render(&plan);
+            let _ = crate::plan::iam::policy(&plan);
         }
     }
 }
