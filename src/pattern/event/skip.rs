@@ -75,57 +75,45 @@ pub(super) fn scalar(bytes: &[u8], mut at: usize) -> Option<usize> {
     None
 }
 
-/// How often some bytes occur in a block.
-#[derive(Debug, Clone, Copy)]
-struct Counts {
-    quotes: u8,
-    backslashes: u8,
-    opening: u8,
-    closing: u8,
-}
+/// A block of bytes.
+type Block = [u8; BLOCK];
 
-/// Counts without branches, which compiles to a few vector instructions.
+/// How often one of two bytes that differ in the bits of `or` occurs in a block. There is no branch
+/// in it, so that it compiles to a few vector instructions.
 #[inline]
-fn counts(block: &[u8; BLOCK]) -> Counts {
-    let (mut quotes, mut backslashes, mut opening, mut closing) = (0, 0, 0, 0);
-    for &byte in block {
-        quotes += u8::from(byte == b'"');
-        backslashes += u8::from(byte == b'\\');
-        opening += u8::from(byte | 0x20 == b'{');
-        closing += u8::from(byte | 0x20 == b'}');
+fn count(block: &Block, or: u8, byte: u8) -> usize {
+    let mut count = 0_u8;
+    for &one in block {
+        count += u8::from(one | or == byte);
     }
-    Counts { quotes, backslashes, opening, closing }
+    usize::from(count)
 }
 
-/// Where quotes and brackets stand in a block, one bit a byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Masks {
-    quotes: u64,
-    opening: u64,
-    closing: u64,
-}
-
-/// The high bit of every byte, side by side.
-#[inline]
-fn gather(highs: u64) -> u64 {
-    (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
-/// Quotes are marked exactly. Brackets may have a wrong mark right behind a true one, on a letter
-/// that can only stand there inside a string (`z` or `Z` behind an opening one).
-#[inline]
-fn masks(block: &[u8; BLOCK]) -> Masks {
-    let mut masks = Masks::default();
-    for (at, chunk) in block.chunks_exact(8).enumerate() {
-        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
-        let differs = word ^ (ONES * u64::from(b'"'));
-        let quotes = !(((differs & !HIGHS) + !HIGHS) | differs | !HIGHS);
-        let folded = word | (ONES * 0x20);
-        masks.quotes |= gather(quotes) << (8 * at);
-        masks.opening |= gather(find(folded, b'{')) << (8 * at);
-        masks.closing |= gather(find(folded, b'}')) << (8 * at);
+/// One bit for each byte of eight, again and again.
+const WEIGHTS: Block = {
+    let mut weights = [0; BLOCK];
+    let mut at = 0;
+    while at < BLOCK {
+        weights[at] = 1 << (at % 8);
+        at += 1;
     }
-    masks
+    weights
+};
+
+/// Where those bytes stand, one bit a byte; mostly vector instructions, too.
+#[inline]
+fn mask(block: &Block, or: u8, byte: u8) -> u64 {
+    let mut weighted = [0; BLOCK];
+    for (out, (one, weight)) in weighted.iter_mut().zip(block.iter().zip(&WEIGHTS)) {
+        *out = if one | or == byte { *weight } else { 0 };
+    }
+    let mut mask = [0; 8];
+    for (out, eight) in mask.iter_mut().zip(weighted.chunks_exact(8)) {
+        let eight = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
+        // The highest byte of the product is the sum of all eight, whose bits are distinct.
+        *out = eight.wrapping_mul(ONES).to_le_bytes()[7];
+    }
+    u64::from_le_bytes(mask)
 }
 
 /// The bits from each odd quote up to the next: what is inside strings.
@@ -152,49 +140,50 @@ pub(super) fn container(bytes: &[u8], at: usize, outside: usize) -> Result<Optio
     let mut at = at + 1;
     // All ones while the block before ended inside a string.
     let mut carried = 0_u64;
-    while let Some(block) = bytes.get(at..at + BLOCK) {
-        let block = block.try_into().expect("a whole block");
-        let found = counts(block);
-        if found.backslashes > 0 {
-            break;
-        }
-        if found.quotes == 0 && (carried != 0 || usize::from(found.closing) < depth) {
-            if carried == 0 {
-                let (more, less) = (usize::from(found.opening), usize::from(found.closing));
-                if outside + depth + more > MAX_DEPTH {
-                    break;
-                }
-                depth = depth + more - less;
+    let mut rest = [b' '; BLOCK];
+    while at < bytes.len() {
+        let block: &Block = match bytes.get(at..at + BLOCK) {
+            Some(block) => block.try_into().expect("a whole block"),
+            None => {
+                rest[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+                &rest
             }
+        };
+        if count(block, 0, b'\\') > 0 {
+            return slowly(bytes, at, depth, outside, carried != 0);
+        }
+        let (opening, closing);
+        if count(block, 0, b'"') > 0 {
+            let strings = carried ^ inside(mask(block, 0, b'"'));
+            opening = mask(block, 0x20, b'{') & !strings;
+            closing = mask(block, 0x20, b'}') & !strings;
+            carried = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        } else if carried != 0 {
             at += BLOCK;
             continue;
-        }
-        let found = masks(block);
-        let strings = carried ^ inside(found.quotes);
-        let opening = found.opening & !strings;
-        let closing = found.closing & !strings;
-        if opening | closing != 0 {
-            let (more, less) = (bits(opening), bits(closing));
-            if outside + depth + more > MAX_DEPTH {
-                break;
+        } else {
+            let (more, less) = (count(block, 0x20, b'{'), count(block, 0x20, b'}'));
+            if less < depth && outside + depth + more <= MAX_DEPTH {
+                depth = depth + more - less;
+                at += BLOCK;
+                continue;
             }
-            if less >= depth
-                && let Some(end) = last(closing, opening, depth)
-            {
-                return Ok(Some(at + end + 1));
-            }
-            depth = depth + more - less;
+            opening = mask(block, 0x20, b'{');
+            closing = mask(block, 0x20, b'}');
         }
-        carried = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        let (more, less) = (bits(opening), bits(closing));
+        if outside + depth + more > MAX_DEPTH {
+            return Err(());
+        }
+        if less >= depth
+            && let Some(end) = last(closing, opening, depth)
+        {
+            return Ok(Some(at + end + 1));
+        }
+        depth = depth + more - less;
         at += BLOCK;
     }
-    if carried != 0 {
-        match string(bytes, at - 1) {
-            Some(end) => at = end,
-            None => return Ok(None),
-        }
-    }
-    slowly(bytes, at, depth, outside)
+    Ok(None)
 }
 
 /// The place of the closing bracket at which the depth gets to zero.
@@ -214,13 +203,21 @@ fn last(mut ends: u64, starts: u64, mut depth: usize) -> Option<usize> {
     None
 }
 
-/// The same from bracket to bracket: near the end of the text, and where there are escapes.
+/// The same from bracket to bracket, where there are escapes. `open` when `at` is inside a string.
+#[cold]
 fn slowly(
     bytes: &[u8],
     mut at: usize,
     mut depth: usize,
     outside: usize,
+    open: bool,
 ) -> Result<Option<usize>, ()> {
+    if open {
+        match string(bytes, at - 1) {
+            Some(end) => at = end,
+            None => return Ok(None),
+        }
+    }
     while let Some(next) = special(bytes, at) {
         at = next + 1;
         match bytes[next] {
@@ -288,12 +285,11 @@ mod tests {
                 let draw = (seed * 64 + at).wrapping_mul(0x9e37_79b9) >> 24;
                 *byte = b"\"#{}[]y_Ya;=\x00\x7f\xfb\xfd"[draw as usize % 16];
             }
-            let found = masks(&block);
             for (at, byte) in block.iter().enumerate() {
                 let bit = |mask: u64| mask >> at & 1 == 1;
-                assert_eq!(bit(found.quotes), *byte == b'"');
-                assert_eq!(bit(found.opening), matches!(byte, b'{' | b'['));
-                assert_eq!(bit(found.closing), matches!(byte, b'}' | b']'));
+                assert_eq!(bit(mask(&block, 0, b'"')), *byte == b'"');
+                assert_eq!(bit(mask(&block, 0x20, b'{')), matches!(byte, b'{' | b'['));
+                assert_eq!(bit(mask(&block, 0x20, b'}')), matches!(byte, b'}' | b']'));
             }
         }
     }
