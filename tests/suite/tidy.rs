@@ -19,13 +19,11 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("recovery", &["scenario", "plan", "timeline", "judge"]),
     ("report", &["scenario", "plan", "timeline", "judge", "recovery"]),
     ("recorder", &["aws", "clock", "timeline"]),
-    ("faults", &["aws", "clock", "observe", "plan", "recorder", "scenario", "timeline", "wakeup"]),
+    ("context", &["aws", "clock", "recorder", "wakeup"]),
+    ("faults", &["aws", "clock", "context", "plan", "scenario", "timeline", "wakeup"]),
     (
         "observe",
-        &[
-            "aws", "clock", "faults", "pattern", "plan", "recorder", "scenario", "timeline",
-            "wakeup",
-        ],
+        &["aws", "clock", "context", "pattern", "plan", "recorder", "scenario", "timeline", "wakeup"],
     ),
     (
         "runner",
@@ -45,8 +43,9 @@ const MOST_LINES: usize = 620;
 
 /// Whether a file holds nothing but tests; those may look anywhere below the commands.
 fn is_test(path: &Path) -> bool {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let in_tests = path.components().any(|part| part.as_os_str() == "tests");
+    let inside = path.strip_prefix(root().join("src")).unwrap_or(path);
+    let name = inside.file_stem().unwrap_or_default().to_string_lossy();
+    let in_tests = inside.components().any(|part| part.as_os_str() == "tests");
     in_tests || ["tests", "properties", "fixture", "reference"].contains(&&*name)
 }
 
