@@ -4,7 +4,7 @@
 //! asked for. Source:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>.
 
-use aws_sdk_cloudwatch::types::AlarmType;
+use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType};
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
@@ -26,6 +26,27 @@ pub(crate) struct Snapshot {
     pub(crate) since: Option<Timestamp>,
     /// CloudWatch says that it can't evaluate the alarm fully.
     pub(crate) impaired: Option<String>,
+}
+
+/// The mute rules that keep an alarm from acting right now, by name.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListAlarmMuteRules.html>.
+pub(crate) async fn active_mutes(aws: &Aws, alarm: &str) -> Result<Vec<String>, CallError> {
+    let mut pages = aws
+        .cloudwatch
+        .list_alarm_mute_rules()
+        .alarm_name(alarm)
+        .statuses(AlarmMuteRuleStatus::Active)
+        .into_paginator()
+        .send();
+    let mut rules = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::of("cloudwatch:ListAlarmMuteRules", &error))?;
+        let found = page.alarm_mute_rule_summaries.unwrap_or_default();
+        let arns = found.into_iter().filter_map(|rule| rule.alarm_mute_rule_arn);
+        rules.extend(arns.map(|arn| arn.rsplit(':').next().unwrap_or(&arn).to_owned()));
+    }
+    Ok(rules)
 }
 
 /// Asks for alarms of both types by name, in batches.

@@ -3,22 +3,15 @@
 //! Main function: [`check`]. Invariant: every problem of every file is told, whatever is wrong with the
 //! others, and nothing but files is read.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::inventory::Surroundings;
+use super::prepare::Workshop;
 use super::values::{parse_var, values};
 use crate::cli::Exit;
-use crate::diagnostic::text::Colour;
-use crate::diagnostic::{Diagnostic, Severity, json, summary, text};
-use crate::scenario::rules::code;
-use crate::scenario::{Loaded, MAX_BYTES, load};
-
-/// No file is read beyond this, in bytes: templates may be larger than scenarios.
-const MAX_SOURCE: u64 = 16 * 1024 * 1024;
+use crate::diagnostic::{Severity, json, summary};
 
 /// Says what is wrong with scenarios, without running them.
 ///
@@ -62,22 +55,20 @@ pub fn run(arguments: &CheckArgs) -> Exit {
 
 /// Checks all files; diagnostics go to `out`, the line that counts them to `err`.
 pub fn check(arguments: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let mut checked = Checked::default();
-    let files = checked.files(&arguments.paths);
+    let mut workshop = Workshop::new(0);
+    let values = values(&arguments.vars, "check");
+    let files = workshop.find(&arguments.paths);
     for file in &files {
-        checked.file(file, arguments);
+        workshop.prepare(file, &values, true);
     }
-    for found in &checked.diagnostics {
+    for found in &workshop.diagnostics {
         let printed = match arguments.format {
             CheckFormat::Json => json::render(found),
-            CheckFormat::Text => {
-                let source = checked.sources.source(&found.file);
-                text::render(found, source, Colour::Ansi)
-            }
+            CheckFormat::Text => workshop.render(found),
         };
         out.write_all(printed.as_bytes())?;
     }
-    let told = &checked.diagnostics;
+    let told = &workshop.diagnostics;
     if arguments.format == CheckFormat::Text {
         let plural = if files.len() == 1 { "" } else { "s" };
         writeln!(err, "{} in {} file{plural}", summary(told), files.len())?;
@@ -85,137 +76,6 @@ pub fn check(arguments: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     let limit = if arguments.deny_warnings { Severity::Warning } else { Severity::Error };
     let bad = told.iter().any(|found| found.severity >= limit);
     Ok(if bad { Exit::Usage } else { Exit::Passed })
-}
-
-/// The texts that diagnostics point into: the scenarios that were read, and on demand the environments
-/// and templates behind them.
-#[derive(Debug, Default)]
-pub struct Sources {
-    texts: BTreeMap<String, Option<String>>,
-}
-
-impl Sources {
-    /// Remembers the text of a file.
-    pub fn add(&mut self, file: &str, bytes: &[u8]) {
-        self.texts.insert(file.to_owned(), Some(String::from_utf8_lossy(bytes).into_owned()));
-    }
-
-    /// The text of a file, read now if it was not yet.
-    pub fn source(&mut self, file: &str) -> Option<&str> {
-        let read = || read_bounded(Path::new(file), MAX_SOURCE).ok();
-        let text = self
-            .texts
-            .entry(file.to_owned())
-            .or_insert_with(|| read().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
-        text.as_deref()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Checked {
-    sources: Sources,
-    diagnostics: Vec<Diagnostic>,
-    surroundings: Surroundings,
-    /// The scenarios' names, and where they stand first.
-    names: BTreeMap<String, String>,
-}
-
-impl Checked {
-    /// The files behind the paths: a file is itself, a folder is the YAML files directly in it, by name.
-    fn files(&mut self, paths: &[PathBuf]) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = Vec::new();
-        for path in paths {
-            let found = if path.is_dir() { yaml_files(path) } else { Ok(vec![path.clone()]) };
-            match found {
-                Ok(found) if found.is_empty() => {
-                    let message = "the folder has no .yaml or .yml files directly in it";
-                    let name = path.to_string_lossy();
-                    let problem = Diagnostic::error(code::NO_SCENARIOS, &name, None, message);
-                    let hint = "name the folder that holds the scenarios, or a file";
-                    self.diagnostics.push(problem.with_hint(hint));
-                }
-                Ok(found) => {
-                    for file in found {
-                        if !files.contains(&file) {
-                            files.push(file);
-                        }
-                    }
-                }
-                Err(error) => self.diagnostics.push(unreadable(path, &error)),
-            }
-        }
-        files
-    }
-
-    fn file(&mut self, path: &Path, arguments: &CheckArgs) {
-        let name = path.to_string_lossy().into_owned();
-        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
-        let bytes = match read_bounded(path, limit + 1) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.diagnostics.push(unreadable(path, &error));
-                return;
-            }
-        };
-        self.sources.add(&name, &bytes);
-        let loaded = load(&name, &bytes, &values(&arguments.vars, "check"));
-        let environment = loaded.partial().and_then(|scenario| scenario.environment.as_ref());
-        let environment = environment.filter(|path| !path.is_empty());
-        let (inventory, mut about_environment) = match environment {
-            Some(environment) => {
-                let folder = path.parent().unwrap_or_else(|| Path::new(""));
-                self.surroundings.inventory(&folder.join(environment))
-            }
-            None => (None, Vec::new()),
-        };
-        let mut found = loaded.check(inventory);
-        found.extend(self.duplicate_name(&name, &loaded));
-        self.diagnostics.append(&mut found);
-        self.diagnostics.append(&mut about_environment);
-    }
-
-    fn duplicate_name(&mut self, file: &str, loaded: &Loaded) -> Option<Diagnostic> {
-        let name = loaded.partial()?.name.clone();
-        if name.is_empty() {
-            return None;
-        }
-        let Some(first) = self.names.get(&name) else {
-            self.names.insert(name, file.to_owned());
-            return None;
-        };
-        let message = format!("the name `{name}` is taken by {first}");
-        let place = loaded.locate("name");
-        let found = Diagnostic::error(code::DUPLICATE_NAME, file, place, message);
-        Some(found.with_hint("reports go by name; give each scenario its own"))
-    }
-}
-
-fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if yaml && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads at most `limit` bytes, so that neither a huge file nor an endless one exhausts memory.
-fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
-    let name = path.to_string_lossy();
-    let message = format!("the file can't be read: {error}");
-    let problem = Diagnostic::error(code::UNREADABLE_FILE, &name, None, message);
-    problem.with_hint("check the path and its permissions")
 }
 
 #[cfg(test)]

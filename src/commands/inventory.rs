@@ -1,17 +1,12 @@
 //! What stands in an environment, in the check's words.
 //!
-//! Main functions: [`of`], which translates, and [`Surroundings`], which loads each environment once. The
-//! emulator and the scenario language know nothing of one another; this is where they meet.
+//! Main function: [`of`]. The emulator and the scenario language know nothing of one another; this is where
+//! they meet.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indexmap::IndexMap;
-use jiff::Timestamp;
-
-use crate::diagnostic::Diagnostic;
 use crate::emulator::Account;
-use crate::emulator::environment::{self, Environment};
+use crate::emulator::environment;
 use crate::emulator::services::aws_owned_documents;
 use crate::emulator::timing;
 use crate::scenario::inventory::{
@@ -72,36 +67,5 @@ fn translate(alarm: &environment::inventory::Alarm) -> Alarm {
         evaluation: (!alarm.composite).then_some(evaluation),
         actions_enabled: alarm.actions_enabled,
         actions: alarm.actions.clone(),
-    }
-}
-
-/// Environments by path, each loaded once.
-#[derive(Debug, Default)]
-pub struct Surroundings {
-    loaded: IndexMap<PathBuf, Option<Inventory>>,
-}
-
-impl Surroundings {
-    /// The inventory of an environment, and what is wrong with it the first time that it is asked for.
-    ///
-    /// # Panics
-    /// Never: the epoch is a constant.
-    pub fn inventory(&mut self, path: &Path) -> (Option<&Inventory>, Vec<Diagnostic>) {
-        let mut diagnostics = Vec::new();
-        if !self.loaded.contains_key(path) {
-            let (environment, mut found) = Environment::load(path, &|path| std::fs::read(path));
-            diagnostics.append(&mut found);
-            let inventory = environment.map(|environment| {
-                let epoch = Timestamp::from_second(1_767_225_600)
-                    .expect("the first of January 2026 is a timestamp");
-                let (account, mut found) = environment.account(epoch, 0);
-                diagnostics.append(&mut found);
-                of(&path.to_string_lossy(), &account)
-            });
-            // What a broken environment lacks says nothing about the scenario.
-            let sound = !crate::diagnostic::has_errors(&diagnostics);
-            self.loaded.insert(path.to_owned(), inventory.filter(|_| sound));
-        }
-        (self.loaded.get(path).and_then(Option::as_ref), diagnostics)
     }
 }

@@ -1,12 +1,13 @@
-//! From paths on the command line to scenarios that can run: find files, read, load, check.
+//! From paths on the command line to scenarios that are in order: find files, read, load, check.
 //!
-//! Main types: [`Sources`] and [`Prepared`]. Invariants: nothing is touched but files that are read; every
-//! problem of every file is found before anything else happens.
+//! Main type: [`Workshop`], which `run`, `check` and `plan` share. Invariants: nothing is touched but files
+//! that are read; every problem of every file is found, whatever is wrong with the others; an environment
+//! is built once, however many scenarios name it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,10 +20,11 @@ use crate::diagnostic::{self, Diagnostic, Severity, has_errors};
 use crate::emulator::Account;
 use crate::emulator::environment::Environment;
 use crate::scenario::inventory::Inventory;
-use crate::scenario::{Scenario, Values, load};
+use crate::scenario::rules::code;
+use crate::scenario::{Loaded, MAX_BYTES, Scenario, Values, load};
 
-/// No file that we read is larger than this, in bytes.
-const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// No environment or template is read beyond this, in bytes: they may be larger than scenarios.
+const MAX_SOURCE: u64 = 16 * 1024 * 1024;
 
 /// An emulated account that is ready to be drilled on, and what stands in it.
 #[derive(Debug)]
@@ -38,15 +40,14 @@ pub fn epoch() -> Timestamp {
     Timestamp::from_second(1_767_603_600).expect("2026-01-05T09:00:00Z is a timestamp")
 }
 
-/// The text of every file that a diagnostic may point into.
+/// The texts that diagnostics point into.
 #[derive(Debug, Default)]
 pub struct Sources {
     texts: BTreeMap<String, String>,
 }
 
 impl Sources {
-    /// Remembers a file's text.
-    pub fn add(&mut self, file: &str, bytes: &[u8]) {
+    fn add(&mut self, file: &str, bytes: &[u8]) {
         self.texts.insert(file.to_owned(), String::from_utf8_lossy(bytes).into_owned());
     }
 
@@ -56,7 +57,7 @@ impl Sources {
     }
 }
 
-/// A scenario whose text is in order.
+/// A scenario that is in order.
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// The file, as it is named to people.
@@ -65,68 +66,8 @@ pub struct Prepared {
     pub bytes: Arc<Vec<u8>>,
     /// The scenario.
     pub scenario: Scenario,
-    /// Its emulated account; nothing when it has none.
+    /// Its emulated account; nothing when it names none.
     pub stage: Option<Arc<Stage>>,
-}
-
-/// Finds the scenario files behind the paths: a file is itself, a folder is the YAML files directly in it,
-/// by name.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Diagnostic> {
-    let mut found = Vec::new();
-    for path in paths {
-        let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-        if !metadata.is_dir() {
-            found.push(path.clone());
-            continue;
-        }
-        let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
-        let mut files = Vec::new();
-        for entry in entries {
-            let file = entry.map_err(|error| unreadable(path, &error))?.path();
-            let yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-            if yaml && file.is_file() {
-                files.push(file);
-            }
-        }
-        if files.is_empty() {
-            return Err(problem(
-                path,
-                "no-scenarios",
-                "the folder has no .yaml or .yml files directly in it",
-                "name the folder that holds the scenarios, or a file",
-            ));
-        }
-        files.sort();
-        found.append(&mut files);
-    }
-    found.dedup();
-    Ok(found)
-}
-
-/// Reads a file of a sane size.
-pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let metadata = fs::metadata(path)?;
-    if metadata.len() > MAX_FILE {
-        let text = format!("the file has {} bytes; at most {MAX_FILE} are read", metadata.len());
-        return Err(io::Error::other(text));
-    }
-    fs::read(path)
-}
-
-/// A diagnostic about a path that can't be read.
-pub fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
-    problem(path, "unreadable", &format!("can't be read: {error}"), "check the path")
-}
-
-fn problem(path: &Path, code: &str, message: &str, hint: &str) -> Diagnostic {
-    Diagnostic {
-        code: code.to_owned(),
-        severity: Severity::Error,
-        file: path.display().to_string(),
-        span: None,
-        message: message.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
 }
 
 /// Reads scenarios and their environments, and collects what is wrong with them.
@@ -138,19 +79,60 @@ pub struct Workshop {
     pub sources: Sources,
     seed: u64,
     stages: IndexMap<PathBuf, Option<Arc<Stage>>>,
+    /// The scenarios' names, and the file that has each first.
+    names: BTreeMap<String, String>,
 }
 
 impl Workshop {
     /// Emulated accounts are built from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { diagnostics: Vec::new(), sources: Sources::default(), seed, stages: IndexMap::new() }
+        Self {
+            diagnostics: Vec::new(),
+            sources: Sources::default(),
+            seed,
+            stages: IndexMap::new(),
+            names: BTreeMap::new(),
+        }
     }
 
-    /// Loads and checks one scenario. With `emulated`, its environment is loaded too, and the scenario is
-    /// checked against what stands in it.
-    pub fn prepare(&mut self, path: &Path, values: &Values, emulated: bool) -> Option<Prepared> {
-        let file = path.display().to_string();
-        let bytes = match read(path) {
+    /// The scenario files behind the paths: a file is itself, a folder is the YAML files directly in it,
+    /// by name; each once.
+    pub fn find(&mut self, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for path in paths {
+            let found = if path.is_dir() { yaml_files(path) } else { Ok(vec![path.clone()]) };
+            match found {
+                Ok(found) if found.is_empty() => {
+                    let message = "the folder has no .yaml or .yml files directly in it";
+                    let name = path.to_string_lossy();
+                    let problem = Diagnostic::error(code::NO_SCENARIOS, &name, None, message);
+                    let hint = "name the folder that holds the scenarios, or a file";
+                    self.diagnostics.push(problem.with_hint(hint));
+                }
+                Ok(found) => {
+                    for file in found {
+                        if !files.contains(&file) {
+                            files.push(file);
+                        }
+                    }
+                }
+                Err(error) => self.diagnostics.push(unreadable(path, &error)),
+            }
+        }
+        files
+    }
+
+    /// Loads and checks one scenario. With `surroundings`, its environment is loaded too, and the scenario
+    /// is held against what stands in it. Answers the scenario when neither has an error.
+    pub fn prepare(
+        &mut self,
+        path: &Path,
+        values: &Values,
+        surroundings: bool,
+    ) -> Option<Prepared> {
+        let file = path.to_string_lossy().into_owned();
+        let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+        let bytes = match read_bounded(path, limit + 1) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.diagnostics.push(unreadable(path, &error));
@@ -159,70 +141,66 @@ impl Workshop {
         };
         self.sources.add(&file, &bytes);
         let loaded = load(&file, &bytes, values);
-        let stage = match &loaded.scenario {
-            Some(scenario) if emulated => self.stage_of(path, &file, scenario),
-            Some(_) | None => None,
+        let environment = loaded.partial().and_then(|scenario| scenario.environment.clone());
+        let environment = environment.filter(|name| surroundings && !name.is_empty());
+        let (stage, mut about_environment) = match &environment {
+            Some(name) => {
+                let folder = path.parent().unwrap_or_else(|| Path::new(""));
+                self.stage(&folder.join(name))
+            }
+            None => (None, Vec::new()),
         };
-        let inventory = stage.as_ref().map(|stage| &stage.inventory);
-        let mut found = loaded.check(inventory);
-        let mut broken = has_errors(&found);
+        let mut found = loaded.check(stage.as_ref().map(|stage| &stage.inventory));
+        found.extend(self.duplicate_name(&file, &loaded));
+        let unusable = has_errors(&found) || (environment.is_some() && stage.is_none());
         self.diagnostics.append(&mut found);
-        let scenario = loaded.scenario?;
-        if emulated && stage.is_none() {
-            broken = true;
-        }
-        let bytes = Arc::new(bytes);
-        (!broken).then_some(Prepared { file, bytes, scenario, stage })
+        self.diagnostics.append(&mut about_environment);
+        let scenario = loaded.scenario.filter(|_| !unusable)?;
+        Some(Prepared { file, bytes: Arc::new(bytes), scenario, stage })
     }
 
-    /// The emulated account of a scenario, built once per environment.
-    fn stage_of(&mut self, path: &Path, file: &str, scenario: &Scenario) -> Option<Arc<Stage>> {
-        let Some(environment) = &scenario.environment else {
-            self.diagnostics.push(
-                Diagnostic::error(
-                    "no-environment",
-                    file,
-                    None,
-                    "the scenario names no environment, so there is no emulated account for it",
-                )
-                .with_hint("add `environment: environments/NAME.yaml`, or run with `--target aws`"),
-            );
+    fn duplicate_name(&mut self, file: &str, loaded: &Loaded) -> Option<Diagnostic> {
+        let name = loaded.partial()?.name.clone();
+        if name.is_empty() {
+            return None;
+        }
+        let Some(first) = self.names.get(&name) else {
+            self.names.insert(name, file.to_owned());
             return None;
         };
-        let path = path.parent().unwrap_or(Path::new("")).join(environment);
-        if let Some(known) = self.stages.get(&path) {
-            return known.clone();
-        }
-        let built = self.build(&path);
-        self.stages.insert(path, built.clone());
-        built
+        let message = format!("the name `{name}` is taken by {first}");
+        let place = loaded.locate("name");
+        let found = Diagnostic::error(code::DUPLICATE_NAME, file, place, message);
+        Some(found.with_hint("reports go by name; give each scenario its own"))
     }
 
-    fn build(&mut self, path: &Path) -> Option<Arc<Stage>> {
+    /// The emulated account of an environment, built once; what is wrong with it is told the first time.
+    fn stage(&mut self, path: &Path) -> (Option<Arc<Stage>>, Vec<Diagnostic>) {
+        if let Some(known) = self.stages.get(path) {
+            return (known.clone(), Vec::new());
+        }
         let texts = RefCell::new(Vec::new());
         let reader = |file: &Path| {
-            let bytes = read(file)?;
-            texts.borrow_mut().push((file.display().to_string(), bytes.clone()));
+            let bytes = read_bounded(file, MAX_SOURCE)?;
+            texts.borrow_mut().push((file.to_string_lossy().into_owned(), bytes.clone()));
             Ok(bytes)
         };
         let (environment, mut found) = Environment::load(path, &reader);
         for (file, bytes) in texts.into_inner() {
             self.sources.add(&file, &bytes);
         }
-        let mut broken = has_errors(&found);
-        self.diagnostics.append(&mut found);
-        let environment = environment?;
-        if broken {
-            return None;
-        }
-        let (account, mut found) = environment.account(epoch(), self.seed);
-        broken = has_errors(&found);
-        self.diagnostics.append(&mut found);
-        if broken {
-            return None;
-        }
-        let inventory = inventory::of(&path.display().to_string(), &account);
-        Some(Arc::new(Stage { account, inventory }))
+        let account = environment.filter(|_| !has_errors(&found)).map(|environment| {
+            let (account, mut more) = environment.account(epoch(), self.seed);
+            found.append(&mut more);
+            account
+        });
+        // What a broken environment lacks says nothing about the scenario.
+        let stage = account.filter(|_| !has_errors(&found)).map(|account| {
+            let inventory = inventory::of(&path.to_string_lossy(), &account);
+            Arc::new(Stage { account, inventory })
+        });
+        self.stages.insert(path.to_owned(), stage.clone());
+        (stage, found)
     }
 
     /// What is to be told: problems of a severity from `least` on.
@@ -231,15 +209,41 @@ impl Workshop {
     }
 
     /// One diagnostic as text with its source snippet.
-    pub fn render_one(&self, found: &Diagnostic) -> String {
+    pub fn render(&self, found: &Diagnostic) -> String {
         diagnostic::text::render(found, self.sources.get(&found.file), Colour::Ansi)
     }
+}
 
-    /// The diagnostics from a severity on, as text with source snippets.
-    pub fn render(&self, least: Severity) -> String {
-        let rendered = self.told(least).map(|found| {
-            diagnostic::text::render(found, self.sources.get(&found.file), Colour::Ansi)
-        });
-        rendered.collect()
+/// Says that a scenario can't be rehearsed because it names no environment.
+pub fn no_environment(file: &str) -> Diagnostic {
+    let message = "the scenario names no environment, so there is no emulated account for it";
+    Diagnostic::error(code::NO_ENVIRONMENT, file, None, message)
+        .with_hint("add `environment: environments/NAME.yaml`, or run with `--target aws`")
+}
+
+fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if yaml && path.is_file() {
+            files.push(path);
+        }
     }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads at most `limit` bytes, so that neither a huge file nor an endless one exhausts memory.
+fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+    let name = path.to_string_lossy();
+    let message = format!("the file can't be read: {error}");
+    let problem = Diagnostic::error(code::UNREADABLE_FILE, &name, None, message);
+    problem.with_hint("check the path and its permissions")
 }

@@ -14,13 +14,13 @@ use std::thread;
 
 use indexmap::IndexMap;
 
+use super::drill;
 use super::interrupt::Interrupts;
 use super::output::{Lines, Live, say};
-use super::prepare::{self, Prepared, Workshop, epoch};
+use super::prepare::{Prepared, Stage, Workshop, epoch, no_environment};
 use super::real::{self, RealArgs};
 use super::report::{PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json};
 use super::values::{parse_var, values};
-use super::{drill, prepare::Stage};
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::diagnostic::Severity;
@@ -165,13 +165,17 @@ impl<'a> Run<'a> {
         let emulated = real::is_emulated(arguments);
         let mut workshop = Workshop::new(arguments.seed);
         let values = values(&arguments.var, &id);
-        let found = prepare::find(&arguments.paths);
-        let files = found.map_err(|problem| Refusal(workshop.render_one(&problem)))?;
         let mut prepared = Vec::new();
-        for file in &files {
-            prepared.extend(workshop.prepare(file, &values, emulated));
+        for file in &workshop.find(&arguments.paths) {
+            let one = workshop.prepare(file, &values, emulated);
+            if let Some(one) = one.as_ref().filter(|one| emulated && one.stage.is_none()) {
+                workshop.diagnostics.push(no_environment(&one.file));
+            }
+            prepared.extend(one);
         }
-        say(workshop.render(Severity::Warning).trim_end());
+        let told: String =
+            workshop.told(Severity::Warning).map(|found| workshop.render(found)).collect();
+        say(told.trim_end());
         if workshop.told(Severity::Error).next().is_some() {
             let words = "nothing was run and nothing was touched: mend the errors above first";
             return Err(Refusal(words.to_owned()));

@@ -7,7 +7,7 @@
 use aws_sdk_fis::types::{Experiment, ExperimentTemplateSummary};
 use jiff::Timestamp;
 
-use super::{Context, ChangeError, Injected, ids, started};
+use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, timestamp};
 use crate::plan::PlannedFault;

@@ -6,7 +6,7 @@
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
-use super::{Context, ChangeError, Injected, ids, started};
+use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::PlannedFault;
 use crate::scenario::types::EventEntry;

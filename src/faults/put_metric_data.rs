@@ -4,7 +4,7 @@
 
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
-use super::{Context, ChangeError, Injected, ids, started};
+use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::{FaultAction, PlannedFault};
 use crate::timeline::{EntryKind, Purpose};

@@ -6,7 +6,7 @@
 
 use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType, ScanBy};
 
-use super::{Context, ChangeError, Injected, ids, started};
+use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
 use crate::plan::PlannedFault;

@@ -19,11 +19,7 @@ pub(crate) struct End {
 }
 
 /// Follows an experiment until it ends, telling each state to the expectations about it.
-pub(crate) async fn follow(
-    watch: &Watch<'_>,
-    fault: &PlannedFault,
-    experiment: &str,
-) -> End {
+pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: &str) -> End {
     let subjects = subjects(watch, fault);
     let expectations: Vec<String> = subjects.iter().map(|(id, _)| id.clone()).collect();
     let mut last = String::new();

@@ -4,7 +4,7 @@
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
 use super::{Demand, FaultAction, Kind, Plan, RUN_MARKER};
-use crate::scenario::types::RuleState;
+use crate::scenario::types::{RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -260,8 +260,11 @@ fn experiment_calls(calls: &mut Calls, id: &str) {
 
 fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
     match kind {
-        Kind::Alarm { .. } => {
+        Kind::Alarm { state, .. } => {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", id, any(COMPOSITE));
+            if happens && *state == StateValue::Alarm {
+                calls.add(Step::Preflight, "cloudwatch:ListAlarmMuteRules", id, any(NO_LEVEL));
+            }
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", id, any(COMPOSITE));
         }
         Kind::Rule { name, bus, state } => {

@@ -211,7 +211,10 @@ async fn alarms_hold(drill: &Drill<'_>) -> bool {
     let mut fine = true;
     for name in &names {
         let finding = match found.iter().find(|alarm| alarm.name == *name) {
-            Some(alarm) => alarm_can_act(drill, alarm),
+            Some(alarm) => match alarm_can_act(drill, alarm) {
+                Ok(()) => not_muted(drill, alarm).await,
+                problem @ Err(_) => problem,
+            },
             None => wrong(
                 format!("alarm `{name}` does not exist in this account and region"),
                 "check the name, the account and the region; composite alarms are only visible \
@@ -268,6 +271,31 @@ fn alarm_can_act(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
         }
     }
     Ok(())
+}
+
+/// A muted alarm changes its state and tells nobody, so nothing can follow from it.
+async fn not_muted(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
+    let must_act = drill.plan.expectations.iter().any(|expectation| {
+        matches!(&expectation.kind, Kind::Alarm { name, state: StateValue::Alarm, .. } if *name == alarm.name)
+            && matches!(expectation.demand, Demand::Happens { .. })
+    });
+    // An alarm without actions answers through its events alone, and those are never muted.
+    if !must_act || alarm.actions == 0 {
+        return Ok(());
+    }
+    let words = format!("the mute rules of alarm `{}`", alarm.name);
+    match alarms::active_mutes(drill.aws, &alarm.name).await {
+        Ok(rules) if rules.is_empty() => Ok(()),
+        Ok(rules) => wrong(
+            format!(
+                "alarm `{}` is muted by {}: nobody would be told",
+                alarm.name,
+                rules.join(", ")
+            ),
+            "wait for the mute window to end, or delete the mute rule",
+        ),
+        Err(error) => Err(failed(&words, &error)),
+    }
 }
 
 /// Looks at the steady state; true when it holds.

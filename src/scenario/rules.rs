@@ -63,6 +63,9 @@ rules! {
         "It is missing, is not a file, or its permissions forbid reading. Nothing in it was looked at.";
     NO_SCENARIOS = "no-scenarios": "A folder holds no scenario.",
         "The *.yaml and *.yml files directly in a folder are its scenarios; folders inside it are not searched.";
+    NO_ENVIRONMENT = "no-environment": "The scenario names no environment.",
+        "A rehearsal needs an emulated account, and an environment file says what stands in it. A real account \
+         needs none.";
     FILE_TOO_LARGE = "file-too-large": "The file is larger than 1 MB.",
         "A scenario is a page of text. A larger file is refused before it is parsed, so that no input can exhaust memory.";
     NOT_UTF8 = "not-utf8": "The file is not UTF-8.",

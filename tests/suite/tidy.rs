@@ -23,13 +23,16 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("faults", &["aws", "clock", "context", "plan", "scenario", "timeline", "wakeup"]),
     (
         "observe",
-        &["aws", "clock", "context", "pattern", "plan", "recorder", "scenario", "timeline", "wakeup"],
+        &[
+            "aws", "clock", "context", "pattern", "plan", "recorder", "scenario", "timeline",
+            "wakeup",
+        ],
     ),
     (
         "runner",
         &[
-            "aws", "clock", "context", "faults", "judge", "observe", "plan", "recorder", "scenario",
-            "timeline", "wakeup",
+            "aws", "clock", "context", "faults", "judge", "observe", "plan", "recorder",
+            "scenario", "timeline", "wakeup",
         ],
     ),
     ("emulator", &["clock", "diagnostic", "pattern", "wakeup"]),
