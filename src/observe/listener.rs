@@ -94,9 +94,8 @@ impl Matches {
                 found.minute = Some(minute);
             }
         }
-        let of_minute = |found: &&RuleMatch| {
-            found.expectation == expectation && found.minute == Some(minute)
-        };
+        let of_minute =
+            |found: &&RuleMatch| found.expectation == expectation && found.minute == Some(minute);
         matches.iter().filter(of_minute).cloned().collect()
     }
 }
