@@ -1,8 +1,9 @@
 //! Writes the timeline of one drill while it happens.
 //!
 //! Main type: [`Recorder`]. Every part of a running drill records through one recorder, so the record is
-//! one ordered list. Invariant: an intent is in the sink before [`Recorder::intent`] returns; if it can't
-//! be written, the call that it announces must not be made.
+//! one ordered list. Invariants: an intent is in the sink before [`Recorder::intent`] returns; if it can't
+//! be written, the call that it announces must not be made, unless it takes a change back; nothing is
+//! injected once the record says that the drill is stopping or reverting.
 
 use std::fmt;
 use std::io;
@@ -30,6 +31,8 @@ struct State {
     intents: u32,
     sink: Sink,
     failure: Option<String>,
+    /// The drill is stopping or reverting.
+    over: bool,
 }
 
 impl fmt::Debug for Recorder {
@@ -42,7 +45,7 @@ impl fmt::Debug for Recorder {
 impl Recorder {
     /// An empty timeline that is written to `sink`.
     pub fn new(clock: Clock, sink: Sink) -> Self {
-        let state = State { entries: Vec::new(), intents: 0, sink, failure: None };
+        let state = State { entries: Vec::new(), intents: 0, sink, failure: None, over: false };
         Self { clock, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -59,8 +62,11 @@ impl Recorder {
 
     /// Announces a call that changes something, before it is made.
     ///
+    /// What takes a change back is let through even when it can't be written: a full disk must not keep a
+    /// fault alive.
+    ///
     /// # Errors
-    /// The record could not be written: the call must not be made.
+    /// The record could not be written, or injection is over: the call must not be made.
     pub fn intent(
         &self,
         fault: Option<&str>,
@@ -69,6 +75,9 @@ impl Recorder {
         undo: Option<Undo>,
     ) -> Result<u32, RecordError> {
         let mut state = self.lock();
+        if purpose == Purpose::Inject && state.over {
+            return Err(RecordError::Over);
+        }
         let intent = state.intents + 1;
         let kind = EntryKind::Intent {
             intent,
@@ -79,10 +88,16 @@ impl Recorder {
         };
         state.intents = intent;
         state.push(self.clock, kind);
-        let failure = state.failure.clone();
+        let failure = state.failure.clone().filter(|_| purpose != Purpose::Revert);
+        if let Some(reason) = &failure {
+            // Worded like a refusal: whoever reverts has nothing to take back here.
+            let error = format!("{call}: NotMade: the timeline can't be written: {reason}");
+            let receipt = EntryKind::Receipt { intent, error: Some(error), ids: IndexMap::new() };
+            state.push(self.clock, receipt);
+        }
         drop(state);
         self.changed.notify_waiters();
-        failure.map_or(Ok(intent), |reason| Err(RecordError { reason }))
+        failure.map_or(Ok(intent), |reason| Err(RecordError::Unwritable { reason }))
     }
 
     /// Records what came of an announced call.
@@ -118,6 +133,28 @@ impl Recorder {
         }
     }
 
+    /// Waits until injection is over: the drill is stopping or reverting.
+    pub async fn over(&self) {
+        self.until_state(|state| state.over.then_some(())).await;
+    }
+
+    /// Waits until the record can't be written; answers why.
+    pub async fn broken(&self) -> String {
+        self.until_state(|state| state.failure.clone()).await
+    }
+
+    async fn until_state<T>(&self, done: impl Fn(&State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(answer) = done(&self.lock()) {
+                return answer;
+            }
+            changed.await;
+        }
+    }
+
     /// Waits for the next entry.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -136,6 +173,7 @@ impl Recorder {
 impl State {
     fn push(&mut self, clock: Clock, kind: EntryKind) {
         let entry = Entry { at: clock.now(), kind };
+        self.over |= matches!(entry.kind, EntryKind::Stopping { .. } | EntryKind::Reverting);
         if let Err(error) = (self.sink)(&entry) {
             self.failure.get_or_insert_with(|| error.to_string());
         }
@@ -143,9 +181,16 @@ impl State {
     }
 }
 
-/// The timeline could not be written.
+/// A call that changes something could not be announced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the timeline can't be written: {reason}")]
-pub struct RecordError {
-    reason: String,
+pub enum RecordError {
+    /// The timeline could not be written.
+    #[error("the timeline can't be written: {reason}")]
+    Unwritable {
+        /// Why.
+        reason: String,
+    },
+    /// The drill is stopping or reverting.
+    #[error("the drill is being reverted: nothing more is injected")]
+    Over,
 }

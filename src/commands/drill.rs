@@ -61,6 +61,17 @@ pub fn emulated_config(emulator: &Emulator, region: &str, clock: Clock) -> SdkCo
 
 /// Drills on a copy of an emulated account, in virtual time.
 pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) -> Finished {
+    rehearse_and(plan, account, stop, sink, |_| ()).0
+}
+
+/// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
+pub fn rehearse_and<T>(
+    plan: &Plan,
+    account: Account,
+    stop: &StopSwitch,
+    sink: Sink,
+    look: impl FnOnce(&Emulator) -> T,
+) -> (Finished, T) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -95,7 +106,8 @@ pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) ->
         }
         let calls = Some(emulator.calls());
         let failure = recorder.failure();
-        Finished { timeline: recorder.into_entries(), calls, failure }
+        let looked = look(&emulator);
+        (Finished { timeline: recorder.into_entries(), calls, failure }, looked)
     })
 }
 

@@ -158,10 +158,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn prepare(arguments: &'a RunArgs) -> Result<Self, Refusal> {
         let clock = Clock::system();
-        let id = arguments
-            .run_id
-            .clone()
-            .unwrap_or_else(|| clock.now().strftime("%Y%m%dT%H%M%SZ").to_string());
+        let id = arguments.run_id.clone().unwrap_or_else(|| free_name(&arguments.reports, &clock));
         let emulated = real::is_emulated(arguments);
         let mut workshop = Workshop::new(arguments.seed);
         let values = values(&arguments.var, &id);
@@ -344,12 +341,16 @@ impl<'a> Run<'a> {
             &folder.join(TIMELINE_FILE),
             self.account.is_some(),
         )?;
-        let stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
+        let mut stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
         let mut view = live.drill(&job.name);
         Ok(Box::new(move |entry: &Entry| {
             file.append(entry)?;
             if let Some(name) = &stream {
-                super::output::stream(name, entry)?;
+                match super::output::stream(name, entry) {
+                    // The reader has seen enough; the record itself is the file.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => stream = None,
+                    streamed => streamed?,
+                }
             }
             view.show(entry);
             Ok(())
@@ -419,6 +420,14 @@ fn copy(account: &Account, seed: u64) -> Account {
     let mut copy = account.clone();
     copy.reseed(seed);
     copy
+}
+
+/// The time of day, and a number where a run of this very second has taken it.
+fn free_name(reports: &Path, clock: &Clock) -> String {
+    let time = clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let numbered = (2..100).map(|number| format!("{time}-{number}"));
+    let mut names = std::iter::once(time.clone()).chain(numbered);
+    names.find(|name| !reports.join(name).exists()).unwrap_or(time)
 }
 
 /// Makes the run's folder, before anything is injected; an earlier run's is not written over.

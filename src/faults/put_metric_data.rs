@@ -7,6 +7,7 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::{FaultAction, PlannedFault};
+use crate::recorder::RecordError;
 use crate::timeline::{EntryKind, Purpose};
 
 pub(super) async fn inject<'a>(
@@ -27,18 +28,28 @@ pub(super) async fn inject<'a>(
     );
     let (datapoints, every) = (*datapoints, *every);
     let continuation = Box::pin(async move {
-        let mut next = occurred_at;
+        let (clock, mut next) = (context.clock(), occurred_at);
         for _ in 1..datapoints {
             next += every;
-            context.clock().sleep_until(next).await;
-            if let Err(error) = publish(context, fault).await {
-                end(context, fault, "failed", Some(error.to_string()));
-                return;
+            tokio::select! {
+                biased;
+                () = context.recorder.over() => return halted(context, fault),
+                () = clock.sleep_until(next) => {}
+            }
+            match publish(context, fault).await {
+                Ok(()) => {}
+                Err(FaultError::Record(RecordError::Over)) => return halted(context, fault),
+                Err(error) => return end(context, fault, "failed", Some(error.to_string())),
             }
         }
         end(context, fault, "completed", None);
     });
     Ok(Injected { experiment: None, continuation: Some(continuation) })
+}
+
+/// To revert datapoints is to publish no more of them.
+fn halted(context: Context<'_>, fault: &PlannedFault) {
+    end(context, fault, "stopped", Some("the drill publishes no more datapoints".to_owned()));
 }
 
 fn end(context: Context<'_>, fault: &PlannedFault, state: &str, reason: Option<String>) {

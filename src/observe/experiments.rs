@@ -48,6 +48,8 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                         state: status.clone(),
                         reason: (!reason.is_empty()).then(|| reason.to_owned()),
                     });
+                    // A final state is the last one: nothing else can turn up until the drill ends.
+                    watch.looked(&expectations, watch.since + watch.plan.max_duration);
                     return End { state: status, reason: reason.to_owned() };
                 }
                 let through = asked_at;

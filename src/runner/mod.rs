@@ -6,6 +6,7 @@
 
 mod preflight;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -19,12 +20,16 @@ use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
 use crate::plan::{Demand, Kind, Phase, Plan, PlannedFault, Start};
-use crate::recorder::Recorder;
+use crate::recorder::{RecordError, Recorder};
 use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason, Target};
 use crate::wakeup::{Pace, Urgency};
 
 /// How long past the last window an observer may still need before we stop waiting for it.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long a call that is on its way when the drill ends may take to be answered; a little more than a
+/// call on a real account may take, retries included.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(35);
 
 /// Everything that one drill needs.
 #[derive(Debug)]
@@ -74,6 +79,11 @@ impl StopSwitch {
         });
     }
 
+    /// Whether the drill was asked to end.
+    fn is_pressed(&self) -> bool {
+        self.pressed.borrow().is_some()
+    }
+
     async fn pressed(&self) -> (StopReason, String) {
         let mut listener = self.pressed.subscribe();
         let pressed = listener.wait_for(Option::is_some).await;
@@ -89,7 +99,16 @@ pub async fn run(drill: Drill<'_>) {
         run_id: drill.plan.run_id.clone(),
         target: drill.target.clone(),
     });
-    if preflight::holds(&drill).await {
+    // Looking changes nothing, so it may be dropped at any moment.
+    let fine = tokio::select! {
+        biased;
+        pressed = drill.stop.pressed() => {
+            let _stopped = drill.stopping(pressed);
+            false
+        }
+        fine = preflight::holds(&drill) => fine,
+    };
+    if fine {
         drill.run_armed().await;
     }
     drill.recorder.record(EntryKind::DrillEnded);
@@ -123,7 +142,11 @@ impl<'a> Drill<'a> {
         match armed {
             Ok(listener) => {
                 if preflight::steady(self).await {
-                    tokio::time::sleep(self.settle).await;
+                    tokio::select! {
+                        biased;
+                        _pressed = self.stop.pressed() => {}
+                        () = tokio::time::sleep(self.settle) => {}
+                    }
                     self.live(&watch, listener.as_ref()).await;
                 }
             }
@@ -168,7 +191,7 @@ impl<'a> Drill<'a> {
             biased;
             () = &mut observers => {}
             () = &mut injections => {}
-            _left = self.take_back(Purpose::Inject) => {}
+            () = self.revert() => {}
         }
         if matches!(waited, Waited::Decided) {
             tokio::select! {
@@ -188,6 +211,9 @@ impl<'a> Drill<'a> {
             self.recorder.record(EntryKind::FaultFailed { fault, reason, blind: false });
             return;
         }
+        if self.stop.is_pressed() {
+            return;
+        }
         match faults::inject(self.context(), fault).await {
             Ok(injected) => {
                 if let Some(experiment) = injected.experiment {
@@ -197,6 +223,8 @@ impl<'a> Drill<'a> {
                     continuation.await;
                 }
             }
+            // The record says why the drill is over; that is no failure of the fault.
+            Err(faults::FaultError::Record(RecordError::Over)) => {}
             Err(error) => {
                 let (reason, blind) = (error.to_string(), error.is_blind());
                 let fault = fault.id.clone();
@@ -246,18 +274,22 @@ impl<'a> Drill<'a> {
         let limit = begun.unwrap_or_else(|| clock.now()) + self.plan.max_duration;
         tokio::select! {
             biased;
-            (reason, detail) = self.stop.pressed() => {
-                self.recorder.record(EntryKind::Stopping { reason, detail });
-                Waited::Stopped
+            pressed = self.stop.pressed() => self.stopping(pressed),
+            failure = self.recorder.broken() => {
+                let detail = format!("the timeline can't be written: {failure}");
+                self.stopping((StopReason::Guardrail, detail))
             }
             () = clock.sleep_until(limit) => {
-                let reason = StopReason::Guardrail;
                 let detail = "the drill took longer than its max_duration".to_owned();
-                self.recorder.record(EntryKind::Stopping { reason, detail });
-                Waited::Stopped
+                self.stopping((StopReason::Guardrail, detail))
             }
             () = self.decided(phase) => Waited::Decided,
         }
+    }
+
+    fn stopping(&self, (reason, detail): (StopReason, String)) -> Waited {
+        self.recorder.record(EntryKind::Stopping { reason, detail });
+        Waited::Stopped
     }
 
     async fn decided(&self, phase: Phase) {
@@ -290,6 +322,19 @@ impl<'a> Drill<'a> {
     /// Whether each fault has started or failed to.
     fn all_begun(&self, timeline: &[Entry]) -> bool {
         self.plan.faults.iter().all(|fault| has_started(timeline, &fault.id).is_some())
+    }
+
+    /// Takes back what was injected. What is on its way is waited for first: an experiment whose start is
+    /// not answered yet can't be found, and would be left behind.
+    async fn revert(&self) {
+        let clock = self.clock();
+        let give_up = clock.now() + ON_THE_WAY;
+        tokio::select! {
+            biased;
+            () = self.recorder.until(|timeline| all_answered(timeline).then_some(())) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
+        let _recorded = self.take_back(Purpose::Inject).await;
     }
 
     /// Undoes every change of this purpose, newest first; answers what is left, in words.
@@ -336,6 +381,37 @@ fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
         | EntryKind::Reverted { .. }
         | EntryKind::DrillEnded => None,
     })
+}
+
+/// Whether every announced injection has its receipt.
+fn all_answered(timeline: &[Entry]) -> bool {
+    let mut open = BTreeSet::new();
+    for entry in timeline {
+        match &entry.kind {
+            EntryKind::Intent { intent, purpose: Purpose::Inject, .. } => {
+                open.insert(*intent);
+            }
+            EntryKind::Receipt { intent, .. } => {
+                open.remove(intent);
+            }
+            EntryKind::Intent { .. }
+            | EntryKind::FaultStarted { .. }
+            | EntryKind::FaultFailed { .. }
+            | EntryKind::DrillStarted { .. }
+            | EntryKind::Preflight { .. }
+            | EntryKind::ObserverArmed { .. }
+            | EntryKind::SteadyState { .. }
+            | EntryKind::FaultEnded { .. }
+            | EntryKind::Observation(_)
+            | EntryKind::Looked { .. }
+            | EntryKind::Blind { .. }
+            | EntryKind::Stopping { .. }
+            | EntryKind::Reverting
+            | EntryKind::Reverted { .. }
+            | EntryKind::DrillEnded => {}
+        }
+    }
+    open.is_empty()
 }
 
 fn was_injected(timeline: &[Entry]) -> bool {

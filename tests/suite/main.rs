@@ -3,10 +3,15 @@
 #![allow(missing_docs, unused_crate_dependencies)]
 
 mod automation_documents;
+mod cli;
 mod determinism;
 mod goldens;
+mod interrupts;
 mod patterns;
+mod real_input;
+mod reports;
 mod scenarios;
+mod stage;
 mod support;
 mod templates;
 mod tidy;

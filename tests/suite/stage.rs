@@ -1,0 +1,177 @@
+//! Drills inside this process: an account from a text or a file, a drill on it, and what it left behind.
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use firedrill::commands::drill::{Finished, rehearse_and};
+use firedrill::commands::prepare::{Workshop, epoch};
+use firedrill::emulator::Account;
+use firedrill::emulator::environment::Environment;
+use firedrill::emulator::services::Service;
+use firedrill::plan::Plan;
+use firedrill::recorder::Sink;
+use firedrill::runner::StopSwitch;
+use firedrill::scenario::{self, Values};
+use firedrill::timeline::{Entry, EntryKind, Purpose};
+use serde_json::{Value, json};
+
+/// The drill's id in everything that runs in this process.
+pub(crate) const RUN_ID: &str = "fd-suite";
+
+/// No drill of these tests takes this long, by the clock on the wall: a drill that does hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A plan and the account for it, from a scenario's file.
+pub(crate) fn prepared(file: &Path) -> (Plan, Account) {
+    let mut workshop = Workshop::new(0);
+    let values = Values { run_id: RUN_ID.to_owned(), ..Values::default() };
+    let prepared = workshop.prepare(file, &values, true);
+    let prepared = prepared.unwrap_or_else(|| panic!("{}: not in order", file.display()));
+    let plan = Plan::new(&prepared.scenario, &prepared.file, RUN_ID).expect("it can be planned");
+    (plan, prepared.stage.expect("it has an environment").account.clone())
+}
+
+/// A plan and the account for it, from two texts; nothing where the check would refuse them.
+pub(crate) fn built(scenario: &str, environment: &str) -> Option<(Plan, Account)> {
+    let read = |_: &Path| Ok(environment.as_bytes().to_vec());
+    let (environment, _) = Environment::load("environment.yaml".as_ref(), &read);
+    let (account, _) = environment?.account(epoch(), 0);
+    let values = Values { run_id: RUN_ID.to_owned(), ..Values::default() };
+    let loaded = scenario::load("scenario.yaml", scenario.as_bytes(), &values);
+    let plan = Plan::new(&loaded.scenario?, "scenario.yaml", RUN_ID).ok()?;
+    Some((plan, account))
+}
+
+/// A drill that is over, and the account right after it.
+pub(crate) struct Over {
+    pub(crate) finished: Finished,
+    pub(crate) account: Account,
+}
+
+/// Drills; a drill that never ends fails the test instead of hanging it.
+pub(crate) fn drill(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) -> Over {
+    let (plan, stop) = (plan.clone(), stop.clone());
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let (finished, account) =
+            rehearse_and(&plan, account, &stop, sink, |emulator| emulator.account());
+        // Nobody listens any more only when the test has already failed.
+        let _unheard = done.send(Over { finished, account });
+    });
+    ended.recv_timeout(PATIENCE).expect("a drill ends, and does not panic")
+}
+
+/// A sink that keeps nothing.
+pub(crate) fn unheard() -> Sink {
+    Box::new(|_| Ok(()))
+}
+
+fn call(account: &mut Account, service: Service, operation: &str, input: Value) -> Value {
+    account.call(service, operation, input).unwrap_or_else(|error| panic!("{operation}: {error}"))
+}
+
+fn rows<'v>(answer: &'v Value, key: &str) -> &'v [Value] {
+    answer[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What a drill could leave behind: queues, rules with their targets, subscriptions, experiment templates,
+/// experiments that run, alarms and whether their actions are enabled.
+pub(crate) fn belongings(account: &Account) -> Value {
+    let mut account = account.clone();
+    let queues = call(&mut account, Service::Sqs, "ListQueues", json!({}));
+    let buses = call(&mut account, Service::Events, "ListEventBuses", json!({}));
+    let mut rules = Vec::new();
+    for bus in rows(&buses, "EventBuses") {
+        let on_bus = json!({"EventBusName": bus["Name"]});
+        let found = call(&mut account, Service::Events, "ListRules", on_bus);
+        for rule in rows(&found, "Rules") {
+            let of_rule = json!({"EventBusName": bus["Name"], "Rule": rule["Name"]});
+            let targets = call(&mut account, Service::Events, "ListTargetsByRule", of_rule);
+            rules.push(json!({"rule": rule, "targets": targets["Targets"]}));
+        }
+    }
+    let topics = call(&mut account, Service::Sns, "ListTopics", json!({}));
+    let mut subscriptions = Vec::new();
+    for topic in rows(&topics, "Topics") {
+        let of_topic = json!({"TopicArn": topic["TopicArn"]});
+        let found = call(&mut account, Service::Sns, "ListSubscriptionsByTopic", of_topic);
+        subscriptions.extend(rows(&found, "Subscriptions").to_vec());
+    }
+    let templates = call(&mut account, Service::Fis, "ListExperimentTemplates", json!({}));
+    let templates: Vec<&Value> =
+        rows(&templates, "experimentTemplates").iter().map(|template| &template["id"]).collect();
+    let experiments = call(&mut account, Service::Fis, "ListExperiments", json!({}));
+    let running: Vec<&Value> = rows(&experiments, "experiments")
+        .iter()
+        .filter(|one| {
+            let over = ["completed", "stopped", "failed", "cancelled"];
+            !over.iter().any(|state| one["state"]["status"] == *state)
+        })
+        .map(|experiment| &experiment["id"])
+        .collect();
+    let kinds = json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
+    let found = call(&mut account, Service::CloudWatch, "DescribeAlarms", kinds);
+    let alarms: Vec<Value> = ["MetricAlarms", "CompositeAlarms"]
+        .iter()
+        .flat_map(|key| rows(&found, key))
+        .map(|alarm| json!([alarm["AlarmName"], alarm["ActionsEnabled"]]))
+        .collect();
+    json!({
+        "queues": queues["QueueUrls"],
+        "rules": rules,
+        "subscriptions": subscriptions,
+        "templates": templates,
+        "running experiments": running,
+        "alarms": alarms,
+    })
+}
+
+/// Alarms that still show a state which the drill set by hand and did not set back.
+pub(crate) fn set_by_hand(account: &Account) -> Vec<String> {
+    let kinds = json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
+    let found = call(&mut account.clone(), Service::CloudWatch, "DescribeAlarms", kinds);
+    ["MetricAlarms", "CompositeAlarms"]
+        .iter()
+        .flat_map(|key| rows(&found, key))
+        .filter(|alarm| {
+            let reason = alarm["StateReason"].as_str().unwrap_or_default();
+            reason.contains(RUN_ID) && !reason.contains("set back")
+        })
+        .map(|alarm| format!("{} is {}", alarm["AlarmName"], alarm["StateValue"]))
+        .collect()
+}
+
+/// The number of the last entry that announces a call which breaks something, from 0.
+pub(crate) fn last_injection(timeline: &[Entry]) -> Option<usize> {
+    timeline
+        .iter()
+        .rposition(|entry| matches!(entry.kind, EntryKind::Intent { purpose: Purpose::Inject, .. }))
+}
+
+/// The last entries, for the words of a failure.
+pub(crate) fn tail(timeline: &[Entry]) -> String {
+    let skipped = timeline.len().saturating_sub(25);
+    let lines: String = timeline[skipped..].iter().map(Entry::to_line).collect();
+    format!("(after {skipped} entries)\n{lines}")
+}
+
+/// What holds after every drill, whatever ended it: it ended, and nothing of it is left.
+pub(crate) fn assert_clean(before: &Account, over: &Over, words: &str) {
+    let timeline = &over.finished.timeline;
+    let told = || tail(timeline);
+    let last = timeline.last().map(|entry| &entry.kind);
+    assert_eq!(last, Some(&EntryKind::DrillEnded), "{words}: {}", told());
+    assert_eq!(belongings(&over.account), belongings(before), "{words}: {}", told());
+    assert_eq!(set_by_hand(&over.account), Vec::<String>::new(), "{words}: {}", told());
+    let reverting = timeline.iter().position(|entry| matches!(entry.kind, EntryKind::Reverting));
+    if let (Some(reverting), Some(injection)) = (reverting, last_injection(timeline)) {
+        assert!(injection < reverting, "{words}: injected after the revert began: {}", told());
+    }
+    for entry in timeline {
+        if let EntryKind::Reverted { left } = &entry.kind {
+            assert_eq!(left, &Vec::<String>::new(), "{words}: {}", told());
+        }
+    }
+}
