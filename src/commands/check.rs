@@ -80,7 +80,11 @@ pub fn check(arguments: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::diagnostic::Diagnostic;
+    use crate::scenario::MAX_BYTES;
 
     fn checked(paths: &[PathBuf], format: CheckFormat) -> (Exit, String, String) {
         let arguments =

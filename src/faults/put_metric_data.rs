@@ -38,7 +38,7 @@ pub(super) async fn inject<'a>(
             }
             match publish(context, fault).await {
                 Ok(()) => {}
-                Err(FaultError::Record(RecordError::Over)) => return halted(context, fault),
+                Err(ChangeError::Record(RecordError::Over)) => return halted(context, fault),
                 Err(error) => return end(context, fault, "failed", Some(error.to_string())),
             }
         }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::context::Context;
+use crate::context::{ChangeError, Context};
 use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
@@ -224,7 +224,7 @@ impl<'a> Drill<'a> {
                 }
             }
             // The record says why the drill is over; that is no failure of the fault.
-            Err(faults::FaultError::Record(RecordError::Over)) => {}
+            Err(ChangeError::Record(RecordError::Over)) => {}
             Err(error) => {
                 let (reason, blind) = (error.to_string(), error.is_blind());
                 let fault = fault.id.clone();

@@ -9,7 +9,7 @@ mod goldens;
 mod interrupts;
 mod patterns;
 mod real_input;
-mod reports;
+
 mod scenarios;
 mod stage;
 mod support;

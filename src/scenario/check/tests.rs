@@ -586,7 +586,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("../shape.rs"),
         include_str!("../substitute.rs"),
         include_str!("../load.rs"),
-        include_str!("../../commands/check.rs"),
+        include_str!("../../commands/prepare.rs"),
     ]
     .concat();
     for rule in crate::scenario::RULES {
