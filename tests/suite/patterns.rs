@@ -3,8 +3,10 @@
 //! Invariant: the shared vectors are read when their folder is there (`FIREDRILL_SHARED`, or
 //! `../shared` beside the project), and their absence is said aloud.
 
+mod bad_input;
 mod random;
 mod reference;
+mod table;
 
 use std::path::PathBuf;
 
