@@ -22,6 +22,7 @@ fn vectors() -> Option<PathBuf> {
 }
 
 /// The lines of one file of vectors; none when the folder is absent.
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 fn lines(file: &str) -> Vec<Value> {
     let Some(folder) = vectors() else {
         eprintln!("the shared vectors are absent: {file} is not checked (set FIREDRILL_SHARED)");
