@@ -342,10 +342,11 @@ fn follows(
     if fork == last {
         return !open;
     }
-    for index in fork + 1..=last {
-        match text.get(index) {
-            Some(&byte) if byte == bound[index] => {}
-            Some(&byte) => return is_hex(byte) && inside(byte, bound[index]),
+    let mut rest = text[fork + 1..].iter();
+    for &digit in &bound[fork + 1..=last] {
+        match rest.next() {
+            Some(&byte) if byte == digit => {}
+            Some(&byte) => return is_hex(byte) && inside(byte, digit),
             None => return false,
         }
     }

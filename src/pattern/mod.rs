@@ -190,18 +190,19 @@ impl Compiled {
     }
 
     fn add_quirks(&mut self) {
-        let folds = |one: &Condition| {
-            matches!(
-                one,
-                Condition::Folded(_)
-                    | Condition::PrefixFolded(_)
-                    | Condition::SuffixFolded(_)
-                    | Condition::NotFolded(_)
-            )
+        let wide = |list: &[Box<[u8]>]| list.iter().any(|text| !text.is_ascii());
+        let confuses = |one: &Condition| match one {
+            Condition::Folded(_)
+            | Condition::PrefixFolded(_)
+            | Condition::SuffixFolded(_)
+            | Condition::NotFolded(_) => true,
+            Condition::Suffix(text) => !text.is_ascii(),
+            Condition::NotSuffixes(list) => wide(list),
+            _ => false,
         };
         let wild =
             |one: &Condition| matches!(one, Condition::Wildcard(_) | Condition::NotWildcards(_));
-        if !self.any(wild) || !self.any(folds) {
+        if !self.any(wild) || !self.any(confuses) {
             return;
         }
         let quirks = machine::quirks(&self.fields());

@@ -110,9 +110,8 @@ impl Paths {
     /// Marks the node above the one that got a child at `depth`.
     fn mark_deep(&mut self, path: &[u8], depth: usize) {
         let above = path.split(|&byte| byte == b'.').take(depth - 1);
-        let node = above.fold(Some(0), |node, segment| {
-            node.and_then(|node| self.child(node, Segment::new(segment)))
-        });
+        let mut above = above;
+        let node = above.try_fold(0, |node, segment| self.child(node, Segment::new(segment)));
         if let Some(node) = node {
             self.nodes[node as usize].deep = true;
         }

@@ -3,8 +3,10 @@
 //! Invariant: the shared vectors are read when their folder is there (`FIREDRILL_SHARED`, or
 //! `../shared` beside the project), and their absence is said aloud.
 
+mod bad_input;
 mod random;
 mod reference;
+mod table;
 
 use std::path::PathBuf;
 
@@ -20,6 +22,7 @@ fn vectors() -> Option<PathBuf> {
 }
 
 /// The lines of one file of vectors; none when the folder is absent.
+#[expect(clippy::print_stderr, reason = "a skipped check must be seen")]
 fn lines(file: &str) -> Vec<Value> {
     let Some(folder) = vectors() else {
         eprintln!("the shared vectors are absent: {file} is not checked (set FIREDRILL_SHARED)");

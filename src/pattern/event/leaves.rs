@@ -88,7 +88,7 @@ pub(crate) struct Leaf {
 /// What a scan found.
 #[derive(Debug, Default)]
 pub(crate) struct Leaves {
-    leaves: Vec<Leaf>,
+    found: Vec<Leaf>,
     memberships: Vec<Membership>,
     /// The texts that had escapes.
     unescaped: Vec<u8>,
@@ -98,10 +98,10 @@ pub(crate) struct Leaves {
 
 impl Leaves {
     pub(super) fn clear(&mut self, paths: usize) {
-        for leaf in &self.leaves {
+        for leaf in &self.found {
             self.last[leaf.path as usize] = NONE;
         }
-        self.leaves.clear();
+        self.found.clear();
         self.memberships.clear();
         self.unescaped.clear();
         if self.last.len() < paths {
@@ -132,14 +132,14 @@ impl Leaves {
             place.start = offset(start);
             place.end = offset(self.unescaped.len());
         }
-        let leaf = offset(self.leaves.len());
+        let leaf = offset(self.found.len());
         let before = std::mem::replace(&mut self.last[path as usize], leaf);
-        self.leaves.push(Leaf { path, membership, place, before });
+        self.found.push(Leaf { path, membership, place, before });
     }
 
     /// All leaves in the order of the event.
     pub(crate) fn all(&self) -> &[Leaf] {
-        &self.leaves
+        &self.found
     }
 
     /// The leaves of a path, last one first.
@@ -147,7 +147,7 @@ impl Leaves {
     pub(crate) fn of_path(&self, path: PathId) -> impl Iterator<Item = &Leaf> {
         let mut at = self.last[path as usize];
         std::iter::from_fn(move || {
-            let leaf = self.leaves.get(at as usize)?;
+            let leaf = self.found.get(at as usize)?;
             at = leaf.before;
             Some(leaf)
         })

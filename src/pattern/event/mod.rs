@@ -289,13 +289,11 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
             }
             escaped = true;
             // A wanted string's escapes must be sound even where the rest is trusted.
-            at = match skip::escape(self.bytes, stop) {
-                Some(after) => after,
-                None => {
-                    self.at = stop;
-                    return Err(self.syntax("an escape is unknown"));
-                }
+            let Some(after) = skip::escape(self.bytes, stop) else {
+                self.at = stop;
+                return Err(self.syntax("an escape is unknown"));
             };
+            at = after;
         }
     }
 

@@ -142,12 +142,11 @@ pub(super) fn container(bytes: &[u8], at: usize, outside: usize) -> Result<Optio
     let mut carried = 0_u64;
     let mut rest = [b' '; BLOCK];
     while at < bytes.len() {
-        let block: &Block = match bytes.get(at..at + BLOCK) {
-            Some(block) => block.try_into().expect("a whole block"),
-            None => {
-                rest[..bytes.len() - at].copy_from_slice(&bytes[at..]);
-                &rest
-            }
+        let block: &Block = if let Some(block) = bytes.get(at..at + BLOCK) {
+            block.try_into().expect("a whole block")
+        } else {
+            rest[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+            &rest
         };
         if count(block, 0, b'\\') > 0 {
             return slowly(bytes, at, depth, outside, carried != 0);

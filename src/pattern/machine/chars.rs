@@ -103,6 +103,12 @@ impl Key {
         }
     }
 
+    /// Whether the service can take some of the pattern's characters for a star's.
+    pub(super) fn confuses(&self) -> bool {
+        let wide = self.texts.iter().any(|text| !text.is_ascii());
+        self.kind.is_folded() || (self.kind.is_suffix() && wide)
+    }
+
     /// The steps of each text.
     pub(super) fn chars(&self) -> Vec<Vec<Char>> {
         self.texts.iter().map(|text| steps(self.kind, text)).collect()

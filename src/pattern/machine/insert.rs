@@ -207,16 +207,14 @@ impl Machine {
         let fork = from + same.count();
         let last = other.len() - 1;
         let (mut current, mut first) = (state, None);
-        for at in from..fork {
-            if at != last {
-                let next = self.new_state(current);
-                if at == from {
-                    first = Some(next);
-                } else {
-                    self.lay(current, &other[at], Single::State(next));
-                }
-                current = next;
+        for (at, step) in other.iter().enumerate().take(fork.min(last)).skip(from) {
+            let next = self.new_state(current);
+            if at == from {
+                first = Some(next);
+            } else {
+                self.lay(current, step, Single::State(next));
             }
+            current = next;
         }
         if fork < last {
             let id = self.identity();

@@ -11,6 +11,8 @@ mod chars;
 mod complexity;
 mod insert;
 mod names;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub(crate) use names::{complexity, quirks};

@@ -26,7 +26,7 @@ struct Name {
 
 #[derive(Debug)]
 struct Names {
-    names: Vec<Name>,
+    all: Vec<Name>,
     keys: Vec<Key>,
     numbers: HashMap<Key, KeyId>,
     steps: usize,
@@ -52,7 +52,7 @@ pub(crate) fn complexity(alternatives: &[Fields], cap: usize) -> usize {
         if !seen.insert(name) {
             continue;
         }
-        for machine in names.names[name as usize].machines.values() {
+        for machine in names.all[name as usize].machines.values() {
             largest = largest.max(machine.complexity(&names.keys, cap));
             if largest >= cap {
                 return cap;
@@ -71,7 +71,7 @@ pub(crate) fn quirks(alternatives: &[Fields]) -> Vec<Vec<Option<Quirk>>> {
     }
     let keys: Arc<[Key]> = names.keys.clone().into();
     let machines: Vec<BTreeMap<PathId, Arc<Machine>>> = names
-        .names
+        .all
         .iter()
         .map(|name| {
             let machines = name.machines.iter().filter(|(_, machine)| machine.mixes(&keys));
@@ -101,17 +101,18 @@ pub(crate) fn quirks(alternatives: &[Fields]) -> Vec<Vec<Option<Quirk>>> {
 }
 
 impl Machine {
-    /// Whether wildcards and ignored case share the machine.
+    /// Whether wildcards share the machine with what a star's state can be taken for: texts in any
+    /// case, and suffixes of several bytes a character.
     fn mixes(&self, keys: &[Key]) -> bool {
-        let kinds: Vec<_> = self.keys().iter().map(|key| keys[*key as usize].kind).collect();
-        kinds.iter().any(|kind| kind.is_wild()) && kinds.iter().any(|kind| kind.is_folded())
+        let keys: Vec<&Key> = self.keys().iter().map(|key| &keys[*key as usize]).collect();
+        keys.iter().any(|key| key.kind.is_wild()) && keys.iter().any(|key| key.confuses())
     }
 }
 
 impl Names {
     fn build(alternatives: &[Fields]) -> Self {
         let mut names = Self {
-            names: vec![Name::default()],
+            all: vec![Name::default()],
             keys: Vec::new(),
             numbers: HashMap::new(),
             steps: 0,
@@ -152,11 +153,11 @@ impl Names {
         }
         let mut last = None;
         let mut reached = BTreeSet::new();
-        let Name { mut machines, mut absent } = std::mem::take(&mut self.names[name as usize]);
-        let Self { names, keys, .. } = self;
+        let Name { mut machines, mut absent } = std::mem::take(&mut self.all[name as usize]);
+        let Self { all, keys, .. } = self;
         let mut fresh = || {
-            names.push(Name::default());
-            NameId::try_from(names.len() - 1).expect("fewer states than 2^32")
+            all.push(Name::default());
+            NameId::try_from(all.len() - 1).expect("fewer states than 2^32")
         };
         for part in parts {
             let to = match part {
@@ -171,7 +172,7 @@ impl Names {
             last = Some(to);
             reached.insert(to);
         }
-        self.names[name as usize] = Name { machines, absent };
+        self.all[name as usize] = Name { machines, absent };
         for name in reached {
             self.add(name, rest);
         }
@@ -179,7 +180,7 @@ impl Names {
 
     /// The fields' state behind a field, when one of its patterns leads there.
     fn after(&self, name: NameId, path: PathId, own: &[KeyId]) -> Option<NameId> {
-        let name = &self.names[name as usize];
+        let name = &self.all[name as usize];
         let leads = name.machines.get(&path).into_iter().flat_map(Machine::matches);
         let mut leads = leads.filter(|found| own.contains(&found.key)).map(|found| found.name);
         leads.next().or_else(|| name.absent.get(&path).copied())

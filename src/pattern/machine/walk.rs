@@ -60,7 +60,7 @@ impl Machine {
             targets = self.step(&targets, byte);
             let last = at + 1 == quoted.len();
             for &single in &targets {
-                if self.counts(keys, single, quoted, last) {
+                if counts(keys, single, quoted, last) {
                     hits.extend(single.found().map(|found| found.key));
                 }
             }
@@ -77,24 +77,24 @@ impl Machine {
         }
         next
     }
+}
 
-    fn counts(&self, keys: &[Key], single: Single, quoted: &[u8], last: bool) -> bool {
-        let Some(found) = single.found() else {
-            return false;
-        };
-        let key = &keys[found.key as usize];
-        if let Single::Shortcut { .. } = single {
-            return quoted[1..quoted.len() - 1] == key.texts[0][..];
-        }
-        match key.kind {
-            Kind::Exact
-            | Kind::Folded
-            | Kind::Wildcard
-            | Kind::NotTexts
-            | Kind::NotFolded
-            | Kind::NotWildcards => last,
-            Kind::Prefix | Kind::PrefixFolded | Kind::NotPrefixes => true,
-            Kind::Suffix | Kind::SuffixFolded | Kind::NotSuffixes | Kind::Apart => false,
-        }
+fn counts(keys: &[Key], single: Single, quoted: &[u8], last: bool) -> bool {
+    let Some(found) = single.found() else {
+        return false;
+    };
+    let key = &keys[found.key as usize];
+    if let Single::Shortcut { .. } = single {
+        return quoted[1..quoted.len() - 1] == key.texts[0][..];
+    }
+    match key.kind {
+        Kind::Exact
+        | Kind::Folded
+        | Kind::Wildcard
+        | Kind::NotTexts
+        | Kind::NotFolded
+        | Kind::NotWildcards => last,
+        Kind::Prefix | Kind::PrefixFolded | Kind::NotPrefixes => true,
+        Kind::Suffix | Kind::SuffixFolded | Kind::NotSuffixes | Kind::Apart => false,
     }
 }

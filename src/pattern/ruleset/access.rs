@@ -3,7 +3,7 @@
 //! Main function: [`atoms`]. Invariant: a leaf that satisfies a field satisfies one of the field's
 //! atoms; the reverse need not hold, because every alternative that comes up is checked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::Field;
 use super::super::cidr::AddressRange;
@@ -156,7 +156,7 @@ impl Atom {
 /// How many different literals the rules ask for, by path and kind.
 #[derive(Debug, Default)]
 pub(super) struct Census {
-    seen: HashMap<u64, ()>,
+    seen: HashSet<u64>,
     distinct: HashMap<(PathId, u8), u32>,
 }
 
@@ -171,7 +171,7 @@ impl Census {
                 _ => continue,
             };
             let whole = hash ^ (u64::from(path) << 8 | u64::from(kind)).rotate_left(32);
-            if self.seen.insert(whole, ()).is_none() {
+            if self.seen.insert(whole) {
                 *self.distinct.entry((path, kind)).or_default() += 1;
             }
         }

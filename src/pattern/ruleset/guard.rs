@@ -80,9 +80,9 @@ impl Marks {
     }
 
     #[inline]
-    pub(super) fn add(&mut self, path: PathId, leaf: Raw<'_>) {
+    pub(super) fn add(&mut self, path: PathId, value: Raw<'_>) {
         let (whole, lead) = &mut self.bits[path as usize];
-        match leaf {
+        match value {
             Raw::Text(text) => {
                 *whole |= bit(text);
                 *lead |= leading_bit(text).unwrap_or(0);

@@ -135,7 +135,9 @@ impl<Id: Clone + Ord> Index<Id> {
             match atoms[best].take() {
                 Some(atoms) => {
                     let entries = &mut entries[self.fields[best].path as usize];
-                    atoms.into_iter().for_each(|atom| entries.push(atom, number(id)));
+                    for atom in atoms {
+                        entries.push(atom, number(id));
+                    }
                 }
                 None => self.always.push(number(id)),
             }

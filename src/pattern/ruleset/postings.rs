@@ -34,8 +34,4 @@ impl Postings {
     pub(super) fn list(&self, list: usize) -> &[AltId] {
         &self.ids[self.starts[list] as usize..self.starts[list + 1] as usize]
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
 }

@@ -53,15 +53,13 @@ impl Substrings {
         for (text, id) in given {
             let mut state = 0;
             for &byte in text {
-                state = match edge(&growing[state].edges, byte) {
-                    Some(next) => next as usize,
-                    None => {
-                        let next = growing.len();
-                        growing.push(Growing::default());
-                        growing[state].edges.push((byte, number(next)));
-                        next
-                    }
-                };
+                let known = edge(&growing[state].edges, byte);
+                let next = known.unwrap_or_else(|| number(growing.len()));
+                if known.is_none() {
+                    growing.push(Growing::default());
+                    growing[state].edges.push((byte, next));
+                }
+                state = next as usize;
             }
             growing[state].ids.push(*id);
         }

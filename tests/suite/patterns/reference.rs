@@ -296,6 +296,7 @@ impl Condition {
         }
     }
 
+    #[expect(clippy::float_cmp, reason = "the service compares doubles for equality")]
     fn accepts_number(&self, text: &str, all: &[Condition]) -> bool {
         let value = of_event(text);
         let holds = |operator: &str, value: f64, bound: f64| match operator {
@@ -308,7 +309,8 @@ impl Condition {
         match self {
             Self::Number(wanted) => match (comparable(wanted), value) {
                 (Some(wanted), Some(value)) => wanted == value,
-                (None, None) => *wanted == text,
+                // A double beyond all doubles is no longer the text that it was.
+                (None, None) => *wanted == text && !text.contains(['.', 'e', 'E']),
                 _ => false,
             },
             Self::Numeric(bounds) => value.is_some_and(|value| {
