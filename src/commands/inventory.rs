@@ -89,7 +89,7 @@ impl Surroundings {
     pub fn inventory(&mut self, path: &Path) -> (Option<&Inventory>, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         if !self.loaded.contains_key(path) {
-            let (environment, mut found) = Environment::load(path, &|path| std::fs::read(path));
+            let (environment, mut found) = Environment::load(path, &super::prepare::read);
             diagnostics.append(&mut found);
             let inventory = environment.map(|environment| {
                 let epoch = Timestamp::from_second(1_767_225_600)

@@ -5,8 +5,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,7 +110,13 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
         let text = format!("the file has {} bytes; at most {MAX_FILE} are read", metadata.len());
         return Err(io::Error::other(text));
     }
-    fs::read(path)
+    // A device or a pipe has no length, and may never end.
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("the file has more than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
 }
 
 /// A diagnostic about a path that can't be read.
