@@ -122,6 +122,9 @@ fn run_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The last line after errors that keep a run from beginning.
+const MEND_FIRST: &str = "nothing was run and nothing was touched: mend the errors above first";
+
 /// Why a run did not begin, in words with the way out.
 pub(super) struct Refusal(pub(super) String);
 
@@ -163,15 +166,16 @@ impl<'a> Run<'a> {
         let mut workshop = Workshop::new(arguments.seed);
         let values = values(&arguments.var, &id);
         let found = prepare::find(&arguments.paths);
-        let files = found.map_err(|problem| Refusal(workshop.render_one(&problem)))?;
+        let files = found.map_err(|problem| {
+            Refusal(format!("{}\n{MEND_FIRST}", workshop.render_one(&problem).trim_end()))
+        })?;
         let mut prepared = Vec::new();
         for file in &files {
             prepared.extend(workshop.prepare(file, &values, emulated));
         }
         say(workshop.render(Severity::Warning).trim_end());
         if workshop.told(Severity::Error).next().is_some() {
-            let words = "nothing was run and nothing was touched: mend the errors above first";
-            return Err(Refusal(words.to_owned()));
+            return Err(Refusal(MEND_FIRST.to_owned()));
         }
         prepared.retain(|one| is_selected(arguments, one));
         if prepared.is_empty() {
