@@ -122,6 +122,9 @@ fn run_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The last line after errors that keep a run from beginning.
+const MEND_FIRST: &str = "nothing was run and nothing was touched: mend the errors above first";
+
 /// Why a run did not begin, in words with the way out.
 pub(super) struct Refusal(pub(super) String);
 
@@ -174,8 +177,7 @@ impl<'a> Run<'a> {
             workshop.told(Severity::Warning).map(|found| workshop.render(found)).collect();
         say(told.trim_end());
         if workshop.told(Severity::Error).next().is_some() {
-            let words = "nothing was run and nothing was touched: mend the errors above first";
-            return Err(Refusal(words.to_owned()));
+            return Err(Refusal(MEND_FIRST.to_owned()));
         }
         prepared.retain(|one| is_selected(arguments, one));
         if prepared.is_empty() {
