@@ -108,6 +108,7 @@ impl Pattern {
         if compiled.complexity(MAX_COMPLEXITY + 1) > MAX_COMPLEXITY {
             return Err(PatternError::without_position(TOO_COMPLEX));
         }
+        compiled.share_modes();
         compiled.add_quirks();
         Ok(Self { compiled: Arc::new(compiled) })
     }
@@ -142,22 +143,22 @@ impl Compiled {
         if broken.into_iter().any(breaks_the_service) {
             return Err(PatternError::internal());
         }
-        let mut numbers: BTreeMap<&[u8], (PathId, Modes)> = BTreeMap::new();
-        for (path, conditions) in alternatives.iter().flatten() {
+        let mut numbers: BTreeMap<&[u8], PathId> = BTreeMap::new();
+        for path in alternatives.iter().flat_map(BTreeMap::keys) {
             let next = PathId::try_from(numbers.len()).expect("a pattern is short");
-            let (_, modes) = numbers.entry(path).or_insert((next, Modes::default()));
-            modes.numeric |= conditions.iter().any(Condition::is_numeric);
+            numbers.entry(path).or_insert(next);
         }
         let mut names = vec![Box::default(); numbers.len()];
-        for (name, (path, _)) in &numbers {
+        for (name, path) in &numbers {
             names[*path as usize] = (*name).into();
         }
         let mut shared: HashMap<*const Condition, Arc<[Condition]>> = HashMap::new();
         let mut compile = |(path, conditions): (&Vec<u8>, &parse::Conditions)| {
-            let (path, modes) = numbers[path.as_slice()];
+            let path = numbers[path.as_slice()];
             let list = shared.entry(conditions.as_ptr());
             let conditions = Arc::clone(list.or_insert_with(|| (**conditions).into()));
             let absent = conditions.contains(&Condition::Absent);
+            let modes = Modes { numeric: conditions.iter().any(Condition::is_numeric) };
             Field { path, order: 0, modes, absent, conditions, quirk: None }
         };
         let mut fields = |alternative: &parse::Alternative| {
@@ -187,6 +188,20 @@ impl Compiled {
     fn any(&self, kind: impl Fn(&Condition) -> bool) -> bool {
         let fields = self.alternatives.iter().flatten();
         fields.flat_map(|field| field.conditions.iter()).any(kind)
+    }
+
+    /// Alternatives share the reading of a field's numbers, which matters to address ranges only.
+    fn share_modes(&mut self) {
+        let address = |one: &Condition| matches!(one, Condition::Address(_));
+        if self.alternatives.len() < 2 || !self.any(address) || !self.any(Condition::is_numeric) {
+            return;
+        }
+        let numeric = machine::numeric(&self.fields());
+        for (fields, numeric) in self.alternatives.iter_mut().zip(numeric) {
+            for (field, numeric) in fields.iter_mut().zip(numeric) {
+                field.modes.numeric |= numeric;
+            }
+        }
     }
 
     fn add_quirks(&mut self) {

@@ -35,11 +35,17 @@ pub(crate) enum Kind {
     NotWildcards,
     /// Anything that never shares a state with a text.
     Apart,
+    /// The same, and it makes the service compare the field's numbers as numbers.
+    Number,
 }
 
 impl Kind {
     pub(super) fn is_suffix(self) -> bool {
         matches!(self, Self::Suffix | Self::SuffixFolded | Self::NotSuffixes)
+    }
+
+    pub(super) fn is_apart(self) -> bool {
+        matches!(self, Self::Apart | Self::Number)
     }
 
     pub(super) fn is_wild(self) -> bool {
@@ -87,7 +93,7 @@ impl Key {
             Condition::Number { text, value } => {
                 let literal = Self { kind: Kind::Apart, texts: vec![text.as_bytes().to_vec()] };
                 let number = value.map(|value| Self {
-                    kind: Kind::Apart,
+                    kind: Kind::Number,
                     texts: vec![b"=".to_vec(), value.to_bits().to_be_bytes().to_vec()],
                 });
                 number.into_iter().chain([literal]).collect()
@@ -95,10 +101,11 @@ impl Key {
             Condition::True
             | Condition::False
             | Condition::Null
-            | Condition::Numeric(..)
             | Condition::Address(_)
-            | Condition::Exists
-            | Condition::NotNumbers(..) => one(Kind::Apart, condition.to_string().as_bytes()),
+            | Condition::Exists => one(Kind::Apart, condition.to_string().as_bytes()),
+            Condition::Numeric(..) | Condition::NotNumbers(..) => {
+                one(Kind::Number, condition.to_string().as_bytes())
+            }
             Condition::Absent => Vec::new(),
         }
     }
@@ -135,7 +142,7 @@ fn steps(kind: Kind, text: &[u8]) -> Vec<Char> {
     let bytes = |text: &[u8]| text.iter().copied().map(Char::Byte).collect::<Vec<_>>();
     let quote = [Char::Byte(b'"')];
     match kind {
-        Kind::Exact | Kind::NotTexts | Kind::Apart => {
+        Kind::Exact | Kind::NotTexts | Kind::Apart | Kind::Number => {
             [&quote[..], &bytes(text), &quote[..]].concat()
         }
         Kind::Prefix | Kind::NotPrefixes => [&quote[..], &bytes(text)].concat(),

@@ -35,7 +35,7 @@ impl Machine {
         fresh: &mut dyn FnMut() -> NameId,
     ) -> NameId {
         let pattern = &keys[key as usize];
-        if pattern.kind == Kind::Apart {
+        if pattern.kind.is_apart() {
             if let Some(found) = self.apart.iter().find(|found| found.key == key) {
                 return found.name;
             }

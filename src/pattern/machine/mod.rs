@@ -15,7 +15,7 @@ mod names;
 mod tests;
 mod walk;
 
-pub(crate) use names::{complexity, quirks};
+pub(crate) use names::{complexity, numeric, quirks};
 pub(crate) use walk::Quirk;
 
 /// A state of a machine.

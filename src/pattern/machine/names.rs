@@ -1,12 +1,12 @@
 //! The service's machine of fields: which fields' machines are shared by a pattern's alternatives.
 //!
-//! Main functions: [`complexity`], [`quirks`]. Invariant: a pattern that two alternatives share
+//! Main functions: [`complexity`], [`quirks`], [`numeric`]. Invariant: a pattern that two alternatives share
 //! leads to the fields' state of the first one, as in the service.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::chars::Key;
+use super::chars::{Key, Kind};
 use super::walk::Quirk;
 use super::{KeyId, Machine, NameId};
 use crate::pattern::condition::Condition;
@@ -78,26 +78,28 @@ pub(crate) fn quirks(alternatives: &[Fields]) -> Vec<Vec<Option<Quirk>>> {
             machines.map(|(path, machine)| (*path, Arc::new(machine.clone()))).collect()
         })
         .collect();
-    let quirks = |fields: &Fields| {
-        let mut name = Some(0);
-        let mut quirks = Vec::new();
-        for (path, conditions) in fields {
-            let own: Vec<KeyId> = conditions
-                .iter()
-                .flat_map(Key::of)
-                .filter_map(|key| names.numbers.get(&key).copied())
-                .collect();
-            let machine = name.and_then(|name: NameId| machines[name as usize].get(path));
-            quirks.push(machine.map(|machine| Quirk {
-                machine: Arc::clone(machine),
-                keys: Arc::clone(&keys),
-                own: own.clone(),
-            }));
-            name = name.and_then(|name| names.after(name, *path, &own));
-        }
-        quirks
+    let quirk = |name: NameId, path: PathId, own: &[KeyId]| {
+        let machine = Arc::clone(machines[name as usize].get(&path)?);
+        Some(Quirk { machine, keys: Arc::clone(&keys), own: own.to_vec() })
     };
-    alternatives.iter().map(quirks).collect()
+    alternatives.iter().map(|fields| names.along(fields, quirk)).collect()
+}
+
+/// Whether each field's numbers are compared as numbers: some condition in its machine is about
+/// numbers, be it another alternative's.
+pub(crate) fn numeric(alternatives: &[Fields]) -> Vec<Vec<bool>> {
+    let names = Names::build(alternatives);
+    let is_number = |key: KeyId| names.keys[key as usize].kind == Kind::Number;
+    let numeric = |name: NameId, path: PathId, own: &[KeyId]| {
+        let machine = names.all[name as usize].machines.get(&path);
+        let mut shared = machine.into_iter().flat_map(Machine::keys);
+        (own.iter().copied().any(is_number) || shared.any(is_number)).then_some(())
+    };
+    let flags = |fields: &Fields| {
+        let found = names.along(fields, numeric);
+        found.iter().map(Option::is_some).collect()
+    };
+    alternatives.iter().map(flags).collect()
 }
 
 impl Machine {
@@ -176,6 +178,23 @@ impl Names {
         for name in reached {
             self.add(name, rest);
         }
+    }
+
+    /// Follows an alternative's fields, and gives what `look` says about each.
+    fn along<T>(
+        &self,
+        fields: &Fields,
+        look: impl Fn(NameId, PathId, &[KeyId]) -> Option<T>,
+    ) -> Vec<Option<T>> {
+        let mut name = Some(0);
+        let mut found = Vec::with_capacity(fields.len());
+        for (path, conditions) in fields {
+            let keys = conditions.iter().flat_map(Key::of);
+            let own: Vec<KeyId> = keys.filter_map(|key| self.numbers.get(&key).copied()).collect();
+            found.push(name.and_then(|name| look(name, *path, &own)));
+            name = name.and_then(|name| self.after(name, *path, &own));
+        }
+        found
     }
 
     /// The fields' state behind a field, when one of its patterns leads there.

@@ -23,7 +23,7 @@ impl Quirk {
         let quoted = [b"\"", text, b"\""].concat();
         let hits = self.machine.hits(&self.keys, &quoted);
         self.own.iter().any(|key| match self.keys[*key as usize].kind {
-            Kind::Apart => false,
+            Kind::Apart | Kind::Number => false,
             Kind::NotTexts
             | Kind::NotPrefixes
             | Kind::NotSuffixes
@@ -95,6 +95,6 @@ fn counts(keys: &[Key], single: Single, quoted: &[u8], last: bool) -> bool {
         | Kind::NotFolded
         | Kind::NotWildcards => last,
         Kind::Prefix | Kind::PrefixFolded | Kind::NotPrefixes => true,
-        Kind::Suffix | Kind::SuffixFolded | Kind::NotSuffixes | Kind::Apart => false,
+        Kind::Suffix | Kind::SuffixFolded | Kind::NotSuffixes | Kind::Apart | Kind::Number => false,
     }
 }

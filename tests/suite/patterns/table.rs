@@ -98,6 +98,8 @@ const CASES: &[Case] = &[
     ("host bits do not matter", r#"{"a":[{"cidr":"10.0.0.7/24"}]}"#, r#"{"a":"10.0.0.0"}"#, true, "aws"),
     ("a block of IPv6", r#"{"a":[{"cidr":"2001:db8::/32"}]}"#, r#"{"a":"2001:0DB8::5"}"#, true, "doc"),
     ("a block matches the other family's digits", r#"{"a":[{"cidr":"10.0.0.0/8"}]}"#, r#"{"a":"a00:1::"}"#, true, "aws"),
+    ("unless the field also compares numbers", r#"{"a":[{"cidr":"0.0.0.0/0"},7]}"#, r#"{"a":5}"#, false, "ruler"),
+    ("in any alternative that shares the field", r#"{"$or":[{"a":[{"cidr":"0.0.0.0/0"}]},{"a":[7]}]}"#, r#"{"a":5}"#, false, "ruler"),
     ("the block of everything matches numbers", r#"{"a":[{"cidr":"0.0.0.0/0"}]}"#, r#"{"a":5}"#, true, "aws"),
     // Alternatives.
     ("one branch is enough", r#"{"$or":[{"a":[1]},{"b":[2]}]}"#, r#"{"b":2}"#, true, "doc"),
