@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::check::{CheckArgs, CheckFormat};
+use super::prepare::Workshop;
 use super::values::{parse_var, values};
 use crate::cli::Exit;
+use crate::diagnostic::Severity;
 use crate::plan::{Plan, iam, text};
-use crate::scenario::load;
 
 /// The run id that stands in a plan that is only printed.
 const RUN_ID: &str = "dry-run";
@@ -58,30 +58,18 @@ pub fn run(arguments: &PlanArgs) -> Exit {
 
 /// Prints the plan to `out`; problems of the scenario go to `err`.
 pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
-    let check = CheckArgs {
-        paths: vec![arguments.file.clone()],
-        vars: arguments.vars.clone(),
-        format: CheckFormat::Text,
-        deny_warnings: false,
-    };
-    let mut told = Vec::new();
-    let exit = super::check::check(&check, &mut told, &mut io::sink())?;
-    if exit != Exit::Passed {
-        err.write_all(&told)?;
-        return Ok(exit);
-    }
-    let file = arguments.file.to_string_lossy();
-    let bytes = super::prepare::read(&arguments.file)?;
-    let loaded = load(&file, &bytes, &values(&arguments.vars, RUN_ID));
-    let plan = loaded.scenario.as_ref().map(|scenario| Plan::new(scenario, &file, RUN_ID));
-    let plan = match plan {
-        Some(Ok(plan)) => plan,
-        Some(Err(problem)) => {
-            writeln!(err, "error: {problem}")?;
-            return Ok(Exit::Usage);
+    let mut workshop = Workshop::new(0);
+    let prepared = workshop.prepare(&arguments.file, &values(&arguments.vars, RUN_ID), true);
+    let Some(prepared) = prepared else {
+        for found in workshop.told(Severity::Error) {
+            err.write_all(workshop.render(found).as_bytes())?;
         }
-        None => {
-            writeln!(err, "error: {file} changed while it was read")?;
+        return Ok(Exit::Usage);
+    };
+    let plan = match Plan::new(&prepared.scenario, &prepared.file, RUN_ID) {
+        Ok(plan) => plan,
+        Err(problem) => {
+            writeln!(err, "error: {problem}")?;
             return Ok(Exit::Usage);
         }
     };
