@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
-        let loaded = load("x.yaml", EVERYTHING.as_bytes(), &values(&[], RUN_ID));
+        let loaded = crate::scenario::load("x.yaml", EVERYTHING.as_bytes(), &values(&[], RUN_ID));
         let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
         let allowed: std::collections::BTreeSet<&str> =
             plan.calls().iter().map(|call| call.action).collect();

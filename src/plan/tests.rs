@@ -16,7 +16,7 @@ const VPN: &str = crate::scenario::VPN_EXAMPLE;
 
 #[test]
 fn the_dry_run_tells_everything_that_will_happen() {
-    insta::assert_snapshot!(text::render(&plan(VPN)), @r"
+    insta::assert_snapshot!(text::render(&plan(VPN)), @"
     vpn-tunnel-down (x.yaml)
       A VPN tunnel drops; the on-call is paged and the troubleshooting runbook runs
       hypothesis: The status alarm fires within two minutes.
@@ -48,6 +48,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
                  fis:ListExperimentTemplates        tunnel-down
+                 cloudwatch:ListAlarmMuteRules      detected
                  sns:GetTopicAttributes             paged, no-second-page
                  ssm:DescribeDocument               diagnosed
       listen     sqs:CreateQueue                    paged, no-second-page
@@ -90,6 +91,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Action": [
             "cloudwatch:DescribeAlarmHistory",
             "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListAlarmMuteRules",
             "fis:ListExperimentTemplates",
             "fis:ListExperiments",
             "sns:Unsubscribe",
@@ -391,6 +393,7 @@ fn the_dry_run_of_everything_names_everything() {
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
                  events:DescribeEventBus            fault-1, expect-5
+                 cloudwatch:ListAlarmMuteRules      expect-1
                  events:DescribeRule                expect-2, expect-9
                  events:ListTargetsByRule           expect-2
                  ssm:DescribeDocument               expect-3
