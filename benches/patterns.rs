@@ -73,16 +73,17 @@ fn record(rng: &mut Rng, points: usize) -> String {
 
 /// The families: name and five rules.
 fn families() -> Vec<(&'static str, Vec<String>)> {
-    let property = |key: &str, list: [&str; 5]| {
-        let rule = |one: &str| format!("{{\"properties\":{{\"{key}\":[{one}]}}}}");
-        list.into_iter().map(rule).collect::<Vec<_>>()
-    };
-    let first = |axis: &str, one: &str| {
-        format!(
-            "{{\"geometry\":{{\"type\":[\"Polygon\"],\"firstCoordinates\":{{\"{axis}\":[{one}]}}}}}}"
-        )
-    };
-    let arrays = |fields: &str| format!("{{\"geometry\":{{\"coordinates\":{{{fields}}}}}}}");
+    let mut families = text_families();
+    families.extend(structured_families());
+    families
+}
+
+fn property(key: &str, list: [&str; 5]) -> Vec<String> {
+    let rule = |one: &str| format!("{{\"properties\":{{\"{key}\":[{one}]}}}}");
+    list.into_iter().map(rule).collect()
+}
+
+fn text_families() -> Vec<(&'static str, Vec<String>)> {
     vec![
         (
             "exact",
@@ -104,10 +105,10 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
                 ],
             ),
         ),
-        ("prefix", affixes(&property, "prefix", ["AC", "BL", "DR", "FU", "RH"], false)),
-        ("prefix, any case", affixes(&property, "prefix", ["ac", "Bl", "dR", "Fu", "rH"], true)),
-        ("suffix", affixes(&property, "suffix", ["ON", "KE", "MM", "ING", "GO"], false)),
-        ("suffix, any case", affixes(&property, "suffix", ["on", "Ke", "mM", "InG", "gO"], true)),
+        ("prefix", affixes("prefix", ["AC", "BL", "DR", "FU", "RH"], false)),
+        ("prefix, any case", affixes("prefix", ["ac", "Bl", "dR", "Fu", "rH"], true)),
+        ("suffix", affixes("suffix", ["ON", "KE", "MM", "ING", "GO"], false)),
+        ("suffix, any case", affixes("suffix", ["on", "Ke", "mM", "InG", "gO"], true)),
         (
             "equals, any case",
             property(
@@ -121,6 +122,22 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
                 ],
             ),
         ),
+        ("anything-but", negations("", "[\"FULTON\"]")),
+        ("anything-but, any case", negations("equals-ignore-case", "[\"Fulton\"]")),
+        ("anything-but prefix", negations("prefix", "\"FU\"")),
+        ("anything-but suffix", negations("suffix", "\"ON\"")),
+        ("anything-but wildcard", negations("wildcard", "\"F*ON\"")),
+    ]
+}
+
+fn structured_families() -> Vec<(&'static str, Vec<String>)> {
+    let first = |axis: &str, one: &str| {
+        format!(
+            "{{\"geometry\":{{\"type\":[\"Polygon\"],\"firstCoordinates\":{{\"{axis}\":[{one}]}}}}}}"
+        )
+    };
+    let arrays = |fields: &str| format!("{{\"geometry\":{{\"coordinates\":{{{fields}}}}}}}");
+    vec![
         (
             "numeric",
             vec![
@@ -131,11 +148,6 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
                 first("y", "{\"numeric\":[\">\",37.79]}"),
             ],
         ),
-        ("anything-but", negations(&property, "", "[\"FULTON\"]")),
-        ("anything-but, any case", negations(&property, "equals-ignore-case", "[\"Fulton\"]")),
-        ("anything-but prefix", negations(&property, "prefix", "\"FU\"")),
-        ("anything-but suffix", negations(&property, "suffix", "\"ON\"")),
-        ("anything-but wildcard", negations(&property, "wildcard", "\"F*ON\"")),
         (
             "arrays of objects",
             vec![
@@ -151,9 +163,7 @@ fn families() -> Vec<(&'static str, Vec<String>)> {
     ]
 }
 
-type Property<'p> = &'p dyn Fn(&str, [&str; 5]) -> Vec<String>;
-
-fn affixes(property: Property<'_>, operator: &str, texts: [&str; 5], fold: bool) -> Vec<String> {
+fn affixes(operator: &str, texts: [&str; 5], fold: bool) -> Vec<String> {
     let spelled = texts.map(|text| {
         if fold {
             format!("{{\"{operator}\":{{\"equals-ignore-case\":\"{text}\"}}}}")
@@ -164,7 +174,7 @@ fn affixes(property: Property<'_>, operator: &str, texts: [&str; 5], fold: bool)
     property("STREET", spelled.each_ref().map(String::as_str))
 }
 
-fn negations(property: Property<'_>, operator: &str, first: &str) -> Vec<String> {
+fn negations(operator: &str, first: &str) -> Vec<String> {
     let wrap = |value: &str| {
         if operator.is_empty() {
             format!("{{\"anything-but\":{value}}}")
@@ -353,81 +363,20 @@ fn bus_event(rng: &mut Rng) -> String {
 
 /// A rule for such events; all operators come up about equally often.
 fn bus_rule(rng: &mut Rng) -> String {
-    let service = pick(rng, &SERVICES);
-    let id = rng.u32(..200_000);
-    let (low, high) = (rng.u32(..999_000), rng.u16(1..900));
-    let user = format!("{}-{}", pick(rng, &WORDS), rng.u16(..3000));
     let detail = match rng.u8(..16) {
-        0 => format!("\"instance-id\":[\"i-{id:08x}\",\"i-{:08x}\"]", id + 1),
-        1 => format!(
-            "\"object\":{{\"key\":[{{\"prefix\":\"{}/{}/\"}}]}}",
-            pick(rng, &WORDS),
-            pick(rng, &WORDS)
-        ),
-        2 => format!(
-            "\"object\":{{\"key\":[{{\"suffix\":\"-{}.{}\"}}]}}",
-            rng.u16(..1000),
-            pick(rng, &ENDS)
-        ),
-        3 => format!(
-            "\"object\":{{\"key\":[{{\"wildcard\":\"{}/*/{}-*.{}\"}}]}}",
-            pick(rng, &WORDS),
-            pick(rng, &WORDS),
-            pick(rng, &ENDS)
-        ),
-        4 => format!(
-            "\"object\":{{\"key\":[{{\"wildcard\":\"*/{}-{}*\"}}]}}",
-            pick(rng, &WORDS),
-            rng.u16(..100)
-        ),
-        5 => format!(
-            "\"object\":{{\"size\":[{{\"numeric\":[\">\",{low},\"<=\",{}]}}]}}",
-            low + u32::from(high)
-        ),
-        6 => format!("\"object\":{{\"size\":[{low},{}]}}", low + 7),
-        7 => format!(
-            "\"requester\":{{\"ip\":[{{\"cidr\":\"{}/{}\"}}]}}",
-            address(rng),
-            rng.u8(16..29)
-        ),
-        8 => format!(
-            "\"requester\":{{\"user\":[{{\"equals-ignore-case\":\"{}\"}}]}}",
-            user.to_uppercase()
-        ),
-        9 => format!(
-            "\"requester\":{{\"user\":[{{\"prefix\":{{\"equals-ignore-case\":\"{}\"}}}}]}}",
-            user.to_uppercase()
-        ),
-        10 => format!("\"requester\":{{\"ip\":[\"{}\"]}}", address(rng)),
-        11 => format!(
-            "\"object\":{{\"key\":[{{\"suffix\":{{\"equals-ignore-case\":\"{}.{}\"}}}}]}},\
-             \"state\":[{{\"anything-but\":\"{}\"}}]",
-            rng.u16(..1000),
-            pick(rng, &ENDS),
-            pick(rng, &STATES)
-        ),
-        12 => format!(
-            "\"tags\":{{\"key\":[\"team\"],\"value\":[\"{}\"]}},\"instance-id\":[{{\
-             \"prefix\":\"i-{:04x}\"}}]",
-            pick(rng, &WORDS),
-            rng.u8(..4)
-        ),
-        13 => format!(
-            "\"$or\":[{{\"instance-id\":[\"i-{id:08x}\"]}},{{\"requester\":{{\"user\":\
-             [\"{user}\"]}}}}]"
-        ),
-        14 => format!(
-            "\"instance-id\":[\"i-{id:08x}\"],\"error\":[{{\"exists\":false}}],\
-             \"reason\":[null]"
-        ),
-        _ => format!(
-            "\"requester\":{{\"user\":[\"{user}\"]}},\"retries\":[{{\"anything-but\":\
-             [1,2,3]}}],\"ok\":[true]"
-        ),
+        0 => {
+            let id = rng.u32(..200_000);
+            format!("\"instance-id\":[\"i-{id:08x}\",\"i-{:08x}\"]", id + 1)
+        }
+        1..=6 => object_rule(rng),
+        7..=11 => requester_rule(rng),
+        _ => combined_rule(rng),
     };
     if rng.u8(..4) == 0 {
         return format!("{{\"detail\":{{{detail}}}}}");
     }
+    let service = pick(rng, &SERVICES);
+    let account = |rng: &mut Rng| 100_000_000_000 + u64::from(rng.u16(..500));
     let head = match rng.u8(..4) {
         0 => format!("\"source\":[\"aws.{service}\"]"),
         1 => format!(
@@ -435,13 +384,71 @@ fn bus_rule(rng: &mut Rng) -> String {
              \"{service} * Change *\"}}]"
         ),
         2 => format!("\"source\":[{{\"anything-but\":[\"aws.{service}\"]}}]"),
-        _ => format!(
-            "\"account\":[\"{}\",\"{}\"]",
-            100_000_000_000 + u64::from(rng.u16(..500)),
-            100_000_000_000 + u64::from(rng.u16(..500))
-        ),
+        _ => format!("\"account\":[\"{}\",\"{}\"]", account(rng), account(rng)),
     };
     format!("{{{head},\"detail\":{{{detail}}}}}")
+}
+
+fn object_rule(rng: &mut Rng) -> String {
+    let (word, other) = (pick(rng, &WORDS), pick(rng, &WORDS));
+    let (number, low) = (rng.u16(..1000), rng.u32(..999_000));
+    let end = pick(rng, &ENDS);
+    let (key, condition) = match rng.u8(..6) {
+        0 => ("key", format!("{{\"prefix\":\"{word}/\"}}")),
+        1 => ("key", format!("{{\"suffix\":\"{}.{end}\"}}", number % 10)),
+        2 => ("key", format!("{{\"wildcard\":\"{word}/*/{other}-*.{end}\"}}")),
+        3 => ("key", format!("{{\"wildcard\":\"*/{word}-{}*\"}}", number % 100)),
+        4 => {
+            let high = low + 1 + u32::from(number);
+            ("size", format!("{{\"numeric\":[\">\",{low},\"<=\",{high}]}}"))
+        }
+        _ => ("size", format!("{low},{}", low + 7)),
+    };
+    format!("\"object\":{{\"{key}\":[{condition}]}}")
+}
+
+fn requester_rule(rng: &mut Rng) -> String {
+    let word = pick(rng, &WORDS);
+    let user = format!("{word}-{}", rng.u16(..3000)).to_uppercase();
+    let folded = format!("{{\"equals-ignore-case\":\"{user}\"}}");
+    let begins = format!("{{\"equals-ignore-case\":\"{}-{}\"}}", word.to_uppercase(), rng.u8(1..4));
+    let (key, condition) = match rng.u8(..5) {
+        0 => ("ip", format!("{{\"cidr\":\"{}/{}\"}}", address(rng), rng.u8(16..29))),
+        1 => ("ip", format!("\"{}\"", address(rng))),
+        2 => ("user", folded),
+        3 => ("user", format!("{{\"prefix\":{begins}}}")),
+        _ => ("user", format!("{{\"suffix\":{folded}}},\"{}\"", user.to_lowercase())),
+    };
+    format!("\"requester\":{{\"{key}\":[{condition}]}}")
+}
+
+fn combined_rule(rng: &mut Rng) -> String {
+    let id = rng.u32(..200_000);
+    let word = pick(rng, &WORDS);
+    let user = format!("{word}-{}", rng.u16(..3000));
+    match rng.u8(..4) {
+        0 => format!(
+            "\"tags\":{{\"key\":[\"team\"],\"value\":[\"{word}\"]}},\
+             \"instance-id\":[{{\"prefix\":\"i-{:06x}\"}}]",
+            id >> 8
+        ),
+        1 => format!(
+            "\"$or\":[{{\"instance-id\":[\"i-{id:08x}\"]}},{{\"requester\":{{\"user\":\
+             [\"{user}\"]}}}}]"
+        ),
+        2 => format!(
+            "\"object\":{{\"key\":[{{\"suffix\":{{\"equals-ignore-case\":\"{}.{}\"}}}}]}},\
+             \"state\":[{{\"anything-but\":\"{}\"}}],\"error\":[{{\"exists\":false}}],\
+             \"reason\":[null]",
+            rng.u16(..1000),
+            pick(rng, &ENDS),
+            pick(rng, &STATES)
+        ),
+        _ => format!(
+            "\"requester\":{{\"user\":[\"{user}\"]}},\"retries\":[{{\"anything-but\":\
+             [1,2,3]}}],\"ok\":[true]"
+        ),
+    }
 }
 
 fn run_mixed() {

@@ -190,6 +190,10 @@ fn of_event(text: &str) -> Option<f64> {
 }
 
 fn hex(text: &str) -> Option<String> {
+    if text.contains(':') && text.contains('.') {
+        // The service knows no IPv6 address that ends like an IPv4 one.
+        return None;
+    }
     match text.parse::<IpAddr>().ok()? {
         IpAddr::V4(four) => Some(format!("{:08X}", u32::from(four))),
         IpAddr::V6(six) => Some(format!("{:032X}", u128::from(six))),
