@@ -71,7 +71,7 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
         return Ok(exit);
     }
     let file = arguments.file.to_string_lossy();
-    let bytes = std::fs::read(&arguments.file)?;
+    let bytes = super::prepare::read(&arguments.file)?;
     let loaded = load(&file, &bytes, &values(&arguments.vars, RUN_ID));
     let plan = loaded.scenario.as_ref().map(|scenario| Plan::new(scenario, &file, RUN_ID));
     let plan = match plan {
