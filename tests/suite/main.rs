@@ -3,11 +3,13 @@
 #![allow(missing_docs, unused_crate_dependencies)]
 
 mod automation_documents;
+mod bad_input;
 mod cli;
 mod determinism;
 mod goldens;
 mod interrupts;
 mod patterns;
+mod properties;
 mod real_input;
 
 mod scenarios;
