@@ -20,7 +20,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("report", &["scenario", "plan", "timeline", "judge", "recovery"]),
     ("recorder", &["aws", "clock", "timeline"]),
     ("context", &["aws", "clock", "recorder", "wakeup"]),
-    ("faults", &["aws", "clock", "context", "plan", "scenario", "timeline", "wakeup"]),
+    ("faults", &["aws", "clock", "context", "plan", "recorder", "scenario", "timeline", "wakeup"]),
     (
         "observe",
         &[
