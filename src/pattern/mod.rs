@@ -13,12 +13,38 @@
 //!   matched, so `1.0000000000000001` in an event matches `1`;
 //! - messages start with `Event pattern is not valid. Reason: `.
 //!
-//! Known and deliberate deviations, none of which any captured answer shows:
+//! What looks like a slip of the library is kept where it can be observed, because it is the
+//! service's answer, too:
+//! - wildcards share states with texts in any case (and with suffixes of several bytes a character)
+//!   in one field, and such a field then accepts more than its conditions say;
+//! - a surrogate pair in `equals-ignore-case` is two question marks;
+//! - a prefix that ends in a quote also matches the text that ends there, and a suffix that starts
+//!   with one the text that starts there;
+//! - addresses are compared as hexadecimal text, so that blocks reach into the other family, and a
+//!   block can accept a number, unless the field also compares numbers;
+//! - of several bad members of a list, the first one in the order of a Java hash set is refused.
+//!
+//! Deviations, none of which any captured answer shows:
 //! - event-ruler can take the bytes of an encoded double for a suffix, if the same field also has a
 //!   numeric condition, and the digits of an address for an 8-digit integer literal; this module
 //!   does not reproduce those collisions;
-//! - an event that repeats a key with an array each time can combine in more ways than can be
-//!   followed; from 100,000 ways on that is an [`EventError`].
+//! - event-ruler does not look below a key `""` that ends a path (`{"a":{"":1}}`); this module does;
+//! - Java before version 19 prints a few doubles with a digit too many, and then does not compare
+//!   the shorter spelling;
+//! - an event whose arrays combine in more ways than can be followed is an [`EventError`].
+//!
+//! # Limits
+//! A pattern has at most 4,096 characters, the API model's limit (an account's own quota, 2,048
+//! unless raised, is not checked); it nests at most 1,000 levels, as in the service's parser, has at
+//! most 1,000 alternatives of at most 256 fields, and a wildcard complexity of at most 10. An event
+//! nests at most 1,000 levels. What a match may cost is bounded by those and by the event's length,
+//! except for the combinations of arrays, which are counted.
+//!
+//! # Shape
+//! `tokens`, `parse` and `operators` read a pattern as the service's parser does; `machine` is the
+//! service's own layout of it, for the complexity limit and the quirks; `event` finds the wanted
+//! leaves in one pass; `condition` judges one leaf and `matching` binds leaves to fields; `ruleset`
+//! is the index over many patterns.
 //!
 //! See <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>.
 

@@ -173,9 +173,11 @@ fn bind(
 /// The number of a literal that the service can compare, by hand for the odd ones.
 fn comparable(text: &str) -> Option<f64> {
     match text {
-        "9007199254740993" | "1.0000000000000001" | "123456789012345678901234567890" | "1e309" => {
-            None
-        }
+        "9007199254740993"
+        | "1.0000000000000001"
+        | "123456789012345678901234567890"
+        | "-122.422003528252475"
+        | "1e309" => None,
         plain => Some(plain.parse().expect("a number")),
     }
 }
