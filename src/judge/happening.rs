@@ -10,7 +10,7 @@ use crate::timeline::Observation;
 use super::VerdictKind;
 use super::expectation::Judged;
 use super::window::{Window, end, exactness, later, ordinal};
-use super::words::{correlation_word, human};
+use super::words::{correlation_word, human, span};
 
 /// How an observation lies to the deadline.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl<'a> Happening<'a> {
         let window = &self.window;
         let timing = self.timing(hit);
         let latency = window.since_anchor(hit.occurred_at);
-        let margin = window.within.saturating_sub(latency);
+        let margin = window.within.saturating_sub(window.since_anchor(end(hit)));
         let needed = later(end(hit), self.sustain.max(SignedDuration::ZERO));
         let hold = self.hold(place, hit);
         let (kind, settled) = match (&hold, timing) {
@@ -117,15 +117,14 @@ impl<'a> Happening<'a> {
         judged.verdict.latency = Some(latency);
         judged.verdict.margin = matches!(timing, Timing::InTime | Timing::Late).then_some(margin);
         judged.verdict.observation = window.proof(hit);
-        judged.satisfied_at = (timing != Timing::AcrossClose).then_some(hit.occurred_at);
+        judged.satisfied_at =
+            (timing != Timing::AcrossClose).then_some(hit.occurred_at.max(window.anchor));
         judged.closes_at = Some(needed);
         judged
     }
 
     fn why_observed(&self, hit: &Observation, hold: &Hold<'_>, timing: Timing) -> String {
         let window = &self.window;
-        let latency = window.since_anchor(hit.occurred_at);
-        let margin = window.within.saturating_sub(latency);
         let sustain = human(self.sustain);
         match (hold, timing) {
             (Hold::Broken(leaving), _) => {
@@ -145,15 +144,24 @@ impl<'a> Happening<'a> {
                 let unseen = window.unseen(later(end(hit), self.sustain));
                 format!("observed, but whether it held for {sustain} is open: {unseen}")
             }
-            (Hold::Held, Timing::InTime) => self.in_time(latency, margin),
+            (Hold::Held, Timing::InTime) => self.in_time(hit),
             (Hold::Held, Timing::Late) => {
-                let late = human(SignedDuration::ZERO.saturating_sub(margin));
-                format!("late by {late}: observed after {}", human(latency))
+                let late = |at| window.since_anchor(at).saturating_sub(window.within);
+                let late = span(late(hit.occurred_at), late(end(hit)));
+                format!("late by {late}: observed after {}", self.after(hit))
             }
         }
     }
 
-    fn in_time(&self, latency: SignedDuration, margin: SignedDuration) -> String {
+    /// From the anchor, as exactly as the evidence is.
+    fn after(&self, hit: &Observation) -> String {
+        let window = &self.window;
+        span(window.since_anchor(hit.occurred_at), window.since_anchor(end(hit)))
+    }
+
+    fn in_time(&self, hit: &Observation) -> String {
+        let margin = self.window.within.saturating_sub(self.window.since_anchor(end(hit)));
+        let least = if hit.resolution_ms == 0 { "" } else { "at least " };
         let what = if self.count > 1 {
             format!("the {} observed after", ordinal(self.count))
         } else {
@@ -164,7 +172,7 @@ impl<'a> Happening<'a> {
         } else {
             String::new()
         };
-        format!("{what} {}, {} before the deadline{held}", human(latency), human(margin))
+        format!("{what} {}, {least}{} before the deadline{held}", self.after(hit), human(margin))
     }
 
     pub(super) fn not_observed(&self) -> Judged {

@@ -79,10 +79,11 @@ pub struct Verdict {
     pub anchor_at: Option<Timestamp>,
     /// The deadline, by AWS's clock; for a `never`, the end of its window.
     pub deadline_at: Option<Timestamp>,
-    /// From the anchor to the satisfying observation.
+    /// From the anchor to the satisfying observation; the earliest that it can have been, where the
+    /// observation has a resolution.
     #[serde(rename = "latency_ms", with = "millis::option")]
     pub latency: Option<SignedDuration>,
-    /// Deadline minus latency; negative when late.
+    /// Deadline minus the [latest](Self::latest) that it can have been; negative when late.
     #[serde(rename = "margin_ms", with = "millis::option")]
     pub margin: Option<SignedDuration>,
     /// How many occurrences were seen inside the window.
@@ -96,6 +97,28 @@ pub struct Verdict {
     pub broken_link: Option<String>,
     /// One sentence that says why, for people.
     pub reason: String,
+}
+
+impl Verdict {
+    /// The latest that the satisfying observation can have happened, counted from the anchor: more than
+    /// the latency where the evidence is only exact to its resolution.
+    pub fn latest(&self) -> Option<SignedDuration> {
+        let latency = self.latency?;
+        let (Some(anchor), Some(observation)) = (self.anchor_at, &self.observation) else {
+            return Some(latency);
+        };
+        if observation.resolution_ms == 0 {
+            return Some(latency);
+        }
+        Some(window::end(observation).duration_since(anchor).max(latency))
+    }
+
+    /// How late it was, at least and at most; nothing where it was not late.
+    pub fn lateness(&self) -> Option<(SignedDuration, SignedDuration)> {
+        let late = SignedDuration::ZERO.saturating_sub(self.margin?);
+        let spread = self.latest()?.saturating_sub(self.latency?);
+        late.is_positive().then(|| (late.saturating_sub(spread), late))
+    }
 }
 
 /// What became of one drill; the worst wins.

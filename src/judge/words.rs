@@ -1,6 +1,6 @@
 //! Times and durations in words, the same in every reason and every report.
 //!
-//! No main type: [`human`], [`stamp`] and [`often`]. Invariant: the same value always gives the same text.
+//! No main type: [`human`], [`span`], [`stamp`] and [`often`]. Invariant: the same value always gives the same text.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +30,11 @@ pub(crate) fn human(duration: SignedDuration) -> String {
         parts.push(format!("{seconds}s"));
     }
     format!("{sign}{}", parts.join(" "))
+}
+
+/// A duration that is only known to lie between two: `0s to 1m`; one word where they are the same.
+pub(crate) fn span(least: SignedDuration, most: SignedDuration) -> String {
+    if least == most { human(least) } else { format!("{} to {}", human(least), human(most)) }
 }
 
 /// How often: `once`, `twice`, `3 times`.

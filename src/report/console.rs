@@ -4,16 +4,14 @@
 //! every colour stands beside a symbol and a word, so that nothing is lost without it. The text carries
 //! its colours always; the stream that prints it (`anstream`) takes them out where they are not wanted.
 
-use anstyle::{AnsiColor, Style};
-use jiff::SignedDuration;
-
 use super::Report;
 use super::tree::{Drill, ExpectationTold};
 use super::words;
-use crate::judge::words::human;
+use crate::judge::words::{human, span};
 use crate::judge::{Outcome, VerdictKind};
 use crate::recovery::StageTime;
 use crate::timeline::TargetKind;
+use anstyle::{AnsiColor, Style};
 
 /// A name longer than this does not widen the column.
 const WIDEST_NAME: usize = 40;
@@ -43,8 +41,10 @@ pub fn drill(drill: &Drill, name: &str) -> String {
     }
     let width = drill.expectations.iter().map(|told| told.verdict.expectation.chars().count());
     let width = width.max().unwrap_or(0).min(WIDEST_NAME);
+    let latencies = drill.expectations.iter().map(|told| latency(told).chars().count());
+    let widths = (width, latencies.max().unwrap_or(0));
     for told in &drill.expectations {
-        lines.push(verdict_line(told, width));
+        lines.push(verdict_line(told, widths));
         if told.verdict.verdict != VerdictKind::Met {
             lines.push(format!("      {}: {}", plain(&told.what), plain(&told.verdict.reason)));
         }
@@ -64,25 +64,37 @@ fn never_began(drill: &Drill) -> bool {
         && drill.count(VerdictKind::Skipped) == drill.expectations.len()
 }
 
-fn verdict_line(told: &ExpectationTold, width: usize) -> String {
+/// The latency, as exactly as the evidence is; empty where there is none.
+fn latency(told: &ExpectationTold) -> String {
+    let verdict = &told.verdict;
+    match (verdict.latency, verdict.latest()) {
+        (Some(least), Some(most)) if !verdict.held_throughout => span(least, most),
+        _ => String::new(),
+    }
+}
+
+fn verdict_line(told: &ExpectationTold, (width, latency_width): (usize, usize)) -> String {
     let verdict = &told.verdict;
     let style = verdict_style(verdict.verdict);
     let (symbol, word) = (verdict_symbol(verdict.verdict), verdict.verdict.as_str());
-    let latency = verdict.latency.filter(|_| !verdict.held_throughout);
-    let latency = latency.map_or_else(String::new, human);
-    let margin = verdict.margin.map_or_else(String::new, |margin| {
-        if verdict.held_throughout {
-            "held throughout".to_owned()
-        } else if margin.is_negative() {
-            format!("late by {}", human(SignedDuration::ZERO.saturating_sub(margin)))
-        } else {
-            format!("{} to spare", human(margin))
-        }
-    });
-    let name = plain(&verdict.expectation);
-    let line =
-        format!("  {style}{symbol} {word:<12}{style:#} {name:<width$}  {latency:>10}  {margin}");
+    let (name, latency) = (plain(&verdict.expectation), latency(told));
+    let line = format!(
+        "  {style}{symbol} {word:<12}{style:#} {name:<width$}  {latency:>latency_width$}  {}",
+        plain(&margin(told))
+    );
     line.trim_end().to_owned()
+}
+
+/// How far from its deadline it was; for what must not happen, what became of its time.
+fn margin(told: &ExpectationTold) -> String {
+    let verdict = &told.verdict;
+    match (verdict.margin, verdict.lateness()) {
+        (Some(_), _) if verdict.held_throughout => "held throughout".to_owned(),
+        (_, Some((least, most))) => format!("late by {}", span(least, most)),
+        (Some(margin), None) => format!("{} to spare", human(margin)),
+        (None, None) if verdict.verdict == VerdictKind::Met => verdict.reason.clone(),
+        (None, None) => String::new(),
+    }
 }
 
 /// The times of the response that the drill has.
@@ -171,8 +183,11 @@ fn outcome_style(outcome: Outcome) -> Style {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::report::fixture;
+    use crate::timeline::EntryKind;
 
     /// As a stream without colours shows it.
     fn stripped(text: &str) -> String {
@@ -181,20 +196,20 @@ mod tests {
 
     #[test]
     fn a_run_reads_from_left_to_right() {
-        insta::assert_snapshot!(stripped(&render(&fixture::report())), @r#"
+        insta::assert_snapshot!(stripped(&render(&fixture::report())), @"
         ✓ passed vpn-tunnel-down in 15m 35.5s
-          ✓ met          detected                1m  1m to spare
-          ✓ met          paged                850ms  29.15s to spare
-          ✓ met          diagnosed         1m 12.5s  3m 47.5s to spare
-          ✓ met          no-second-page
-          ✓ met          recovered          11m 12s  8m 48s to spare
+          ✓ met          detected              1m  1m to spare
+          ✓ met          paged              850ms  29.15s to spare
+          ✓ met          diagnosed       1m 12.5s  3m 47.5s to spare
+          ✓ met          no-second-page            happened once in 10m, at most once is fine
+          ✓ met          recovered        11m 12s  8m 48s to spare
           time to detect 1m, act 1m 0.85s, mitigate 2m 12.5s, recover 11m 12s
 
         ! unreverted bad-deployment in 7m 15.5s
             left behind: alarm `errors` in ALARM
-          ~ late         detected         2m 42s  late by 42s
+          ~ late         detected       2m 42s  late by 42s
               alarm `errors` in ALARM: late by 42s: observed after 2m 42s
-          ? inconclusive routed               1m
+          ? inconclusive routed       1m to 2m
               rule `on-failure` on bus `default` invoked its targets: met or late, it can't be told: the evidence is only exact to 1m
           ✗ missed       rolled-back
               CodeDeploy rollback of `shop` / `web`: not observed within 6m, grace included
@@ -202,7 +217,7 @@ mod tests {
               alarm `told` in OK: waits for `rolled-back`, which was missed
           ? inconclusive approved
               runbook `Isolate` Success with `describe-tunnels`: blocked: the approval step `approve`
-          ! violated     quiet            1m 20s
+          ! violated     quiet          1m 20s
               alarm `pager|*noise*` in ALARM: happened after 1m 20s: pager|*noise*: <ALARM> ]]>  [31m red
           ? inconclusive recovered
               alarm `errors` in OK: in force so far, but could not look: throttled: cloudwatch:DescribeAlarmHistory
@@ -210,7 +225,7 @@ mod tests {
 
         ! unreverted 2 drills: 1 passed, 1 unreverted; expectations: 5 met, 1 skipped, 3 inconclusive, 1 late, 1 missed, 1 violated
         A rehearsal on the emulated account proves the wiring of the response (detection, routing, runbook, rollback, time), not the application.
-        "#);
+        ");
     }
 
     #[test]
@@ -228,7 +243,7 @@ mod tests {
         let found = (Some("ALARM".to_owned()), None);
         timeline.push(crate::timeline::Entry {
             at: timeline[1].at,
-            kind: crate::timeline::EntryKind::SteadyState {
+            kind: EntryKind::SteadyState {
                 alarm: "vpn-status".to_owned(),
                 expected: "OK".to_owned(),
                 found: found.0,
@@ -247,17 +262,30 @@ mod tests {
     fn a_state_that_was_never_left_has_no_latency() {
         let (plan, mut timeline) = fixture::vpn();
         timeline.retain(|entry| match &entry.kind {
-            crate::timeline::EntryKind::Observation(seen) => seen.expectation != "recovered",
+            EntryKind::Observation(seen) => seen.expectation != "recovered",
             _ => true,
         });
         for entry in &mut timeline {
-            if let crate::timeline::EntryKind::Looked { through, .. } = &mut entry.kind {
+            if let EntryKind::Looked { through, .. } = &mut entry.kind {
                 *through = plan_end(*through);
             }
         }
         let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
         let line = text.lines().find(|line| line.contains("recovered")).expect("told");
         assert!(line.ends_with("held throughout") && !line.contains("0s"), "{line}");
+    }
+
+    #[test]
+    fn evidence_that_is_exact_to_a_while_does_not_pretend_to_be_exact() {
+        let report = fixture::coarse("paged", 20_000);
+        let text = stripped(&render(&report));
+        let line = text.lines().find(|line| line.contains("paged")).expect("told");
+        assert!(line.ends_with("850ms to 20.85s  9.15s to spare"), "{line}");
+        let text = crate::report::markdown::render(&report);
+        assert!(text.contains("| 850ms to 20.85s | +9.15s |"), "{text}");
+        let text = crate::report::junit::render(&report);
+        assert!(text.contains(r#"name="paged" time="20.85""#), "{text}");
+        assert!(text.contains("latency: 850ms to 20.85s\nmargin: 9.15s\n"), "{text}");
     }
 
     /// Late enough for every window of the fixture.

@@ -19,6 +19,22 @@ pub(crate) fn report() -> Report {
     Report::new(run(), vec![vpn(), deployment()])
 }
 
+/// A run in which what was seen for one expectation is only exact to its resolution.
+pub(crate) fn coarse(expectation: &str, milliseconds: u64) -> Report {
+    let (plan, mut timeline) = vpn();
+    for entry in &mut timeline {
+        if let EntryKind::Observation(seen) = &mut entry.kind
+            && seen.expectation == expectation
+        {
+            seen.resolution_ms = milliseconds;
+        }
+    }
+    Report::new(
+        RunInfo { drills: vec!["vpn-tunnel-down".to_owned()], ..run() },
+        vec![(plan, timeline)],
+    )
+}
+
 /// A run without drills.
 pub(crate) fn empty() -> Report {
     Report::new(RunInfo { drills: vec![], ..run() }, vec![])

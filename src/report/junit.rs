@@ -5,7 +5,7 @@
 //!
 //! | here | in `JUnit` |
 //! |---|---|
-//! | met | success, `time` = latency |
+//! | met | success, `time` = latency (the latest that it can have been) |
 //! | late, missed, violated | `failure`, its type the verdict |
 //! | inconclusive | `error` |
 //! | skipped | `skipped` |
@@ -24,7 +24,7 @@ use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestCaseBu
 use super::Report;
 use super::tree::{Drill, ExpectationTold};
 use super::words;
-use crate::judge::words::{correlation_word, human, stamp};
+use crate::judge::words::{correlation_word, human, span, stamp};
 use crate::judge::{Outcome, VerdictKind};
 use crate::timeline::Observation;
 
@@ -137,7 +137,7 @@ fn drill_case(drill: &Drill, suite: &str) -> Option<TestCase> {
 fn expectation(told: &ExpectationTold, drill: &Drill, suite: &str) -> TestCase {
     let verdict = &told.verdict;
     let name = clean(&verdict.expectation);
-    let time = verdict.latency.map_or(Duration::ZERO, duration);
+    let time = verdict.latest().map_or(Duration::ZERO, duration);
     let (kind, message) = (verdict.verdict.as_str(), message(&verdict.reason));
     let mut builder = match verdict.verdict {
         VerdictKind::Met => TestCaseBuilder::success(&name, time),
@@ -168,8 +168,8 @@ fn evidence(told: &ExpectationTold) -> String {
     if let Some(at) = verdict.deadline_at {
         line(&mut text, "deadline", &stamp(at));
     }
-    if let Some(latency) = verdict.latency {
-        line(&mut text, "latency", &human(latency));
+    if let Some((least, most)) = verdict.latency.zip(verdict.latest()) {
+        line(&mut text, "latency", &span(least, most));
     }
     if let Some(margin) = verdict.margin {
         line(&mut text, "margin", &human(margin));
@@ -327,7 +327,7 @@ mod tests {
         ]]>
         </system-out>
         </testsuite>
-        <testsuite id="1" name="bad-deployment" package="scenarios/bad-deployment.yaml" tests="9" errors="3" failures="4" hostname="111122223333/eu-west-1" timestamp="2025-12-31T23:59:30Z" time="302">
+        <testsuite id="1" name="bad-deployment" package="scenarios/bad-deployment.yaml" tests="9" errors="3" failures="4" hostname="111122223333/eu-west-1" timestamp="2025-12-31T23:59:30Z" time="362">
         <testcase name="steady state" time="0" classname="bad-deployment"/>
         <testcase name="detected" time="162" classname="bad-deployment" file="scenarios/bad-deployment.yaml">
         <failure type="late" message="late by 42s: observed after 2m 42s"/>
@@ -347,14 +347,14 @@ mod tests {
         ]]>
         </system-out>
         </testcase>
-        <testcase name="routed" time="60" classname="bad-deployment" file="scenarios/bad-deployment.yaml">
+        <testcase name="routed" time="120" classname="bad-deployment" file="scenarios/bad-deployment.yaml">
         <error type="inconclusive" message="met or late, it can&apos;t be told: the evidence is only exact to 1m"/>
         <system-out>
         <![CDATA[expected: rule `on-failure` on bus `default` invoked its targets, within 1m 30s
         verdict: inconclusive: met or late, it can't be told: the evidence is only exact to 1m
         counted from: 2026-01-01T00:00:00.000Z
         deadline: 2026-01-01T00:01:30.000Z
-        latency: 1m
+        latency: 1m to 2m
         occurrences: 1
         observed: on-failure: 1 invocation in the minute
         occurred_at: 2026-01-01T00:01:00.000Z

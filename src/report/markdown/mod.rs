@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::Report;
 use super::tree::{Drill, ExpectationTold, FaultTold};
 use super::words;
-use crate::judge::words::{correlation_word, human, stamp};
+use crate::judge::words::{correlation_word, human, span, stamp};
 use crate::judge::{Verdict, VerdictKind};
 use crate::plan::Phase;
 use crate::recovery::StageTime;
@@ -161,7 +161,8 @@ fn expectations(text: &mut String, drill: &Drill) {
         let (latency, margin) = if verdict.held_throughout {
             ("*held throughout*".to_owned(), String::new())
         } else {
-            let latency = verdict.latency.map_or_else(String::new, human);
+            let range = verdict.latency.zip(verdict.latest());
+            let latency = range.map_or_else(String::new, |(least, most)| span(least, most));
             (latency, verdict.margin.map_or_else(String::new, signed))
         };
         let how = verdict
