@@ -4,6 +4,8 @@
 //! `cargo bench --bench drills`. Figures of one run are compared with each other; between machines only
 //! their ratios mean something.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 

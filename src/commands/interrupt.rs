@@ -14,7 +14,7 @@ use crate::timeline::StopReason;
 
 /// Listens for interrupts and passes them to the drills that run.
 #[derive(Debug, Clone)]
-pub struct Interrupts {
+pub(super) struct Interrupts {
     shared: Arc<Shared>,
 }
 
@@ -26,7 +26,7 @@ struct Shared {
 
 /// A drill that is told of interrupts until this goes away.
 #[derive(Debug)]
-pub struct Registered {
+pub(super) struct Registered {
     shared: Arc<Shared>,
     name: String,
 }
@@ -40,7 +40,7 @@ impl Drop for Registered {
 
 impl Interrupts {
     /// Starts to listen, on a thread of its own.
-    pub fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         let shared = Arc::new(Shared::default());
         let heard = Arc::clone(&shared);
         let spawned = thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
@@ -56,12 +56,12 @@ impl Interrupts {
     }
 
     /// Whether there was one.
-    pub fn pressed(&self) -> bool {
+    pub(super) fn pressed(&self) -> bool {
         self.shared.count.load(Ordering::SeqCst) > 0
     }
 
     /// Tells a drill of interrupts from here on.
-    pub fn register(&self, stop: &StopSwitch, name: &str) -> Registered {
+    pub(super) fn register(&self, stop: &StopSwitch, name: &str) -> Registered {
         let mut running = self.shared.running.lock().expect("nobody panics with the list");
         running.push((name.to_owned(), stop.clone()));
         if self.pressed() {

@@ -51,6 +51,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = TargetArg::Emulator, help_heading = "Target")]
     pub target: TargetArg,
 
+    /// How to reach a real account.
     #[command(flatten)]
     pub real: RealArgs,
 

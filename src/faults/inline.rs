@@ -57,7 +57,8 @@ struct Filter {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Action {
-    action_id: String,
+    #[serde(rename = "actionId")]
+    id: String,
     #[serde(default)]
     description: Option<String>,
     #[serde(default)]
@@ -125,7 +126,7 @@ fn build(template: Template) -> Result<CreateExperimentTemplateInputBuilder, Inc
         .description(template.description.unwrap_or_else(|| "created by firedrill".to_owned()))
         .role_arn(template.role_arn)
         .set_log_configuration(template.log_configuration.map(log_configuration).transpose()?)
-        .set_experiment_options(template.experiment_options.map(experiment_options));
+        .set_experiment_options(template.experiment_options.as_ref().map(experiment_options));
     for (name, target) in template.targets {
         input = input.targets(name, build_target(target)?);
     }
@@ -169,7 +170,7 @@ fn build_filter(filter: Filter) -> Result<ExperimentTemplateTargetInputFilter, I
 
 fn build_action(action: Action) -> Result<CreateExperimentTemplateActionInput, Incomplete> {
     CreateExperimentTemplateActionInput::builder()
-        .action_id(action.action_id)
+        .action_id(action.id)
         .set_description(action.description)
         .set_parameters(action.parameters.map(|map| map.into_iter().collect()))
         .set_targets(action.targets.map(|map| map.into_iter().collect()))
@@ -199,7 +200,7 @@ fn log_configuration(
 }
 
 fn experiment_options(
-    written: ExperimentOptions,
+    written: &ExperimentOptions,
 ) -> CreateExperimentTemplateExperimentOptionsInput {
     CreateExperimentTemplateExperimentOptionsInput::builder()
         .set_account_targeting(written.account_targeting.as_deref().map(Into::into))

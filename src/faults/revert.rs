@@ -38,10 +38,7 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
     let mut reverts: IndexMap<u32, Undo> = IndexMap::new();
     for entry in timeline {
         match &entry.kind {
-            EntryKind::Intent {
-                intent, fault, purpose: Purpose::Revert, undo: Some(undo), ..
-            } => {
-                let _served = fault;
+            EntryKind::Intent { intent, purpose: Purpose::Revert, undo: Some(undo), .. } => {
                 reverts.insert(*intent, undo.clone());
             }
             EntryKind::Intent { intent, fault, purpose, undo: Some(undo), .. } => {
@@ -277,13 +274,12 @@ async fn delete_queue(
     name: &str,
 ) -> Result<(), ChangeError> {
     let work = async {
-        let url = match change.ids.get("url").cloned() {
-            Some(url) => url,
-            None => {
-                let found = context.aws.sqs.get_queue_url().queue_name(name).send().await;
-                let found = found.map_err(|error| CallError::of("sqs:GetQueueUrl", &error))?;
-                found.queue_url.unwrap_or_default()
-            }
+        let url = if let Some(url) = change.ids.get("url") {
+            url.clone()
+        } else {
+            let found = context.aws.sqs.get_queue_url().queue_name(name).send().await;
+            let found = found.map_err(|error| CallError::of("sqs:GetQueueUrl", &error))?;
+            found.queue_url.unwrap_or_default()
         };
         let deleted = context.aws.sqs.delete_queue().queue_url(url).send().await;
         deleted.map_err(|error| CallError::of("sqs:DeleteQueue", &error))?;

@@ -206,7 +206,8 @@ struct State {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Action {
-    action_state: String,
+    #[serde(rename = "actionState")]
+    state: String,
     notification_resource: Option<String>,
     error: Option<String>,
 }
@@ -279,9 +280,9 @@ fn tell_action(
         let mut seen = Seen::new(&subject.expectation, at, format!("alarm {alarm}: {summary}"))
             .with("alarm", alarm)
             .with("action", resource)
-            .with("action state", &action.action_state)
+            .with("action state", &action.state)
             .with("error", action.error.as_deref().unwrap_or_default());
-        seen.holds = action.action_state == "Succeeded";
+        seen.holds = action.state == "Succeeded";
         watch.saw(seen, summary);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ssm::types::{
     AutomationExecution, AutomationExecutionFilter, AutomationExecutionFilterKey,
-    AutomationExecutionMetadata, StepExecution,
+    AutomationExecutionMetadata, AutomationExecutionStatus, StepExecution,
 };
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -175,7 +175,7 @@ fn tell(
     told: &mut BTreeSet<(String, String, String)>,
 ) {
     let status = execution.automation_execution_status();
-    let status = status.map(|status| status.as_str()).unwrap_or_default();
+    let status = status.map(AutomationExecutionStatus::as_str).unwrap_or_default();
     let at = moment(watch, execution, status);
     let differences = differences(subject, execution);
     let on_human = ON_A_HUMAN.contains(&status);
@@ -189,7 +189,8 @@ fn tell(
         summary.push_str(&step);
     }
     if status == subject.status && !differences.is_empty() {
-        summary.push_str(&format!(", but {}", differences.join("; ")));
+        summary.push_str(", but ");
+        summary.push_str(&differences.join("; "));
     }
     let mut seen = Seen::new(&subject.expectation, at, summary)
         .with("execution", id)
@@ -258,7 +259,7 @@ fn compare(
 }
 
 fn step_status(step: &StepExecution) -> &str {
-    step.step_status().map(|status| status.as_str()).unwrap_or_default()
+    step.step_status().map(AutomationExecutionStatus::as_str).unwrap_or_default()
 }
 
 /// Where an execution that did not succeed came to a halt, with AWS's words.

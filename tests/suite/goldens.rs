@@ -21,7 +21,7 @@ fn examples(folder: &str, kind: &str) {
             replace(&golden, &tree(&written));
             continue;
         }
-        assert!(golden.is_dir(), "{} has no golden: see the top of this file", name);
+        assert!(golden.is_dir(), "{name} has no golden: see the top of this file");
         let (now, then) = (tree(&written), tree(&golden));
         let names = |files: &[(String, Vec<u8>)]| -> Vec<String> {
             files.iter().map(|(name, _)| name.clone()).collect()

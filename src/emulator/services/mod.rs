@@ -54,6 +54,7 @@ macro_rules! services {
         }
 
         /// The state of every service.
+        #[expect(dead_code, reason = "a service that keeps nothing has its place all the same")]
         #[derive(Debug, Clone, Default)]
         pub(crate) struct Services {
             $(pub(crate) $module: $module::State,)*

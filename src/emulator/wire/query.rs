@@ -107,19 +107,31 @@ pub(super) fn write(
 ) -> Response {
     let mut xml = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
     write_members(&mut xml, output);
-    xml.push_str(&format!(
+    let end = format!(
         "</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId>\
          </ResponseMetadata></{operation}Response>"
-    ));
-    respond(200, xml)
+    );
+    respond(200, xml + &end)
+}
+
+fn open(xml: &mut String, element: &str) {
+    xml.push('<');
+    xml.push_str(element);
+    xml.push('>');
+}
+
+fn close(xml: &mut String, element: &str) {
+    xml.push_str("</");
+    xml.push_str(element);
+    xml.push('>');
 }
 
 fn write_members(xml: &mut String, value: &Value) {
     let Value::Object(members) = value else { return };
     for (key, member) in members {
-        xml.push_str(&format!("<{key}>"));
+        open(xml, key);
         write_value(xml, member, MAPS.contains(&key.as_str()));
-        xml.push_str(&format!("</{key}>"));
+        close(xml, key);
     }
 }
 
@@ -137,7 +149,9 @@ fn write_value(xml: &mut String, value: &Value, map: bool) {
         }
         Value::Object(entries) if map => {
             for (key, entry) in entries {
-                xml.push_str(&format!("<entry><key>{}</key><value>", escape(key.as_str())));
+                xml.push_str("<entry><key>");
+                xml.push_str(&escape(key.as_str()));
+                xml.push_str("</key><value>");
                 write_value(xml, entry, false);
                 xml.push_str("</value></entry>");
             }

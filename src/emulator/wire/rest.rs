@@ -66,9 +66,8 @@ fn labels<'a>(template: &'a str, path: &str) -> Option<Vec<(&'a str, String)>> {
         let segment = actual.next()?;
         match expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some(label) if !segment.is_empty() => labels.push((label, percent_decode(segment))),
-            Some(_) => return None,
             None if expected == segment => {}
-            None => return None,
+            Some(_) | None => return None,
         }
     }
     actual.next().is_none().then_some(labels)
