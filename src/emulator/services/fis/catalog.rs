@@ -79,6 +79,9 @@ const API_ERROR: &[Parameter] = &[
     required("operations", Form::Text),
 ];
 
+/// AWS also disturbs a share of the invocations; here a disturbed function fails or waits each time.
+const EVERY_INVOCATION: Form = Form::OneOf(&["100"]);
+
 const INSTANCES: Option<(&str, &str)> = Some(("Instances", "aws:ec2:instance"));
 const ROLES: Option<(&str, &str)> = Some(("Roles", "aws:iam:role"));
 const FUNCTIONS: Option<(&str, &str)> = Some(("Functions", "aws:lambda:function"));
@@ -154,7 +157,7 @@ pub(super) const CATALOG: &[Spec] = &[
         target: FUNCTIONS,
         parameters: &[
             required("duration", Form::Duration),
-            optional("invocationPercentage", Form::Number(1, 100)),
+            optional("invocationPercentage", EVERY_INVOCATION),
             optional("startupDelayMilliseconds", Form::Number(0, 900_000)),
         ],
     },
@@ -165,7 +168,7 @@ pub(super) const CATALOG: &[Spec] = &[
         target: FUNCTIONS,
         parameters: &[
             required("duration", Form::Duration),
-            optional("invocationPercentage", Form::Number(1, 100)),
+            optional("invocationPercentage", EVERY_INVOCATION),
             required("preventExecution", Form::OneOf(&["true", "false"])),
         ],
     },

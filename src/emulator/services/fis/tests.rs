@@ -432,6 +432,13 @@ fn a_template_that_can_not_work_is_refused_when_it_is_created() {
             "parameters": {"force": "true"}, "targets": {"Instances": "fleet"}}}),
             "`force`",
         ),
+        (
+            "a share of the invocations",
+            json!({"a": {"actionId": "aws:lambda:invocation-error",
+                "parameters": {"duration": "PT1M", "preventExecution": "true",
+                    "invocationPercentage": "50"}}}),
+            "`50` is not supported",
+        ),
         ("no target", json!({"a": {"actionId": "aws:ec2:reboot-instances"}}), "`Instances`"),
         (
             "an unknown target",
@@ -453,16 +460,8 @@ fn a_template_that_can_not_work_is_refused_when_it_is_created() {
 fn a_lambda_delay_is_a_fact_about_the_function_while_it_lasts() {
     let mut account = account(1);
     let function = account.identity().arn("lambda", "function:checkout");
-    let created = account.call(
-        Service::Lambda,
-        "CreateFunction",
-        json!({
-        "FunctionName": "checkout", "Role": ROLE, "Code": {}}),
-    );
-    if created.is_err() {
-        // Functions come from an environment, not from this call; then there is nothing to delay.
-        return;
-    }
+    let created = json!({"FunctionName": "checkout", "Role": ROLE});
+    call_to(&mut account, Service::Lambda, "CreateFunction", created);
     let mut input = template(json!({
         "delay": {"actionId": "aws:lambda:invocation-add-delay", "targets": {"Functions": "f"},
             "parameters": {"duration": "PT2M", "startupDelayMilliseconds": "3000"}},
