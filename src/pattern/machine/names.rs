@@ -13,7 +13,7 @@ use crate::pattern::condition::Condition;
 use crate::pattern::paths::PathId;
 
 /// How many steps of laying out alternatives are taken before the pattern counts as too complex.
-const MAX_STEPS: usize = 20_000;
+const MAX_STEPS: usize = 100_000;
 
 /// One alternative: its fields in path order.
 pub(crate) type Fields = Vec<(PathId, Arc<[Condition]>)>;
