@@ -11,7 +11,7 @@ mod interrupts;
 mod patterns;
 mod properties;
 mod real_input;
-
+mod reports;
 mod scenarios;
 mod stage;
 mod support;
