@@ -161,7 +161,7 @@ impl<'a> Drill<'a> {
             }
         }
         let left = self.take_back(Purpose::Listen).await;
-        let injected = self.recorder.read(|timeline| was_injected(timeline));
+        let injected = self.recorder.read(was_injected);
         if injected || !left.is_empty() {
             let mut all = self.left_behind(Purpose::Inject);
             all.extend(left);

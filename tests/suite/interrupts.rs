@@ -150,7 +150,7 @@ mod signals {
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use serde_json::Value;
 
@@ -321,9 +321,9 @@ mod signals {
         let (url, waiting) = silent_endpoint(true);
         let folder = scratch();
         let child = against(&url, folder.path()).spawn().expect("it starts");
-        let asked = waiting.recv_timeout(Duration::from_secs(60));
+        let asked = waiting.recv_timeout(Duration::from_mins(1));
         asked.expect("the drill asks for something after the identity");
-        let begun = Instant::now();
+        let begun = crate::stage::now();
         signal(&child, "-INT");
         let output = child.wait_with_output().expect("it ends");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -337,7 +337,7 @@ mod signals {
         let (url, waiting) = silent_endpoint(false);
         let folder = scratch();
         let child = against(&url, folder.path()).spawn().expect("it starts");
-        waiting.recv_timeout(Duration::from_secs(60)).expect("it asks who calls");
+        waiting.recv_timeout(Duration::from_mins(1)).expect("it asks who calls");
         signal(&child, "-INT");
         let output = child.wait_with_output().expect("it ends");
         assert_ne!(output.status.code(), Some(0));

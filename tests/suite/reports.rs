@@ -100,7 +100,9 @@ fn the_junit_of_a_failed_run_has_a_failure_for_each_verdict_that_is_one() {
     let suites = root.all("testsuite");
     let names: Vec<&str> = suites.iter().map(|suite| suite.attributes["name"].as_str()).collect();
     assert_eq!(names, ["failed", "passed", "inconclusive"], "in the order of the arguments");
-    suites.iter().for_each(|suite| assert_counts(suite));
+    for suite in &suites {
+        assert_counts(suite);
+    }
     let failed = suites[0];
     let kind = |id: &str| {
         let case = case(failed, id);

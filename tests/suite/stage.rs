@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firedrill::commands::drill::{Finished, rehearse_and};
 use firedrill::commands::prepare::{Workshop, epoch};
 use firedrill::emulator::Account;
 use firedrill::emulator::environment::Environment;
 use firedrill::emulator::services::Service;
+use firedrill::emulator::transport::Emulator;
 use firedrill::plan::Plan;
 use firedrill::recorder::Sink;
 use firedrill::runner::StopSwitch;
@@ -21,7 +22,13 @@ use serde_json::{Value, json};
 pub(crate) const RUN_ID: &str = "fd-suite";
 
 /// No drill of these tests takes this long, by the clock on the wall: a drill that does hangs.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The clock on the wall.
+#[expect(clippy::disallowed_methods, reason = "what is bounded is how long a person waits")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// A plan and the account for it, from a scenario's file.
 pub(crate) fn prepared(file: &Path) -> (Plan, Account) {
@@ -55,8 +62,7 @@ pub(crate) fn drill(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink
     let (plan, stop) = (plan.clone(), stop.clone());
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
-        let (finished, account) =
-            rehearse_and(&plan, account, &stop, sink, |emulator| emulator.account());
+        let (finished, account) = rehearse_and(&plan, account, &stop, sink, Emulator::account);
         // Nobody listens any more only when the test has already failed.
         let _unheard = done.send(Over { finished, account });
     });
