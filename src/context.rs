@@ -47,6 +47,11 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
+    /// Whether the change was held back because the drill is stopping or reverting.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Record(RecordError::Over))
+    }
+
     /// Whether we were not let through, so that nothing is said about the fault itself.
     pub fn is_blind(&self) -> bool {
         match self {

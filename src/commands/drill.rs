@@ -65,6 +65,9 @@ pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) ->
 }
 
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
 pub fn rehearse_and<T>(
     plan: &Plan,
     account: Account,

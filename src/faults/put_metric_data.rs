@@ -7,7 +7,6 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::plan::{FaultAction, PlannedFault};
-use crate::recorder::RecordError;
 use crate::timeline::{EntryKind, Purpose};
 
 pub(super) async fn inject<'a>(
@@ -38,7 +37,7 @@ pub(super) async fn inject<'a>(
             }
             match publish(context, fault).await {
                 Ok(()) => {}
-                Err(ChangeError::Record(RecordError::Over)) => return halted(context, fault),
+                Err(error) if error.is_over() => return halted(context, fault),
                 Err(error) => return end(context, fault, "failed", Some(error.to_string())),
             }
         }

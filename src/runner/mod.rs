@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::context::{ChangeError, Context};
+use crate::context::Context;
 use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
 use crate::plan::{Demand, Kind, Phase, Plan, PlannedFault, Start};
-use crate::recorder::{RecordError, Recorder};
+use crate::recorder::Recorder;
 use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason, Target};
 use crate::wakeup::{Pace, Urgency};
 
@@ -224,7 +224,7 @@ impl<'a> Drill<'a> {
                 }
             }
             // The record says why the drill is over; that is no failure of the fault.
-            Err(ChangeError::Record(RecordError::Over)) => {}
+            Err(error) if error.is_over() => {}
             Err(error) => {
                 let (reason, blind) = (error.to_string(), error.is_blind());
                 let fault = fault.id.clone();

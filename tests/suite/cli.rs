@@ -1,6 +1,6 @@
 //! The command line as its users meet it: help, exit codes, selection, streams.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -171,7 +171,7 @@ fn the_json_format_is_the_timelines_line_by_line_and_nothing_else() {
     let folder = scratch();
     let said = run(folder.path(), &[EXITS, "--format", "json", "--jobs", "2"]);
     assert_eq!(said.code, 3, "{}", said.err);
-    let mut streamed = std::collections::BTreeMap::<String, Vec<Value>>::new();
+    let mut streamed = BTreeMap::<String, Vec<Value>>::new();
     for line in said.out.lines() {
         let mut entry: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         let drill = entry.as_object_mut().and_then(|entry| entry.remove("drill"));

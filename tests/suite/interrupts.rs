@@ -150,7 +150,7 @@ mod signals {
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use serde_json::Value;
 
@@ -323,7 +323,7 @@ mod signals {
         let child = against(&url, folder.path()).spawn().expect("it starts");
         let asked = waiting.recv_timeout(Duration::from_mins(1));
         asked.expect("the drill asks for something after the identity");
-        let begun = Instant::now();
+        let begun = crate::stage::now();
         signal(&child, "-INT");
         let output = child.wait_with_output().expect("it ends");
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -342,5 +342,143 @@ mod signals {
         let output = child.wait_with_output().expect("it ends");
         assert_ne!(output.status.code(), Some(0));
         assert_eq!(fs::read_dir(folder.path()).expect("it is there").count(), 0, "no folder");
+    }
+}
+
+/// Calls that take their time: an answer that has not come yet is no proof that nothing was done.
+mod on_the_way {
+    use std::time::Duration;
+
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use firedrill::aws::Aws;
+    use firedrill::clock::Clock;
+    use firedrill::commands::drill::{Finished, emulated_config};
+    use firedrill::emulator::Account;
+    use firedrill::emulator::transport::Emulator;
+    use firedrill::judge::{Outcome, judge};
+    use firedrill::plan::Plan;
+    use firedrill::recorder::Recorder;
+    use firedrill::runner::{self, Drill, StopSwitch};
+    use firedrill::timeline::{EntryKind, StopReason, Target, TargetKind};
+    use firedrill::wakeup::Pace;
+
+    use crate::stage::{Over, assert_clean, prepared, tail};
+    use crate::support::root;
+
+    /// The emulated account behind a slow line: what creates or starts something arrives late.
+    #[derive(Debug, Clone)]
+    struct Slow {
+        emulator: Emulator,
+        delay: Duration,
+    }
+
+    impl HttpConnector for Slow {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let Self { emulator, delay } = self.clone();
+            HttpConnectorFuture::new(async move {
+                if request.method() != "GET" {
+                    tokio::time::sleep(delay).await;
+                }
+                emulator.call(request).await
+            })
+        }
+    }
+
+    impl HttpClient for Slow {
+        fn http_connector(
+            &self,
+            _settings: &HttpConnectorSettings,
+            _components: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    /// Drills over the slow line, and presses the switch when `call` is announced.
+    fn stopped_while_on_the_way(
+        plan: &Plan,
+        account: Account,
+        call: &str,
+        delay: Duration,
+    ) -> Over {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let clock = Clock::starting_at(account.now());
+            let identity = account.identity().clone();
+            let (emulator, wakeups) = Emulator::new(account, clock);
+            let slow = Slow { emulator: emulator.clone(), delay };
+            let config = emulated_config(&emulator, &identity.region, clock);
+            let aws = Aws::new(&config.into_builder().http_client(slow).build());
+            let stop = StopSwitch::default();
+            let (switch, call) = (stop.clone(), call.to_owned());
+            let recorder = Recorder::new(
+                clock,
+                Box::new(move |entry| {
+                    if let EntryKind::Intent { call: announced, .. } = &entry.kind
+                        && *announced == call
+                    {
+                        switch.press(StopReason::Signal, format!("while {call} is on its way"));
+                    }
+                    Ok(())
+                }),
+            );
+            let (pace, urgency) = Pace::on_change(wakeups);
+            let drill = Drill {
+                plan,
+                aws: &aws,
+                recorder: &recorder,
+                pace: &pace,
+                urgency: &urgency,
+                stop: &stop,
+                target: Target {
+                    account: identity.account,
+                    region: identity.region,
+                    kind: TargetKind::Emulator,
+                },
+                partition: identity.partition,
+                settle: Duration::ZERO,
+            };
+            tokio::select! {
+                biased;
+                () = runner::run(drill) => {}
+                () = emulator.live() => {}
+            }
+            let account = emulator.account();
+            let timeline = recorder.into_entries();
+            Over { finished: Finished { timeline, calls: None, failure: None }, account }
+        })
+    }
+
+    #[test]
+    fn what_is_on_its_way_when_a_drill_is_stopped_is_taken_back_too() {
+        let (plan, account) = prepared(&root().join("tests/data/every-fault/scenario.yaml"));
+        let calls = [
+            "fis:StartExperiment",
+            "fis:CreateExperimentTemplate",
+            "cloudwatch:SetAlarmState",
+            "events:PutEvents",
+            "cloudwatch:PutMetricData",
+            "sqs:CreateQueue",
+            "sns:Subscribe",
+            "events:PutRule",
+        ];
+        for call in calls {
+            for delay in [200, 3_000, 20_000].map(Duration::from_millis) {
+                let over = stopped_while_on_the_way(&plan, account.clone(), call, delay);
+                let words = format!("{call} takes {delay:?}");
+                assert_clean(&account, &over, &words);
+                let timeline = &over.finished.timeline;
+                let outcome = judge(&plan, timeline).outcome;
+                assert_eq!(outcome, Outcome::Stopped, "{words}: {}", tail(timeline));
+            }
+        }
     }
 }

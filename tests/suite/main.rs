@@ -4,7 +4,6 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::print_stderr,
-    clippy::disallowed_methods,
     clippy::format_push_string,
     clippy::format_collect,
     clippy::needless_for_each,
@@ -21,6 +20,7 @@ mod interrupts;
 mod patterns;
 mod properties;
 mod real_input;
+mod reports;
 mod scenarios;
 mod stage;
 mod support;

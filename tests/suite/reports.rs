@@ -100,7 +100,9 @@ fn the_junit_of_a_failed_run_has_a_failure_for_each_verdict_that_is_one() {
     let suites = root.all("testsuite");
     let names: Vec<&str> = suites.iter().map(|suite| suite.attributes["name"].as_str()).collect();
     assert_eq!(names, ["failed", "passed", "inconclusive"], "in the order of the arguments");
-    suites.iter().for_each(|suite| assert_counts(suite));
+    for suite in &suites {
+        assert_counts(suite);
+    }
     let failed = suites[0];
     let kind = |id: &str| {
         let case = case(failed, id);
@@ -225,7 +227,7 @@ fn a_report_from_a_timeline_that_was_cut_off_never_claims_a_pass() {
         if String::from_utf8_lossy(&whole[..cut]).contains("\"entry\":\"reverted\"") {
             continue; // Everything is told but the last word.
         }
-        assert!([1, 4, 5, 6].contains(&said.code), "cut at {cut}: {}: {}", said.code, said.err);
+        assert_eq!(said.code, 0, "cut at {cut}: what is left can be told: {}", said.err);
         let report = fs::read_to_string(of_run.join("report.json")).expect("it is written");
         let report: Value = serde_json::from_str(&report).expect("it is JSON");
         assert_ne!(report["totals"]["outcome"], "passed", "cut at {cut}");

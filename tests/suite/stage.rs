@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use firedrill::commands::drill::{Finished, rehearse_and};
 use firedrill::commands::prepare::{Workshop, epoch};
@@ -23,6 +23,12 @@ pub(crate) const RUN_ID: &str = "fd-suite";
 
 /// No drill of these tests takes this long, by the clock on the wall: a drill that does hangs.
 const PATIENCE: Duration = Duration::from_mins(3);
+
+/// The clock on the wall.
+#[expect(clippy::disallowed_methods, reason = "what is bounded is how long a person waits")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// A plan and the account for it, from a scenario's file.
 pub(crate) fn prepared(file: &Path) -> (Plan, Account) {
