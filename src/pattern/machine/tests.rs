@@ -41,7 +41,7 @@ fn condition(rng: &mut fastrand::Rng, wild: bool) -> Condition {
 
 #[test]
 fn unmixed_fields_accept_what_their_conditions_say() {
-    for seed in 0..4_000 {
+    for seed in 0..600 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let wild = rng.bool();
         let count = 1 + rng.usize(..5);
