@@ -5,7 +5,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, emulator, plan, report, run, schema};
+use crate::commands::{check, emulator, help, plan, report, run, schema};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -61,7 +61,8 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXIT_CODES: &str = "\
+/// The exit codes, for people.
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  passed
   1  failed: an expectation was late, missed, violated or skipped
@@ -70,6 +71,14 @@ Exit codes:
   4  stopped early (stop condition, guardrail, signal) and reverted
   5  a fault may still be active
   6  inconclusive: something could not be seen, and nothing failed";
+
+const TOPICS: &str = "\
+Start with `firedrill run scenarios/`. More: `firedrill help TOPIC`, where TOPIC is
+  scenario     the scenario language, key by key
+  environment  what stands in the emulated account
+  verdicts     verdicts and outcomes
+  exit-codes   the exit codes
+  diagnostics  every code that the check knows; or one of them";
 
 /// Fire drills for AWS incident automation.
 ///
@@ -81,7 +90,14 @@ Exit codes:
 /// Without further words it drills on an account that is emulated inside the process, in virtual time,
 /// with no credentials: a rehearsal. The same scenario runs against a real account.
 #[derive(Debug, Parser)]
-#[command(name = "firedrill", version, styles = STYLES, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(
+    name = "firedrill",
+    version,
+    styles = STYLES,
+    after_help = format!("{EXIT_CODES}\n\n{TOPICS}"),
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -90,22 +106,23 @@ pub struct Cli {
 
 /// What firedrill can do.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "each verb's help stands at its arguments, in its own file")]
 pub enum Verb {
-    /// Run scenarios and write their reports.
     Run(run::RunArgs),
-    /// Say what is wrong with scenarios, without running them.
     Check(check::CheckArgs),
-    /// Say what a run would do, and the least IAM policy that it needs.
     Plan(plan::PlanArgs),
-    /// Make the reports of an earlier run again from its timelines.
     Report(report::ReportArgs),
-    /// Print the JSON Schema of the scenario language.
     Schema(schema::SchemaArgs),
-    /// Say what the emulated account supports.
     Emulator(emulator::EmulatorArgs),
-    /// Print completions for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
+    Completions(CompletionsArgs),
+    Help(help::HelpArgs),
+}
+
+/// Prints completions for a shell.
+///
+/// For bash, for example: firedrill completions bash > ~/.local/share/bash-completion/completions/firedrill
+#[derive(Debug, Clone, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
-use firedrill::commands::{check, emulator, plan, report, run, schema};
+use firedrill::commands::{check, emulator, help, plan, report, run, schema};
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().verb {
@@ -14,9 +14,10 @@ fn main() -> ExitCode {
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Emulator(arguments) => emulator::run(&arguments),
-        Verb::Completions { shell } => {
+        Verb::Help(arguments) => help::run(&arguments),
+        Verb::Completions(arguments) => {
             let mut out = std::io::stdout();
-            clap_complete::generate(shell, &mut Cli::command(), "firedrill", &mut out);
+            clap_complete::generate(arguments.shell, &mut Cli::command(), "firedrill", &mut out);
             Exit::Passed
         }
     };

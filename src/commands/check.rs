@@ -23,10 +23,10 @@ use crate::diagnostic::{Severity, json, summary};
 /// Errors stop a run; warnings and notes don't. `firedrill help diagnostics` explains each code.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
-    /// Scenario files, or folders whose .yaml and .yml files are scenarios.
-    #[arg(required = true, value_name = "FILE")]
+    /// Scenario files, or folders whose .yaml and .yml files are taken (not those in folders below).
+    #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Sets the value of `${var.NAME}`; may be given several times.
+    /// A value for `${var.NAME}`, as NAME=VALUE; may be given more than once.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
     pub vars: Vec<(String, String)>,
     /// How to print what was found: for people, or one JSON object a line.

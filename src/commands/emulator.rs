@@ -6,9 +6,9 @@ use super::output::{print, say};
 use crate::cli::Exit;
 use crate::emulator::coverage;
 
-/// Say what the emulated account supports.
+/// Says what the emulated account supports.
 ///
-/// With --coverage, prints every operation with its parameters, every CloudFormation resource type with
+/// Prints every operation with its parameters, every CloudFormation resource type with
 /// its properties, every FIS action and every Automation action that the emulated account understands.
 /// Whatever is not in the table is refused by name.
 #[derive(Debug, Clone, clap::Args)]

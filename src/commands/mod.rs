@@ -6,6 +6,7 @@
 pub mod check;
 pub mod drill;
 pub mod emulator;
+pub mod help;
 mod interrupt;
 pub mod inventory;
 pub mod output;

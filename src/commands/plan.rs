@@ -26,7 +26,7 @@ pub struct PlanArgs {
     /// The scenario file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Sets the value of `${var.NAME}`; may be given several times.
+    /// A value for `${var.NAME}`, as NAME=VALUE; may be given more than once.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
     pub vars: Vec<(String, String)>,
     /// Prints the least IAM policy that a run of this scenario needs, as a JSON document.

@@ -33,7 +33,7 @@ use crate::runner::StopSwitch;
 use crate::scenario::{self, Values};
 use crate::timeline::{Entry, StopReason, Target, TargetKind};
 
-/// Run scenarios and write their reports.
+/// Runs scenarios and writes their reports.
 ///
 /// Each scenario is checked, its steady state is looked at, its faults are injected, everything that it
 /// expects is observed until its deadline, and whatever was injected is reverted. Reports go to
@@ -43,7 +43,7 @@ use crate::timeline::{Entry, StopReason, Target, TargetKind};
 /// there proves the wiring of the response: detection, routing, runbook, rollback and time.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RunArgs {
-    /// Scenario files, or folders whose .yaml files are taken (not those in folders below).
+    /// Scenario files, or folders whose .yaml and .yml files are taken (not those in folders below).
     #[arg(default_value = "scenarios/", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
@@ -87,7 +87,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Reports")]
     pub reports: PathBuf,
 
-    /// The name of this run, and of its folder; default: the time of day.
+    /// The name of this run, and of its folder; default: the date and time.
     #[arg(long, value_name = "NAME", value_parser = run_name, help_heading = "Reports")]
     pub run_id: Option<String>,
 

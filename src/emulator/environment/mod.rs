@@ -35,6 +35,8 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use inventory::Inventory;
+#[cfg(test)]
+pub(crate) use written::SECTIONS;
 
 use self::written::Written;
 use super::account::Account;

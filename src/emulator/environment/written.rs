@@ -63,7 +63,8 @@ pub(super) struct Setup {
     pub(super) span: Span,
 }
 
-const SECTIONS: &[&str] = &[
+/// Every section that an environment may have.
+pub(crate) const SECTIONS: &[&str] = &[
     "version",
     "account",
     "region",
