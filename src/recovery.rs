@@ -13,6 +13,7 @@
 //!   its `sustain`, not the end.
 //! - Satisfied is met or late; to detect and act also what was seen and did not last.
 //! - A recovery state that was never left is no recovery: it gives no value.
+//! - An alarm whose state the drill itself set by hand was not detected by anybody: it gives no value.
 //! - **MTTD, MTTA, MTTM, MTTR** are the means over the drills that have a value, and are never given
 //!   without n, the median (of an even n the mean of the middle two) and the 90th percentile (nearest
 //!   rank: the smallest value that at least 90 % of the values do not exceed).
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::judge::{Judgement, Verdict, VerdictKind};
 use crate::plan::{Demand, Plan, PlannedExpectation, millis};
 use crate::scenario::types::{Objectives, Stage};
-use crate::timeline::{Entry, EntryKind};
+use crate::timeline::{Entry, EntryKind, Observation};
 
 /// The four times of one drill.
 pub type Recovery = PerStage<StageTime>;
@@ -256,6 +257,7 @@ fn reach(
         .zip(&judgement.verdicts)
         .filter(|(expectation, _)| expectation.stage == stage && happens(expectation))
         .map(|(_, verdict)| verdict)
+        .filter(|verdict| !verdict.observation.as_ref().is_some_and(Observation::is_own_doing))
         .collect();
     let all_must = match stage {
         Stage::Detect | Stage::Act => false,
