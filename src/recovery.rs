@@ -13,6 +13,8 @@
 //!   its `sustain`, not the end.
 //! - Satisfied is met or late; to detect and act also what was seen and did not last.
 //! - A recovery state that was never left is no recovery: it gives no value.
+//! - An alarm whose state the drill itself set by hand was not detected by anybody: it gives no value.
+//!   Neither does the course of our own FIS experiment, unless one of its stop conditions halts it.
 //! - **MTTD, MTTA, MTTM, MTTR** are the means over the drills that have a value, and are never given
 //!   without n, the median (of an even n the mean of the middle two) and the 90th percentile (nearest
 //!   rank: the smallest value that at least 90 % of the values do not exceed).
@@ -23,9 +25,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Judgement, Verdict, VerdictKind};
-use crate::plan::{Demand, Plan, PlannedExpectation, millis};
+use crate::plan::{Demand, Kind, Plan, PlannedExpectation, millis};
 use crate::scenario::types::{Objectives, Stage};
-use crate::timeline::{Entry, EntryKind};
+use crate::timeline::{Entry, EntryKind, Observation};
 
 /// The four times of one drill.
 pub type Recovery = PerStage<StageTime>;
@@ -254,8 +256,9 @@ fn reach(
         .expectations
         .iter()
         .zip(&judgement.verdicts)
-        .filter(|(expectation, _)| expectation.stage == stage && happens(expectation))
+        .filter(|(expectation, _)| expectation.stage == stage && answers(expectation))
         .map(|(_, verdict)| verdict)
+        .filter(|verdict| !verdict.observation.as_ref().is_some_and(Observation::is_own_doing))
         .collect();
     let all_must = match stage {
         Stage::Detect | Stage::Act => false,
@@ -292,10 +295,21 @@ fn reach(
     Ok((chosen.0, chosen.1.to_owned()))
 }
 
-fn happens(expectation: &PlannedExpectation) -> bool {
-    match expectation.demand {
-        Demand::Happens { .. } => true,
-        Demand::Never { .. } => false,
+/// Whether it asks for something that the system does. The course of our own experiment is none of the
+/// system's, unless the system halts it.
+fn answers(expectation: &PlannedExpectation) -> bool {
+    match (&expectation.demand, &expectation.kind) {
+        (Demand::Happens { .. }, Kind::Experiment { state, .. }) => state == "stopped",
+        (
+            Demand::Happens { .. },
+            Kind::Alarm { .. }
+            | Kind::Rule { .. }
+            | Kind::Runbook { .. }
+            | Kind::CodeDeployRollback { .. }
+            | Kind::Event { .. }
+            | Kind::Notification { .. },
+        ) => true,
+        (Demand::Never { .. }, _) => false,
     }
 }
 

@@ -327,6 +327,31 @@ pub struct Observation {
     pub evidence: IndexMap<String, String>,
 }
 
+/// The state reason of an alarm that is set back after a drill.
+pub(crate) fn set_back_reason(run_id: &str) -> String {
+    format!("firedrill {run_id}: set back")
+}
+
+/// Whether an alarm's state reason says that this drill set it back.
+pub(crate) fn is_set_back(run_id: &str, reason: &str) -> bool {
+    reason == set_back_reason(run_id)
+}
+
+/// The piece of evidence that names who set an alarm's state by hand.
+const SET_BY: &str = "set by";
+
+impl Observation {
+    /// The evidence that the drill itself did this.
+    pub fn own_doing() -> (&'static str, &'static str) {
+        (SET_BY, "firedrill")
+    }
+
+    /// Whether the drill itself did this: it is no answer of the system.
+    pub fn is_own_doing(&self) -> bool {
+        self.evidence.contains_key(SET_BY)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;

@@ -11,6 +11,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
@@ -44,13 +45,17 @@ pub struct Finished {
 }
 
 /// The SDK's configuration for an emulated account.
-pub fn emulated_config(emulator: &Emulator, region: &str, clock: Clock) -> SdkConfig {
+pub fn emulated_config(
+    emulator: impl HttpClient + 'static,
+    region: &str,
+    clock: Clock,
+) -> SdkConfig {
     let credentials = Credentials::from_keys("AKIAFIREDRILLEMULATE", "emulated", None);
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(emulator.clone())
+        .http_client(emulator)
         .time_source(clock)
         .sleep_impl(TokioSleep::new())
         // Back-off without jitter: two rehearsals are equal to the byte.
@@ -64,6 +69,18 @@ pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) ->
     rehearse_and(plan, account, stop, sink, |_| ()).0
 }
 
+/// Drills like [`rehearse`], through something that stands between the SDK and the account: a test that
+/// denies, throttles or loses calls.
+pub fn rehearse_through(
+    plan: &Plan,
+    account: Account,
+    stop: &StopSwitch,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+) -> (Finished, Account) {
+    let sink: Sink = Box::new(|_| Ok(()));
+    rehearse_on(plan, account, stop, sink, between, Emulator::account)
+}
+
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
 ///
 /// # Panics
@@ -75,6 +92,17 @@ pub fn rehearse_and<T>(
     sink: Sink,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
+    rehearse_on(plan, account, stop, sink, |client| client, look)
+}
+
+fn rehearse_on<T>(
+    plan: &Plan,
+    account: Account,
+    stop: &StopSwitch,
+    sink: Sink,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+    look: impl FnOnce(&Emulator) -> T,
+) -> (Finished, T) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -84,7 +112,8 @@ pub fn rehearse_and<T>(
         let clock = Clock::starting_at(account.now());
         let identity = account.identity().clone();
         let (emulator, wakeups) = Emulator::new(account, clock);
-        let aws = Aws::new(&emulated_config(&emulator, &identity.region, clock));
+        let client = between(SharedHttpClient::new(emulator.clone()));
+        let aws = Aws::new(&emulated_config(client, &identity.region, clock));
         let recorder = Recorder::new(clock, sink);
         let (pace, urgency) = Pace::on_change(wakeups);
         let drill = Drill {

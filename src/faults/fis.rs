@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
 use aws_sdk_fis::types::{Experiment, ExperimentTemplateSummary};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
@@ -14,8 +14,14 @@ use crate::plan::PlannedFault;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
 
-/// The action that breaks nothing: it never is a fault's start.
-const WAIT: &str = "aws:fis:wait";
+/// Actions that break nothing: they never are a fault's start.
+const HARMLESS: [&str; 2] = ["aws:fis:wait", "aws:cloudwatch:assert-alarm-state"];
+
+/// How long an experiment that was started may stay unseen until its fault counts as failed.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long to rest after a look at an experiment that failed.
+const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 
 pub(super) async fn inject_template<'a>(
     context: Context<'a>,
@@ -141,9 +147,22 @@ async fn follow_to_effect<'a>(
     template: &str,
     id: &str,
 ) -> Result<Injected<'a>, ChangeError> {
+    let mut seen_at = context.clock().now();
     loop {
         let mark = context.pace.mark(Topic::Experiments);
-        let experiment = get(context.aws, id).await?;
+        let experiment = match get(context.aws, id).await {
+            Ok(experiment) => experiment,
+            // It runs: a look that failed says nothing about it.
+            Err(error)
+                if !error.is_not_found()
+                    && context.clock().now().duration_since(seen_at) < UNSEEN =>
+            {
+                tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        seen_at = context.clock().now();
         if let Some((action, at)) = first_effect(&experiment) {
             started(
                 context,
@@ -178,7 +197,7 @@ fn first_effect(experiment: &Experiment) -> Option<(String, Timestamp)> {
     let actions = experiment.actions()?;
     actions
         .iter()
-        .filter(|(_, action)| action.action_id() != Some(WAIT))
+        .filter(|(_, action)| !action.action_id().is_some_and(|id| HARMLESS.contains(&id)))
         .filter_map(|(name, action)| Some((timestamp(action.start_time()?)?, name)))
         .min()
         .map(|(at, name)| (name.clone(), at))

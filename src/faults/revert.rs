@@ -11,7 +11,7 @@ use super::{ChangeError, Context, ids, set_alarm_state};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, CallErrorKind};
 use crate::context::LISTENER_TARGET;
-use crate::timeline::{Entry, EntryKind, Purpose, Undo};
+use crate::timeline::{Entry, EntryKind, Purpose, Undo, set_back_reason};
 use crate::wakeup::Topic;
 
 /// One change that is still to be taken back.
@@ -255,7 +255,7 @@ async fn set_alarm_back(
         let returned = async { Ok(()) };
         return revert(context, change, "cloudwatch:DescribeAlarms", returned).await;
     }
-    let reason = format!("firedrill {}: set back", context.run_id);
+    let reason = set_back_reason(context.run_id);
     set_alarm_state::set(
         context,
         change.fault.as_deref(),

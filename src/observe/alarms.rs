@@ -16,7 +16,11 @@ use crate::aws::alarms::{Snapshot, describe};
 use crate::aws::{CallError, date_time, timestamp};
 use crate::plan::{Kind, Plan};
 use crate::scenario::types::{Correlation, StateValue};
+use crate::timeline::{Observation, is_set_back};
 use crate::wakeup::Topic;
+
+/// For how long the stop conditions may stay unseen while a drill is running; longer, and it is stopped.
+const UNGUARDED: SignedDuration = SignedDuration::from_secs(60);
 
 /// The history shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
@@ -65,9 +69,30 @@ pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
     let mut state = Progress::default();
     watch
         .keep_looking(Topic::Alarms, LAG, &expectations, async || {
-            look(watch, &subjects, &names, &mut state, stop).await
+            let looked = look(watch, &subjects, &names, &mut state, stop).await;
+            let unseen = watch.clock().now().duration_since(state.guarded.unwrap_or(watch.since));
+            match &looked {
+                Err(error) if !watch.plan.stop_conditions.is_empty() && unseen >= UNGUARDED => {
+                    stop(format!("the stop conditions can't be seen: {error}"));
+                }
+                Ok(()) | Err(_) => {}
+            }
+            looked
         })
         .await;
+}
+
+/// Ends the drill if a stop condition is in ALARM, or is not there any more and so can't guard.
+fn guard(watch: &Watch<'_>, found: &[Snapshot], stop: &dyn Fn(String)) {
+    for name in &watch.plan.stop_conditions {
+        match found.iter().find(|alarm| alarm.name == *name) {
+            Some(alarm) if alarm.state == "ALARM" => {
+                stop(format!("alarm `{name}` is in ALARM: {}", alarm.reason));
+            }
+            Some(_) => {}
+            None => stop(format!("alarm `{name}` does not exist any more")),
+        }
+    }
 }
 
 /// What has been seen so far.
@@ -76,6 +101,8 @@ struct Progress {
     latest: BTreeMap<String, (String, Option<Timestamp>)>,
     items: BTreeSet<(Timestamp, String)>,
     impaired: BTreeSet<String>,
+    /// When the stop conditions were last seen.
+    guarded: Option<Timestamp>,
 }
 
 async fn look(
@@ -85,10 +112,11 @@ async fn look(
     progress: &mut Progress,
     stop: &dyn Fn(String),
 ) -> Result<(), CallError> {
-    for alarm in describe(watch.aws, names).await? {
-        if watch.plan.stop_conditions.contains(&alarm.name) && alarm.state == "ALARM" {
-            stop(format!("alarm `{}` is in ALARM: {}", alarm.name, alarm.reason));
-        }
+    let found = describe(watch.aws, names).await?;
+    // First of all, so that nothing that goes wrong below can hide it.
+    guard(watch, &found, stop);
+    progress.guarded = Some(watch.clock().now());
+    for alarm in found {
         note_impairment(watch, subjects, &alarm, progress);
         let of_alarm: Vec<&Subject> =
             subjects.iter().filter(|subject| subject.alarm == alarm.name).collect();
@@ -257,7 +285,14 @@ fn tell_state(
         seen.holds = update.new_state.state_value == subject.state.as_str();
         // Our run id in the state reason is as good as an id: only we set that reason.
         if update.new_state.state_reason.contains(&watch.plan.run_id) {
+            let (name, value) = Observation::own_doing();
+            seen = seen.with(name, value);
             seen.correlation = Some(Correlation::Exact);
+        }
+        // An alarm that we set back has not come back: nobody but us did anything.
+        if is_set_back(&watch.plan.run_id, &update.new_state.state_reason) {
+            seen.summary.push_str(", set back by the drill");
+            seen.holds = false;
         }
         watch.saw(seen, &update.new_state.state_reason);
     }

@@ -123,31 +123,26 @@ impl Names<'_> {
         format!("arn:{partition}:sns:{region}:{account}:{topic}")
     }
 
-    /// Only the drill's own rules, and topics of this account, may send to the queue.
-    fn policy(&self) -> String {
+    /// Only the drill's own rules and the topics that it listens to may send to the queue.
+    fn policy(&self, topics: &[String]) -> String {
         let Names { account, region, partition, run_id } = self;
-        json!({
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": self.queue_arn(),
-                    "Condition": {"ArnLike": {"aws:SourceArn":
-                        format!("arn:{partition}:events:{region}:{account}:rule/*firedrill-{run_id}-*")}}
-                },
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "sns.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": self.queue_arn(),
-                    "Condition": {"ArnLike": {"aws:SourceArn":
-                        format!("arn:{partition}:sns:*:*:*")}}
-                }
-            ]
-        })
-        .to_string()
+        let rules = format!("arn:{partition}:events:{region}:{account}:rule/*firedrill-{run_id}-*");
+        let may_send = |service: &str, condition: Value| {
+            json!({
+                "Effect": "Allow",
+                "Principal": {"Service": service},
+                "Action": "sqs:SendMessage",
+                "Resource": self.queue_arn(),
+                "Condition": condition,
+            })
+        };
+        let mut statements =
+            vec![may_send("events.amazonaws.com", json!({"ArnLike": {"aws:SourceArn": rules}}))];
+        if !topics.is_empty() {
+            let condition = json!({"ArnEquals": {"aws:SourceArn": topics}});
+            statements.push(may_send("sns.amazonaws.com", condition));
+        }
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
     }
 }
 
@@ -180,7 +175,15 @@ impl Listener {
             return Ok(None);
         }
         let names = Names { run_id: context.run_id, account, region, partition };
-        let queue = create_queue(context, &names).await?;
+        let topics: BTreeSet<String> = expectations
+            .iter()
+            .filter_map(|expectation| {
+                let Kind::Notification { topic, .. } = &expectation.kind else { return None };
+                Some(names.topic_arn(topic))
+            })
+            .collect();
+        let topics: Vec<String> = topics.into_iter().collect();
+        let queue = create_queue(context, &names, &topics).await?;
         let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new() };
         let mut subjects = Vec::new();
         for expectation in &expectations {
@@ -196,7 +199,11 @@ impl Listener {
     }
 }
 
-async fn create_queue(context: Context<'_>, names: &Names<'_>) -> Result<String, ChangeError> {
+async fn create_queue(
+    context: Context<'_>,
+    names: &Names<'_>,
+    topics: &[String],
+) -> Result<String, ChangeError> {
     let undo = Undo::DeleteQueue { name: names.queue() };
     let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
     let sent = context
@@ -204,7 +211,7 @@ async fn create_queue(context: Context<'_>, names: &Names<'_>) -> Result<String,
         .sqs
         .create_queue()
         .queue_name(names.queue())
-        .attributes(QueueAttributeName::Policy, names.policy())
+        .attributes(QueueAttributeName::Policy, names.policy(topics))
         .attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_TIMEOUT_SECONDS)
         .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS)
         .tags("firedrill:run", context.run_id)
@@ -286,15 +293,16 @@ impl Builder<'_> {
         let name = format!("firedrill-{}-{}", self.context.run_id, self.rules.len());
         let undo = Undo::DeleteRule { bus: bus.to_owned(), name: name.clone() };
         let recorder = self.context.recorder;
+        let ids = || ids([("rule", &name), ("bus", bus)]);
         let intent = recorder.intent(None, Purpose::Listen, "events:PutRule", Some(undo))?;
-        match self.put_rule(&name, bus, pattern).await {
-            Ok(()) => recorder.receipt(intent, Ok(ids([("rule", &name), ("bus", bus)]))),
-            Err(error) => {
-                recorder.receipt(intent, Err(&error));
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        let put = self.put_rule(&name, bus, pattern).await;
+        recorder.receipt(intent, put.as_ref().map(|()| ids()));
+        put?;
+        // An intent of its own: were its refusal the answer to the rule, the rule would be left behind.
+        let intent = recorder.intent(None, Purpose::Listen, "events:PutTargets", None)?;
+        let put = self.put_target(&name, bus).await;
+        recorder.receipt(intent, put.as_ref().map(|()| ids()));
+        Ok(put?)
     }
 
     async fn put_rule(&self, name: &str, bus: &str, pattern: &str) -> Result<(), CallError> {
@@ -311,6 +319,11 @@ impl Builder<'_> {
             .send()
             .await;
         sent.map_err(|error| CallError::of("events:PutRule", &error))?;
+        Ok(())
+    }
+
+    async fn put_target(&self, name: &str, bus: &str) -> Result<(), CallError> {
+        let events = &self.context.aws.events;
         let target = Target::builder().id(LISTENER_TARGET).arn(self.names.queue_arn()).build();
         let target = target.map_err(|error| incomplete("events:PutTargets", &error))?;
         let answer = events

@@ -33,6 +33,9 @@ pub(crate) use listener::Listener;
 /// How long to rest after a look that failed.
 const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// How long the observers have for their first look; without it nothing is injected.
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;
 
@@ -102,11 +105,18 @@ impl<'a> Watch<'a> {
         std::future::pending::<()>().await;
     }
 
-    /// Waits until every poller has looked once, so that what was there before is known.
-    pub async fn ready(&self) {
+    /// Waits until every poller has looked once, so that what was there before is known. False where one
+    /// of them can't look: then nothing may be injected, because nobody would see what comes of it.
+    pub async fn ready(&self) -> bool {
         let mut listener = self.unready.subscribe();
-        let ready = listener.wait_for(|unready| *unready == Some(0)).await;
-        ready.expect("the sender lives as long as this watch");
+        let ready = listener.wait_for(|unready| *unready == Some(0));
+        match tokio::time::timeout(FIRST_LOOK, ready).await {
+            Ok(ready) => {
+                ready.expect("the sender lives as long as this watch");
+                true
+            }
+            Err(_elapsed) => false,
+        }
     }
 
     fn has(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
@@ -214,7 +224,7 @@ impl<'a> Watch<'a> {
             let mark = self.pace.mark(topic);
             let through = self.clock().now() - lag;
             let looked = look().await;
-            if std::mem::take(&mut first) {
+            if looked.is_ok() && std::mem::take(&mut first) {
                 self.unready.send_modify(|unready| {
                     *unready = unready.map(|count| count.saturating_sub(1));
                 });

@@ -364,7 +364,7 @@ fn expectation(
 /// | anything in `recovery` | recover |
 /// | alarm | detect |
 /// | rule, runbook, event, notification, and every never | act |
-/// | rollback, and an experiment that ends | mitigate |
+/// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {

@@ -48,7 +48,8 @@ const DEFINITIONS: &[&str] = &[
      AWS's clock. MTTR here counts from the injection, not from the detection.",
     "- Detect and act end with the first satisfied expectation of their stage; mitigate and recover with \
      the last, and only if all of them are satisfied. A state counts from its return, the start of its \
-     `sustain`.",
+     `sustain`. What the drill itself does is neither: an alarm that it set by hand, an experiment that \
+     runs its course.",
     "- MTTD, MTTA, MTTM and MTTR are means over the n drills that have a value. The median of an even n \
      is the mean of the middle two; p90 is by nearest rank.",
     "- A drill without a value is not counted in the mean: *not expected* by its scenario, *not observed*, \

@@ -174,8 +174,11 @@ impl<'a> Drill<'a> {
         let stop = |detail: String| self.stop.press(StopReason::StopCondition, detail);
         let observers = watch.look(listener, &stop);
         let injections = async {
-            watch.ready().await;
-            join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
+            if watch.ready().await {
+                join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
+            } else {
+                self.give_up_blind();
+            }
             std::future::pending::<()>().await;
         };
         tokio::pin!(observers, injections);
@@ -202,6 +205,24 @@ impl<'a> Drill<'a> {
             }
         }
         watch.settle();
+    }
+
+    /// Observers that can't look see no answer either, so no question is asked.
+    fn give_up_blind(&self) {
+        let blindness = self.recorder.read(|timeline| {
+            timeline.iter().rev().find_map(|entry| {
+                let EntryKind::Blind { reason, .. } = &entry.kind else { return None };
+                Some(reason.clone())
+            })
+        });
+        let why = blindness.unwrap_or_else(|| "no look has been answered".to_owned());
+        for fault in &self.plan.faults {
+            self.recorder.record(EntryKind::FaultFailed {
+                fault: fault.id.clone(),
+                reason: format!("an observer could not look: {why}"),
+                blind: true,
+            });
+        }
     }
 
     /// One fault from its start to its end.

@@ -13,6 +13,7 @@
 
 mod automation_documents;
 mod bad_input;
+mod blindness;
 mod cli;
 mod determinism;
 mod goldens;
