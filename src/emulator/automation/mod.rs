@@ -1,9 +1,9 @@
 //! SSM Automation: runbooks and their executions.
 //!
-//! Main types: [`Document`](document::Document) (what is written) and
-//! [`Execution`](execution::Execution) (what happens). The `ssm` service owns the API and the documents;
-//! this module owns what happens between `StartAutomationExecution` and the end. Invariant: a step calls
-//! the account's own services and nothing else; what an action can't do fails its step, honestly.
+//! Main types: `document::Document` (what is written) and `execution::Execution` (what happens). The
+//! `ssm` service owns the API and the documents; this module owns what happens between
+//! `StartAutomationExecution` and the end. Invariant: a step calls the account's own services and nothing
+//! else; what an action can't do fails its step, honestly.
 
 use indexmap::IndexMap;
 use serde_json::Value;
