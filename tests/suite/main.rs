@@ -20,6 +20,7 @@ mod goldens;
 mod interrupts;
 mod patterns;
 mod properties;
+mod readme;
 mod real_input;
 mod reports;
 mod scenarios;
