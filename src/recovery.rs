@@ -444,9 +444,18 @@ mod tests {
 
     /// A drill whose one stage has these expectations: the verdict, and the seconds of the observation.
     fn drill(stage: Stage, verdicts: &[(VerdictKind, Option<i64>, bool)]) -> StageTime {
+        drill_of(None, stage, verdicts)
+    }
+
+    fn drill_of(
+        kind: Option<Kind>,
+        stage: Stage,
+        verdicts: &[(VerdictKind, Option<i64>, bool)],
+    ) -> StageTime {
         let (mut plan, timeline) = crate::report::fixture::vpn();
         let mut template = plan.expectations.swap_remove(0);
         template.stage = stage;
+        template.kind = kind.unwrap_or(template.kind);
         let mut judgement = crate::judge::judge(&plan, &timeline);
         let sample = judgement.verdicts.swap_remove(0);
         let start = first_fault(&timeline).expect("it started");
@@ -501,6 +510,16 @@ mod tests {
                 Err(absence) => (None, None, Some(absence)),
             };
             assert_eq!((found.time, found.by, found.absent), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_experiment_mitigates_only_if_it_is_halted() {
+        for (state, expected) in [("completed", None), ("stopped", Some(60))] {
+            let kind = Kind::Experiment { fault: "f".to_owned(), state: state.to_owned() };
+            let verdicts = [(VerdictKind::Met, Some(60), false)];
+            let found = drill_of(Some(kind), Stage::Mitigate, &verdicts);
+            assert_eq!(found.time, expected.map(SignedDuration::from_secs), "{state}");
         }
     }
 

@@ -46,7 +46,7 @@ pub struct Finished {
 
 /// The SDK's configuration for an emulated account.
 pub fn emulated_config(
-    emulator: impl HttpClient + 'static,
+    emulator: &(impl HttpClient + Clone + 'static),
     region: &str,
     clock: Clock,
 ) -> SdkConfig {
@@ -55,7 +55,7 @@ pub fn emulated_config(
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(emulator)
+        .http_client(emulator.clone())
         .time_source(clock)
         .sleep_impl(TokioSleep::new())
         // Back-off without jitter: two rehearsals are equal to the byte.
@@ -113,7 +113,7 @@ fn rehearse_on<T>(
         let identity = account.identity().clone();
         let (emulator, wakeups) = Emulator::new(account, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
-        let aws = Aws::new(&emulated_config(client, &identity.region, clock));
+        let aws = Aws::new(&emulated_config(&client, &identity.region, clock));
         let recorder = Recorder::new(clock, sink);
         let (pace, urgency) = Pace::on_change(wakeups);
         let drill = Drill {
