@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn every_figure_has_its_n_and_every_absence_its_reason() {
-        insta::assert_snapshot!(render(&fixture::report()), @r#"
+        insta::assert_snapshot!(render(&fixture::report()), @"
         # Time to recover: 2026-01-01-game-day
 
         2 drills on the emulated account 111122223333 in eu-west-1.
@@ -141,10 +141,10 @@ mod tests {
         ## Definitions
 
         - Every time counts from the start of the drill's first fault to the moment that ended it, both by AWS's clock. MTTR here counts from the injection, not from the detection.
-        - Detect and act end with the first satisfied expectation of their stage; mitigate and recover with the last, and only if all of them are satisfied. A state counts from its return, the start of its `sustain`.
+        - Detect and act end with the first satisfied expectation of their stage; mitigate and recover with the last, and only if all of them are satisfied. A state counts from its return, the start of its `sustain`. What the drill itself does is neither: an alarm that it set by hand, an experiment that runs its course.
         - MTTD, MTTA, MTTM and MTTR are means over the n drills that have a value. The median of an even n is the mean of the middle two; p90 is by nearest rank.
         - A drill without a value is not counted in the mean: *not expected* by its scenario, *not observed*, *inconclusive* (could not be seen), *held throughout* (nothing to recover from), or *nothing injected*. Not observed is outside an objective; the others leave it unproven.
-        "#);
+        ");
     }
 
     #[test]

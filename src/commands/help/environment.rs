@@ -21,7 +21,7 @@ templates:                  CloudFormation templates, YAML or JSON, deployed in 
   - path: ../templates/web.yaml
     stack: web              default: the file's name
     parameters: {Size: t3.micro}
-                            What a template has that is not emulated is listed by the check, by line.
+                            What is not emulated in a template is listed by the check, by line.
 resources:                  more resources, as in a template: the stack `environment`
 exports:                    values for Fn::ImportValue, by name
 parameters:                 Systems Manager parameters, by name
