@@ -415,7 +415,7 @@ mod on_the_way {
             let identity = account.identity().clone();
             let (emulator, wakeups) = Emulator::new(account, clock);
             let slow = Slow { emulator: emulator.clone(), delay };
-            let aws = Aws::new(&emulated_config(slow, &identity.region, clock));
+            let aws = Aws::new(&emulated_config(&slow, &identity.region, clock));
             let stop = StopSwitch::default();
             let (switch, call) = (stop.clone(), call.to_owned());
             let recorder = Recorder::new(

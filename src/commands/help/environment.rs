@@ -29,7 +29,7 @@ parameters:                 Systems Manager parameters, by name
 `${LogicalId}`, `${LogicalId.Attribute}` and `${stack/LogicalId}` stand for physical ids wherever
 text stands below.
 
-setup:                      API calls made in the half hour before the drill, such as a first deployment
+setup:                      API calls made in the half hour before the drill, as a first deployment
   - at: -20m                from -30m to 0s
     service: codedeploy     its IAM prefix
     operation: CreateDeployment
