@@ -176,7 +176,8 @@ impl<'a> Run<'a> {
         }
         let told: String =
             workshop.told(Severity::Warning).map(|found| workshop.render(found)).collect();
-        say(told.trim_end());
+        // Each rendering ends with a line feed of its own: what follows stands one blank line below.
+        say(&told);
         if workshop.told(Severity::Error).next().is_some() {
             return Err(Refusal(MEND_FIRST.to_owned()));
         }

@@ -38,7 +38,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       diagnosed       runbook Diagnose-Vpn is Success, through describe-tunnels
                         within 5m of detected; judged by +10m (act)
       no-second-page  message on oncall
-                        never more than 1 times for 10m from tunnel-down; judged by +11m (act)
+                        at most once for 10m from tunnel-down; judged by +11m (act)
 
     Recovery
       recovery-1  alarm vpn-status is OK

@@ -208,10 +208,10 @@ fn demand(one: &PlannedExpectation) -> String {
             format!("{times}within {} of {anchor}{hold}", duration(*within))
         }
         Demand::Never { watch_for, more_than } => {
-            let most = if *more_than == 0 {
-                "never".to_owned()
-            } else {
-                format!("never more than {more_than} times")
+            let most = match more_than {
+                0 => "never".to_owned(),
+                1 => "at most once".to_owned(),
+                times => format!("at most {times} times"),
             };
             format!("{most} for {} from {anchor}", duration(*watch_for))
         }

@@ -78,6 +78,29 @@ pub(crate) fn ordered(file: &str, mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all
 }
 
+/// Says so in one diagnostic where a file is an environment or a template, and not in one per key.
+fn something_else(file: &str, tree: &Node) -> Option<Diagnostic> {
+    let has = |keys: &[&str]| keys.iter().find_map(|key| tree.get(key));
+    if has(&["name", "faults", "expect"]).is_some() {
+        return None;
+    }
+    let environment = has(&["account", "templates", "resources", "signals"]);
+    let (what, entry, hint) = match (environment, has(&["Resources"])) {
+        (Some(entry), _) => (
+            "an environment",
+            entry,
+            "name it from a scenario, `environment: FILE`, and check that",
+        ),
+        (None, Some(entry)) => {
+            ("a CloudFormation template", entry, "name it in the `templates:` of an environment")
+        }
+        (None, None) => return None,
+    };
+    let message = format!("this is {what} and not a scenario");
+    let problem = Diagnostic::error(code::NOT_A_SCENARIO, file, Some(entry.key_span), message);
+    Some(problem.with_hint(hint))
+}
+
 fn text_of<'a>(file: &str, bytes: &'a [u8], found: &mut Vec<Diagnostic>) -> Option<&'a str> {
     if bytes.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", bytes.len());
@@ -107,6 +130,10 @@ fn partial(
     let (tree, mut found) = tree::parse(file, text);
     diagnostics.append(&mut found);
     let mut tree = tree?;
+    if let Some(problem) = something_else(file, &tree) {
+        diagnostics.push(problem);
+        return None;
+    }
     let (vars, used_vars) = substitute::apply(file, text, &mut tree, values, diagnostics);
     let fitted = shape::fit(file, &tree, diagnostics);
     match serde_yaml::from_value::<Scenario>(fitted.value) {

@@ -72,6 +72,9 @@ rules! {
         "YAML 1.2 is written in UTF-8. Save the file in that encoding.";
     EMPTY_FILE = "empty-file": "The file holds no scenario.",
         "It is empty, or has comments only. The shortest scenario has version, name, faults and expect.";
+    NOT_A_SCENARIO = "not-a-scenario": "The file is something else: an environment or a template.",
+        "It has the sections of an environment or of a CloudFormation template and none of a scenario. A scenario \
+         names its environment (environment: FILE), and that names its templates.";
     YAML_SYNTAX = "yaml-syntax": "The text is not YAML.",
         "The parser could not go on from the place that is marked; the slip is there or just before it. \
          Nothing after it could be looked at.";

@@ -16,6 +16,22 @@ fn the_scenario_of_the_design_page_loads_without_a_word() {
 }
 
 #[test]
+fn an_environment_or_a_template_is_told_apart_in_one_diagnostic() {
+    for (text, what) in [
+        ("version: 1\naccount: \"111122223333\"\nsignals: []\n", "an environment"),
+        ("AWSTemplateFormatVersion: 2010-09-09\nResources: {}\n", "a CloudFormation template"),
+    ] {
+        let loaded = load("other.yaml", text.as_bytes(), &Values::default());
+        assert_eq!(codes(&loaded), ["not-a-scenario"]);
+        let problem = &loaded.diagnostics[0];
+        assert!(problem.message.contains(what), "{}", problem.message);
+        assert_eq!(problem.span.map(|span| span.line), Some(2));
+    }
+    let slip = load("slip.yaml", b"version: 1\nname: a\naccount: 1\n", &Values::default());
+    assert!(codes(&slip).contains(&"unknown-key"));
+}
+
+#[test]
 fn a_text_that_cannot_be_parsed_has_a_diagnostic_and_no_scenario() {
     let deep = format!("a: {}{}", "[".repeat(100), "]".repeat(100));
     let laughs = (0..40).fold("a0: &a0 [x, x, x, x]\n".to_owned(), |text, n| {
