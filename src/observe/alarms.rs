@@ -22,6 +22,9 @@ use crate::wakeup::Topic;
 /// For how long the stop conditions may stay unseen while a drill is running; longer, and it is stopped.
 const UNGUARDED: SignedDuration = SignedDuration::from_secs(60);
 
+/// For how long after a transition to OK its action is looked for.
+const ACTION_FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
+
 /// The history shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
 
@@ -99,6 +102,8 @@ fn guard(watch: &Watch<'_>, found: &[Snapshot], stop: &dyn Fn(String)) {
 #[derive(Default)]
 struct Progress {
     latest: BTreeMap<String, (String, Option<Timestamp>)>,
+    /// The state of each alarm when it was first seen.
+    first: BTreeMap<String, String>,
     items: BTreeSet<(Timestamp, String)>,
     impaired: BTreeSet<String>,
     /// When the stop conditions were last seen.
@@ -126,11 +131,14 @@ async fn look(
         let now = (alarm.state.clone(), alarm.since);
         let before = progress.latest.insert(alarm.name.clone(), now.clone());
         let Some(before) = before else {
+            progress.first.insert(alarm.name.clone(), alarm.state.clone());
             baseline(watch, &of_alarm, &alarm);
             continue;
         };
         let wants_action = of_alarm.iter().any(|subject| subject.action.is_some());
-        if before != now || (wants_action && alarm.state != "OK") {
+        // An action follows its transition; a suppressor or a mute rule may hold it back for long.
+        let recent = alarm.since.is_none_or(|since| watch.clock().now() < since + ACTION_FOLLOWS);
+        if before != now || (wants_action && (alarm.state != "OK" || recent)) {
             read_history(watch, &of_alarm, &alarm.name, progress).await?;
         }
     }
@@ -201,14 +209,19 @@ async fn read_history(
         .into_paginator()
         .items()
         .send();
+    // An action is that of the state which the alarm entered last.
+    let mut state = progress.first.get(alarm).cloned().unwrap_or_default();
     while let Some(item) = pages.next().await {
         let item =
             item.map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
         let Some(at) = item.timestamp().and_then(timestamp) else { continue };
+        if let Some(update) = state_update(&item) {
+            state = update.new_state.state_value;
+        }
         // AWS may show one change more than once.
         let identity = format!("{alarm} {}", item.history_summary().unwrap_or_default());
         if at >= watch.since && progress.items.insert((at, identity)) {
-            tell(watch, subjects, alarm, at, &item);
+            tell(watch, subjects, (alarm, &state), at, &item);
         }
     }
     Ok(())
@@ -240,24 +253,31 @@ struct Action {
     error: Option<String>,
 }
 
+fn state_update(item: &AlarmHistoryItem) -> Option<StateUpdate> {
+    let update = item.history_item_type() == Some(&HistoryItemType::StateUpdate);
+    let data = item.history_data().filter(|_| update)?;
+    serde_json::from_str(data).ok()
+}
+
+/// Tells what a history item says; `state` is the one that the alarm was in.
 fn tell(
     watch: &Watch<'_>,
     subjects: &[&Subject],
-    alarm: &str,
+    (alarm, state): (&str, &str),
     at: Timestamp,
     item: &AlarmHistoryItem,
 ) {
-    let data = item.history_data().unwrap_or_default();
     match item.history_item_type() {
         Some(HistoryItemType::StateUpdate) => {
-            if let Ok(update) = serde_json::from_str::<StateUpdate>(data) {
+            if let Some(update) = state_update(item) {
                 tell_state(watch, subjects, alarm, at, &update);
             }
         }
         Some(HistoryItemType::Action) => {
+            let data = item.history_data().unwrap_or_default();
             if let Ok(action) = serde_json::from_str::<Action>(data) {
                 let summary = item.history_summary().unwrap_or_default();
-                tell_action(watch, subjects, alarm, at, &action, summary);
+                tell_action(watch, subjects, (alarm, state), at, &action, summary);
             }
         }
         // Configuration changes and the per-series items of contributors answer no expectation.
@@ -301,7 +321,7 @@ fn tell_state(
 fn tell_action(
     watch: &Watch<'_>,
     subjects: &[&Subject],
-    alarm: &str,
+    (alarm, state): (&str, &str),
     at: Timestamp,
     action: &Action,
     summary: &str,
@@ -309,7 +329,8 @@ fn tell_action(
     let resource = action.notification_resource.as_deref().unwrap_or_default();
     for subject in subjects {
         let Some(wanted) = &subject.action else { continue };
-        if wanted != "*" && wanted != resource {
+        // The action of another state (an OK action, say) is not the one that is asked for.
+        if (wanted != "*" && wanted != resource) || state != subject.state.as_str() {
             continue;
         }
         let mut seen = Seen::new(&subject.expectation, at, format!("alarm {alarm}: {summary}"))

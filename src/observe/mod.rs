@@ -34,7 +34,7 @@ pub(crate) use listener::Listener;
 const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How long the observers have for their first look; without it nothing is injected.
-const FIRST_LOOK: std::time::Duration = std::time::Duration::from_secs(60);
+const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;

@@ -110,7 +110,7 @@ signals:
     baseline: 1
 "#;
 
-const SCENARIO: &str = r#"
+const SCENARIO: &str = r"
 version: 1
 name: errors-rise
 environment: environment.yaml
@@ -125,7 +125,7 @@ expect:
   - id: arrived
     event: {pattern: {source: [aws.cloudwatch]}}
     within: 5m
-"#;
+";
 
 fn drilled(
     scenario: &str,
@@ -213,7 +213,7 @@ fn what_can_not_be_deleted_is_named_as_left_behind() {
     assert_eq!(left(&finished.timeline), ["queue `firedrill-fd-suite` exists"]);
 }
 
-const BY_HAND: &str = r#"
+const BY_HAND: &str = r"
 version: 1
 name: by-hand
 environment: environment.yaml
@@ -228,7 +228,7 @@ recovery:
   - id: back
     alarm: {name: any}
     within: 5m
-"#;
+";
 
 #[test]
 fn an_alarm_that_the_drill_sets_back_itself_has_not_recovered() {
@@ -248,4 +248,32 @@ fn an_alarm_that_can_not_be_set_back_is_named() {
     let judgement = judge(&plan, &finished.timeline);
     assert_eq!(judgement.outcome, Outcome::Unreverted, "{:?}", judgement.reasons);
     assert_eq!(left(&finished.timeline), ["alarm `any` may not be back in OK"]);
+}
+
+const OK_ACTION: &str = r"
+version: 1
+name: ok-action
+environment: environment.yaml
+faults:
+  - id: set
+    set_alarm_state: {alarm: errors}
+expect:
+  - id: acted-in-alarm
+    alarm: {name: errors, action: '*'}
+    within: 4m
+recovery:
+  - id: acted-in-ok
+    alarm: {name: errors, action: '*'}
+    within: 4m
+";
+
+#[test]
+fn the_action_of_another_state_is_not_the_one_that_is_asked_for() {
+    let action = "TreatMissingData: notBreaching\n      OKActions: [!Ref Topic]\n  Topic: {Type: AWS::SNS::Topic}";
+    let environment = ENVIRONMENT.replacen("TreatMissingData: notBreaching", action, 1);
+    let (plan, account) = stage::built(OK_ACTION, &environment).expect("in order");
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| inner);
+    let judgement = judge(&plan, &finished.timeline);
+    assert_eq!(verdict(&judgement, "acted-in-alarm"), VerdictKind::Missed);
+    assert_eq!(verdict(&judgement, "acted-in-ok"), VerdictKind::Met, "{:?}", judgement.verdicts);
 }
