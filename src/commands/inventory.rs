@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::emulator::Account;
 use crate::emulator::environment;
 use crate::emulator::services::aws_owned_documents;
-use crate::emulator::timing;
 use crate::scenario::inventory::{
     Alarm, DeploymentGroup, Evaluation, ExperimentTemplate, Inventory, Rule,
 };
@@ -57,7 +56,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
 }
 
 fn translate(alarm: &environment::inventory::Alarm) -> Alarm {
-    let publish_delay = Duration::try_from(timing::SERVICE_METRIC).unwrap_or_default();
+    let publish_delay = Duration::try_from(alarm.publish_delay).unwrap_or_default();
     let evaluation = Evaluation {
         period: Duration::from_secs(alarm.period.into()),
         datapoints_to_alarm: alarm.datapoints_to_alarm,
