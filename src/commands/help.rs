@@ -116,7 +116,7 @@ fn wrapped(text: &str, indent: usize) -> String {
         let mut line = margin.clone();
         for word in paragraph.split_whitespace() {
             let full = line.chars().count() + 1 + word.chars().count() > WIDTH;
-            if full && line.trim().len() > 0 {
+            if full && line.len() > margin.len() {
                 lines.push(std::mem::replace(&mut line, margin.clone()));
             }
             if line.len() > margin.len() {

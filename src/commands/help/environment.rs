@@ -93,7 +93,10 @@ pub(super) fn page() -> String {
         "Environments\n{SECTIONS}\nFacts that `while` can name, with their attributes (globs)\n"
     );
     for (kind, attributes) in KINDS {
-        text.push_str(&format!("  {kind:<16} {}\n", attributes.join(", ")));
+        let attributes = attributes.join(", ");
+        for part in ["  ", kind, ": ", &attributes, "\n"] {
+            text.push_str(part);
+        }
     }
     text.push_str(
         "\n`firedrill emulator --coverage` lists the operations, resource types and actions that are supported.",
