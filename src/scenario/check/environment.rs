@@ -40,11 +40,19 @@ fn known<'a>(
         return true;
     }
     let environment = check.inventory.map_or("", |inventory| inventory.name.as_str());
-    let message = format!("the environment has no {what} `{}`", shortened(wanted));
+    // "rule `x` on the bus `y`" reads better than "rule on the bus `y` `x`".
+    let (kind, place) = what.find(" on ").map_or((what, ""), |at| what.split_at(at));
+    let message = format!("the environment has no {kind} `{}`{place}", shortened(wanted));
     let hint = hint_for(name, names)
-        .unwrap_or_else(|| format!("none of the templates of `{environment}` makes a {what}"));
+        .unwrap_or_else(|| format!("nothing in `{environment}` makes {}", any(what)));
     check.error(code::UNKNOWN_RESOURCE, path, message, hint);
     false
+}
+
+/// "an alarm", "a rule".
+fn any(what: &str) -> String {
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {what}")
 }
 
 fn alarm_names(inventory: &Inventory) -> impl Iterator<Item = &str> + Clone {
