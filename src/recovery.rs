@@ -334,9 +334,12 @@ fn satisfied(verdict: &Verdict, must_last: bool) -> bool {
 }
 
 fn moment(verdict: &Verdict, start: Timestamp) -> Option<SignedDuration> {
-    let at = verdict.observation.as_ref()?.occurred_at;
-    // A coarse observation may begin before the fault; it can't have happened before it.
-    Some(at.duration_since(start).max(SignedDuration::ZERO))
+    let seen = verdict.observation.as_ref()?;
+    // Coarse evidence counts from its latest possible moment: a time must never be told too short.
+    let resolution =
+        SignedDuration::from_millis(i64::try_from(seen.resolution_ms).unwrap_or(i64::MAX));
+    let latest = seen.occurred_at.checked_add(resolution).unwrap_or(seen.occurred_at);
+    Some(latest.duration_since(start).max(SignedDuration::ZERO))
 }
 
 /// The figures of each stage over drills.

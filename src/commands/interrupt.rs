@@ -9,8 +9,9 @@ use std::thread;
 
 use super::output::say;
 use crate::cli::Exit;
+use crate::faults::revert;
 use crate::runner::StopSwitch;
-use crate::timeline::StopReason;
+use crate::timeline::{Entry, EntryKind, Purpose, StopReason};
 
 /// Listens for interrupts and passes them to the drills that run.
 #[derive(Debug, Clone)]
@@ -21,7 +22,38 @@ pub(super) struct Interrupts {
 #[derive(Debug, Default)]
 struct Shared {
     count: AtomicUsize,
-    running: Mutex<Vec<(String, StopSwitch)>>,
+    running: Mutex<Vec<Running>>,
+}
+
+/// A drill that runs, and what it has changed so far.
+#[derive(Debug, Clone)]
+struct Running {
+    name: String,
+    stop: StopSwitch,
+    changes: Changes,
+}
+
+/// What a drill announced to change and what came of it: enough to say what is left of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes(Arc<Mutex<Vec<Entry>>>);
+
+impl Changes {
+    /// Notes an entry of the drill's timeline.
+    pub(super) fn note(&self, entry: &Entry) {
+        if matches!(entry.kind, EntryKind::Intent { .. } | EntryKind::Receipt { .. }) {
+            self.0.lock().expect("nobody panics while noting").push(entry.clone());
+        }
+    }
+
+    /// What is not taken back yet, in words.
+    fn left(&self) -> Vec<String> {
+        let entries = self.0.lock().expect("nobody panics while noting");
+        [Purpose::Inject, Purpose::Listen]
+            .into_iter()
+            .flat_map(|purpose| revert::pending(&entries, purpose))
+            .map(|change| revert::describe(&change.undo))
+            .collect()
+    }
 }
 
 /// A drill that is told of interrupts until this goes away.
@@ -34,7 +66,7 @@ pub(super) struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let mut running = self.shared.running.lock().expect("nobody panics with the list");
-        running.retain(|(name, _)| *name != self.name);
+        running.retain(|running| running.name != self.name);
     }
 }
 
@@ -61,9 +93,13 @@ impl Interrupts {
     }
 
     /// Tells a drill of interrupts from here on.
-    pub(super) fn register(&self, stop: &StopSwitch, name: &str) -> Registered {
+    pub(super) fn register(&self, stop: &StopSwitch, name: &str, changes: &Changes) -> Registered {
         let mut running = self.shared.running.lock().expect("nobody panics with the list");
-        running.push((name.to_owned(), stop.clone()));
+        running.push(Running {
+            name: name.to_owned(),
+            stop: stop.clone(),
+            changes: changes.clone(),
+        });
         if self.pressed() {
             stop.press(StopReason::Signal, "interrupted".to_owned());
         }
@@ -76,29 +112,39 @@ async fn hear(shared: &Shared) {
         let signal = next().await;
         let count = shared.count.fetch_add(1, Ordering::SeqCst) + 1;
         let running = shared.running.lock().expect("nobody panics with the list").clone();
-        let names: Vec<&str> = running.iter().map(|(name, _)| name.as_str()).collect();
-        let names = names.join(", ");
         match count {
             1 => {
-                say(&format!("{signal}: ending the drills and reverting ({names})"));
-                for (_, stop) in &running {
-                    stop.press(StopReason::Signal, format!("interrupted by {signal}"));
+                let names: Vec<&str> = running.iter().map(|one| one.name.as_str()).collect();
+                say(&format!("{signal}: ending the drills and reverting ({})", names.join(", ")));
+                for one in &running {
+                    one.stop.press(StopReason::Signal, format!("interrupted by {signal}"));
                 }
             }
             2 => say(&format!(
-                "{signal} again: still reverting {names}; a third one gives up and leaves it as it is"
+                "{signal} again: still reverting; a third one gives up and leaves this behind\n{}",
+                left(&running)
             )),
             _ => {
                 say(&format!(
-                    "{signal} for the third time: giving up. A fault may still be active in: {names}.\n\
-                     Each drill's timeline.jsonl names what was changed (the entries `intent` without \
-                     a revert)."
+                    "{signal} for the third time: giving up; a fault may still be active
+{}",
+                    left(&running)
                 ));
                 #[expect(clippy::exit, reason = "the person asked for the third time")]
                 std::process::exit(Exit::Unreverted.code().into());
             }
         }
     }
+}
+
+/// What the drills have not taken back yet, a line each.
+fn left(running: &[Running]) -> String {
+    let lines: Vec<String> = running
+        .iter()
+        .flat_map(|one| one.changes.left().into_iter().map(|words| (one.name.as_str(), words)))
+        .map(|(name, words)| format!("  {name}: {words}"))
+        .collect();
+    if lines.is_empty() { "  nothing is left".to_owned() } else { lines.join("\n") }
 }
 
 #[cfg(unix)]

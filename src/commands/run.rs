@@ -15,7 +15,7 @@ use std::thread;
 use indexmap::IndexMap;
 
 use super::drill;
-use super::interrupt::Interrupts;
+use super::interrupt::{Changes, Interrupts};
 use super::output::{Lines, Live, say};
 use super::prepare::{Prepared, Stage, Workshop, epoch, no_environment};
 use super::real::{self, RealArgs};
@@ -311,8 +311,9 @@ impl<'a> Run<'a> {
 
     fn run_job(&self, job: &Job, interrupts: &Interrupts, live: &Live) -> Vec<Entry> {
         let stop = StopSwitch::default();
-        let _registered = interrupts.register(&stop, &job.name);
-        let sink = match self.sink(job, live) {
+        let changes = Changes::default();
+        let _registered = interrupts.register(&stop, &job.name, &changes);
+        let sink = match self.sink(job, live, changes) {
             Ok(sink) => sink,
             Err(error) => {
                 // Without a record nothing may be injected: the drill ends before it begins.
@@ -337,7 +338,7 @@ impl<'a> Run<'a> {
     }
 
     /// Where a drill's entries go: its file, standard output if asked for, and the live view.
-    fn sink(&self, job: &Job, live: &Live) -> io::Result<Sink> {
+    fn sink(&self, job: &Job, live: &Live, changes: Changes) -> io::Result<Sink> {
         let folder = self.folder.join(&job.name);
         fs::create_dir_all(&folder)?;
         write_json(&folder.join(PLAN_FILE), &job.plan).map_err(io::Error::other)?;
@@ -348,6 +349,7 @@ impl<'a> Run<'a> {
         let mut stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
         let mut view = live.drill(&job.name);
         Ok(Box::new(move |entry: &Entry| {
+            changes.note(entry);
             file.append(entry)?;
             if let Some(name) = &stream {
                 match super::output::stream(name, entry) {

@@ -1,8 +1,7 @@
 //! The whole state of one emulated account in one region.
 //!
-//! Main type: [`Account`]. Invariants: time only moves in [`Account::advance`] (and in
-//! [`Account::handle`], which advances first); everything that happens later is on the agenda; nothing
-//! here reads a clock. Services reach each other through [`Account::call`] (as an API caller would) or
+//! Main type: [`Account`]. Invariants: time only moves in [`Account::advance`] (the transport advances before
+//! each call); everything that happens later is on the agenda; nothing here reads a clock. Services reach each other through [`Account::call`] (as an API caller would) or
 //! through the few crate-visible functions that a service exports on purpose (an event bus accepts
 //! service events, CloudWatch accepts service metrics).
 

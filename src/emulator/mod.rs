@@ -1,7 +1,7 @@
 //! The emulated AWS account that a rehearsal runs against.
 //!
 //! The main type is [`Account`]: plain data (state, an agenda of what is due, a seeded generator) with
-//! two verbs, [`Account::handle`] and [`Account::advance`]. It is sans-IO: it never reads a clock,
+//! two verbs, [`Account::call`] and [`Account::advance`]. It is sans-IO: it never reads a clock,
 //! spawns a task or opens a socket, it can be cloned, and two runs with one seed are byte-equal.
 //! [`transport`] puts it under the real SDK, so serializers, signer, retries and error parser all run.
 //!

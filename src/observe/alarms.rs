@@ -71,7 +71,7 @@ pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
     let names: Vec<String> = names.into_iter().collect();
     let mut state = Progress::default();
     watch
-        .keep_looking(Topic::Alarms, LAG, &expectations, async || {
+        .keep_looking("alarm history", Topic::Alarms, LAG, &expectations, async || {
             let looked = look(watch, &subjects, &names, &mut state, stop).await;
             let unseen = watch.clock().now().duration_since(state.guarded.unwrap_or(watch.since));
             match &looked {

@@ -21,7 +21,7 @@ use crate::context::{ChangeError, Context, LISTENER_TARGET, ids};
 use crate::pattern::Pattern;
 use crate::plan::{Kind, PlannedExpectation};
 use crate::scenario::types::Correlation;
-use crate::timeline::{EntryKind, Purpose, Undo};
+use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
 
 /// Delivery from a bus or a topic to the queue takes up to this long.
@@ -191,10 +191,6 @@ impl Listener {
                 subjects.push(Subject { expectation: expectation.id.clone(), wanted });
             }
         }
-        watch.recorder.record(EntryKind::ObserverArmed {
-            observer: "listener queue".to_owned(),
-            expectations: subjects.iter().map(|subject| subject.expectation.clone()).collect(),
-        });
         Ok(Some(Self { queue, subjects }))
     }
 }
@@ -400,7 +396,7 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         .collect();
     let mut told = BTreeSet::new();
     watch
-        .keep_looking(Topic::Messages, LAG, &expectations, async || {
+        .keep_looking("listener queue", Topic::Messages, LAG, &expectations, async || {
             receive(watch, listener, matches, &mut told).await
         })
         .await;

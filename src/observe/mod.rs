@@ -214,6 +214,7 @@ impl<'a> Watch<'a> {
     /// The common loop of a poller: look, note how far or why not, rest.
     pub(crate) async fn keep_looking(
         &self,
+        observer: &str,
         topic: Topic,
         lag: SignedDuration,
         expectations: &[String],
@@ -225,6 +226,10 @@ impl<'a> Watch<'a> {
             let through = self.clock().now() - lag;
             let looked = look().await;
             if looked.is_ok() && std::mem::take(&mut first) {
+                self.recorder.record(EntryKind::ObserverArmed {
+                    observer: observer.to_owned(),
+                    expectations: expectations.to_vec(),
+                });
                 self.unready.send_modify(|unready| {
                     *unready = unready.map(|count| count.saturating_sub(1));
                 });

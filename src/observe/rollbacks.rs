@@ -41,7 +41,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
     let mut told = BTreeSet::new();
     watch
-        .keep_looking(Topic::Deployments, LAG, &expectations, async || {
+        .keep_looking("deployments", Topic::Deployments, LAG, &expectations, async || {
             for subject in &subjects {
                 look(watch, subject, &mut told).await?;
             }

@@ -55,7 +55,7 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
     let mut counted = BTreeMap::new();
     watch
-        .keep_looking(Topic::RuleMetrics, LAG, &expectations, async || {
+        .keep_looking("rule metrics", Topic::RuleMetrics, LAG, &expectations, async || {
             look(watch, &subjects, matches, &mut counted).await
         })
         .await;

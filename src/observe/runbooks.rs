@@ -69,7 +69,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
     let documents: BTreeSet<&str> = subjects.iter().map(|subject| subject.document).collect();
     let mut progress = Progress::default();
     watch
-        .keep_looking(Topic::Automations, LAG, &expectations, async || {
+        .keep_looking("runbook executions", Topic::Automations, LAG, &expectations, async || {
             for document in &documents {
                 look(watch, &subjects, document, &mut progress).await?;
             }

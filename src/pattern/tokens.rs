@@ -1,6 +1,6 @@
 //! The pattern's JSON tokens, read the way the service's parser reads them.
 //!
-//! Main type: [`Tokens`]. Invariant: [`Tokens::offset`] is where the service's parser stands after
+//! Main type: [`Tokens`]. Invariant: its offset is where the service's parser stands after
 //! the same token (a string value is read lazily, a field name has already consumed the token that
 //! follows it), because that is the location its messages carry.
 

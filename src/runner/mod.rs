@@ -141,14 +141,12 @@ impl<'a> Drill<'a> {
         let armed = Listener::arm(&watch, self.context(), account, region, &self.partition).await;
         match armed {
             Ok(listener) => {
-                if preflight::steady(self).await {
-                    tokio::select! {
-                        biased;
-                        _pressed = self.stop.pressed() => {}
-                        () = tokio::time::sleep(self.settle) => {}
-                    }
-                    self.live(&watch, listener.as_ref()).await;
+                tokio::select! {
+                    biased;
+                    _pressed = self.stop.pressed() => {}
+                    () = tokio::time::sleep(self.settle) => {}
                 }
+                self.live(&watch, listener.as_ref()).await;
             }
             Err(error) => {
                 let problem = Problem {
@@ -169,19 +167,28 @@ impl<'a> Drill<'a> {
         }
     }
 
-    /// Injects, observes, reverts, and waits for recovery.
+    /// Arms the observers, holds the steady state, injects, observes, reverts, and waits for recovery.
     async fn live(&self, watch: &Watch<'_>, listener: Option<&Listener>) {
         let stop = |detail: String| self.stop.press(StopReason::StopCondition, detail);
         let observers = watch.look(listener, &stop);
-        let injections = async {
-            if watch.ready().await {
-                join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
-            } else {
-                self.give_up_blind();
+        tokio::pin!(observers);
+        let may_inject = tokio::select! {
+            biased;
+            () = &mut observers => false,
+            pressed = self.stop.pressed() => {
+                let _stopped = self.stopping(pressed);
+                false
             }
+            may_inject = self.may_inject(watch) => may_inject,
+        };
+        if !may_inject {
+            return;
+        }
+        let injections = async {
+            join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
             std::future::pending::<()>().await;
         };
-        tokio::pin!(observers, injections);
+        tokio::pin!(injections);
         let waited = tokio::select! {
             biased;
             () = &mut observers => Waited::Stopped,
@@ -205,6 +212,15 @@ impl<'a> Drill<'a> {
             }
         }
         watch.settle();
+    }
+
+    /// Waits for the observers' first look, then looks at the steady state.
+    async fn may_inject(&self, watch: &Watch<'_>) -> bool {
+        if !watch.ready().await {
+            self.give_up_blind();
+            return false;
+        }
+        preflight::steady(self).await
     }
 
     /// Observers that can't look see no answer either, so no question is asked.

@@ -413,7 +413,7 @@ pub struct RuleExpectation {
 pub enum RuleState {
     /// An event matched.
     Matched,
-    /// A target was invoked.
+    /// A target was invoked; AWS counts an invocation that failed, too.
     Invoked,
     /// An invocation failed for good.
     Failed,

@@ -1,7 +1,7 @@
 //! CloudFormation templates, deployed into the emulated account.
 //!
-//! The main types are [`template::Template`] (as written) and [`stack::Stack`] (as deployed);
-//! [`stack::deploy`] leads from one to the other by calling the account's own services as an
+//! The main types are `template::Template` (as written) and `stack::Stack` (as deployed);
+//! `stack::deploy` leads from one to the other by calling the account's own services as an
 //! administrator would. Invariant: nothing that the emulator does not know is fatal. It is a note that
 //! names the type, property or function and its line; what AWS itself would refuse is an error.
 //!

@@ -1,6 +1,6 @@
 //! One module per AWS service of the emulated account, and the tables that join them.
 //!
-//! Main types: [`Service`] (which), [`Services`] (the state of all), [`Due`] (what is on the agenda).
+//! Main types: [`Service`] (which), `Services` (the state of all), `Due` (what is on the agenda).
 //! Every service module has the same face: a state struct that is `Clone + Debug + Default`, a `Due`
 //! enum, `OPERATIONS` (its API), `happen` (its agenda), and where others need it a few functions that
 //! stand for what AWS does behind the scenes. Invariant: a service reads and changes only its own
@@ -24,7 +24,7 @@ pub(crate) mod sqs;
 pub(crate) mod ssm;
 pub(crate) mod sts;
 
-/// Generates [`Service`], [`Services`], [`Due`] and the dispatch from one list.
+/// Generates [`Service`], `Services`, `Due` and the dispatch from one list.
 macro_rules! services {
     ($($variant:ident, $module:ident, $prefix:literal, $title:literal;)*) => {
         /// An AWS service of the emulated account.

@@ -2,7 +2,7 @@
 //! volumes and snapshots, tags, launch templates, networks and VPN connections.
 //!
 //! Main type: [`State`]. Inputs and outputs are the query API's shapes in JSON, as `aws:executeAwsApi`
-//! uses them. Invariants: an instance changes its state only in [`instances`], which announces each
+//! uses them. Invariants: an instance changes its state only in `instances`, which announces each
 //! change (an event, the fact `instance`, the Auto Scaling group); at most one change is on its way.
 #![expect(clippy::struct_field_names, reason = "the members of an AWS shape keep AWS's names")]
 #![expect(
