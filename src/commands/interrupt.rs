@@ -169,3 +169,43 @@ async fn next() -> &'static str {
         Err(_) => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::timeline::Undo;
+
+    fn entry(kind: EntryKind) -> Entry {
+        Entry { at: Timestamp::UNIX_EPOCH, kind }
+    }
+
+    fn intent(intent: u32, purpose: Purpose) -> Entry {
+        let undo = Some(Undo::DeleteQueue { name: "firedrill-fd-1".to_owned() });
+        let call = "sqs:CreateQueue".to_owned();
+        entry(EntryKind::Intent { intent, fault: None, purpose, call, undo })
+    }
+
+    fn receipt(intent: u32) -> Entry {
+        entry(EntryKind::Receipt { intent, error: None, ids: IndexMap::new() })
+    }
+
+    #[test]
+    fn what_is_left_is_named_until_it_is_taken_back() {
+        let changes = Changes::default();
+        let running = [Running {
+            name: "vpn".to_owned(),
+            stop: StopSwitch::default(),
+            changes: changes.clone(),
+        }];
+        assert_eq!(left(&running), "  nothing is left");
+        changes.note(&intent(1, Purpose::Listen));
+        changes.note(&receipt(1));
+        assert_eq!(left(&running), "  vpn: queue `firedrill-fd-1` exists");
+        changes.note(&intent(2, Purpose::Revert));
+        changes.note(&receipt(2));
+        assert_eq!(left(&running), "  nothing is left");
+    }
+}
