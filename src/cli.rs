@@ -5,7 +5,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, emulator, help, plan, report, run, schema};
+use crate::commands::{check, emulator, help, match_events, plan, report, run, schema};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -111,6 +111,7 @@ pub enum Verb {
     Run(run::RunArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Match(match_events::MatchArgs),
     Report(report::ReportArgs),
     Schema(schema::SchemaArgs),
     Emulator(emulator::EmulatorArgs),

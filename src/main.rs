@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
-use firedrill::commands::{check, emulator, help, plan, report, run, schema};
+use firedrill::commands::{check, emulator, help, match_events, plan, report, run, schema};
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().verb {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Match(arguments) => match_events::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Emulator(arguments) => emulator::run(&arguments),

@@ -41,6 +41,15 @@ pub struct Identity {
     pub arn: String,
 }
 
+/// A rule, as far as an event meets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleFound {
+    /// The event pattern's text; a rule on a schedule has none.
+    pub pattern: Option<String>,
+    /// Whether the rule is enabled.
+    pub enabled: bool,
+}
+
 impl Aws {
     /// Makes the clients; no call is made.
     pub fn new(config: &SdkConfig) -> Self {
@@ -70,6 +79,16 @@ impl Aws {
             account: answer.account.unwrap_or_default(),
             arn: answer.arn.unwrap_or_default(),
         })
+    }
+
+    /// One rule of a bus (by name or ARN).
+    ///
+    /// Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html>.
+    pub async fn rule(&self, bus: &str, name: &str) -> Result<RuleFound, CallError> {
+        let sent = self.events.describe_rule().name(name).event_bus_name(bus).send().await;
+        let answer = sent.map_err(|error| CallError::of("events:DescribeRule", &error))?;
+        let enabled = answer.state() != Some(&aws_sdk_eventbridge::types::RuleState::Disabled);
+        Ok(RuleFound { pattern: answer.event_pattern, enabled })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod emulator;
 pub mod help;
 mod interrupt;
 pub mod inventory;
+pub mod match_events;
 pub mod output;
 pub mod plan;
 pub mod prepare;

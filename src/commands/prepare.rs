@@ -174,6 +174,13 @@ impl Workshop {
         Some(found.with_hint("reports go by name; give each scenario its own"))
     }
 
+    /// The emulated account of an environment alone; nothing when it has errors, which are then told.
+    pub fn environment(&mut self, path: &Path) -> Option<Arc<Stage>> {
+        let (stage, mut found) = self.stage(path);
+        self.diagnostics.append(&mut found);
+        stage
+    }
+
     /// The emulated account of an environment, built once; what is wrong with it is told the first time.
     fn stage(&mut self, path: &Path) -> (Option<Arc<Stage>>, Vec<Diagnostic>) {
         if let Some(known) = self.stages.get(path) {

@@ -15,7 +15,7 @@ use aws_types::region::Region;
 use super::drill::{self, Finished};
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs, TargetArg};
-use crate::aws::Aws;
+use crate::aws::{Aws, RuleFound};
 use crate::plan::Plan;
 use crate::recorder::Sink;
 use crate::runner::StopSwitch;
@@ -89,8 +89,21 @@ fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
         .map_err(|error| Refusal(format!("no runtime for network calls: {error}")))
 }
 
-async fn identify(arguments: &RunArgs) -> Result<Account, Refusal> {
-    let real = &arguments.real;
+/// Reads one rule. Nothing is changed, so no guardrail is asked and nobody's identity is.
+pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound, Refusal> {
+    runtime()?.block_on(async {
+        let (config, region) = configure(reach).await?;
+        Aws::new(&config).rule(bus, name).await.map_err(|error| {
+            Refusal(format!(
+                "rule `{name}` on bus `{bus}` in {region} can't be read: {error}\n  {}",
+                error.hint()
+            ))
+        })
+    })
+}
+
+/// The configuration of the standard chain, and its region.
+async fn configure(real: &RealArgs) -> Result<(SdkConfig, String), Refusal> {
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
@@ -113,6 +126,12 @@ async fn identify(arguments: &RunArgs) -> Result<Account, Refusal> {
         let words = "no region is configured\n  give one with --region or AWS_REGION";
         return Err(Refusal(words.to_owned()));
     };
+    Ok((config, region))
+}
+
+async fn identify(arguments: &RunArgs) -> Result<Account, Refusal> {
+    let real = &arguments.real;
+    let (config, region) = configure(real).await?;
     let identity = Aws::new(&config).identity().await.map_err(|error| {
         Refusal(format!(
             "the caller identity can't be read: {error}\n  {}; nothing was touched",
