@@ -98,8 +98,8 @@ fn exit_codes() -> String {
         wrapped(
             "The code is that of the worst drill: passed, inconclusive (6), failed (1), unsteady (3), stopped \
              (4), a fault that may still be active (5). 2 is told before anything is touched. `check` and \
-             `plan` end with 0 or 2; `report` ends with 0 when the reports could be made again, whatever they \
-             say.",
+             `plan` end with 0 or 2; `match` ends with 0 on a match, 1 on none and 2 without an answer; \
+             `report` ends with 0 when the reports could be made again, whatever they say.",
             0
         )
     )

@@ -26,37 +26,40 @@ const MANUAL: &str = "\
 Examples:
   A pattern and an event from files; `-` is standard input, for one of them:
     firedrill match --pattern rule.json --event event.json
-    aws events describe-rule --name tunnel-down --query EventPattern --output text |
+    aws events describe-rule --name lost --query EventPattern --output text |
       firedrill match --pattern - --event event.json
 
-  A rule by its name, from an environment or from the account of the AWS credentials (read only; the
-  action events:DescribeRule must be allowed):
-    firedrill match --pattern tunnel-down --environment scenarios/environments/vpn.yaml --event event.json
-    firedrill match --pattern tunnel-down --target aws --region eu-west-1 --event event.json
+  A rule by its name, from an environment, or from the account of the AWS credentials (which is
+  only read; the caller needs the action events:DescribeRule):
+    firedrill match --pattern web-instance-lost \\
+      --environment scenarios/environments/web.yaml --event event.json
+    firedrill match --pattern web-instance-lost --target aws --event event.json
 
   Every rule of an environment, on every bus, with its answer to one event:
-    firedrill match --environment scenarios/environments/vpn.yaml --event event.json
+    firedrill match --environment scenarios/environments/web.yaml --event event.json
 
   Many questions at once, one answer a line, in order:
     firedrill match --jsonl questions.jsonl
 
-A line of --jsonl is {\"pattern\": …, \"event\": …}; each is an object, or a string that holds the JSON text,
-and other keys are ignored. The text counts as it is written: number forms, duplicate keys and escapes stay.
-The answer is one of
+A line of --jsonl is {\"pattern\": …, \"event\": …}. Each is an object, or a string that holds the
+JSON text; other keys are ignored. The text counts as it is written: number forms, duplicate
+keys and escapes stay. The answer is one of
     {\"match\":true}
     {\"match\":false,\"why\":\"source: \\\"aws.ec2\\\" is not \\\"aws.s3\\\"\"}
     {\"error\":\"Event pattern is not valid. Reason: …\"}
-An error is that line's answer, and the next line is read. Each line is answered before more is waited for.
+An error is that line's answer, and the next line is read. Each line is answered before more is
+waited for.
 
-Limits: a pattern file of 1 MiB (EventBridge takes 4,096 characters), an event file of 16 MiB, a line of
-16 MiB; events and patterns nest at most 1,000 levels.
+Limits: a pattern file of 1 MiB (EventBridge takes 4,096 characters), an event file of 16 MiB,
+a line of 16 MiB. Events and patterns nest at most 1,000 levels.
 
 Exit codes:
-  0  it matches; with --environment alone: an enabled rule matches; with --jsonl: each line was answered
-     (an error line is an answer)
-  1  it does not match; with --environment alone: no enabled rule does
-  2  no answer: a pattern that EventBridge refuses (with its message and position), an event that is not
-     JSON, a file or rule that is not there, anything too large, bad arguments";
+  0  match; with --environment alone: an enabled rule matches; with --jsonl: each line was
+     answered, be it with an error
+  1  no match; with --environment alone: no enabled rule matches
+  2  no answer: a pattern that EventBridge refuses (told with its message and position), an
+     event that is not JSON, a file or a rule that is not there, anything too large, bad
+     arguments";
 
 /// Says whether an event pattern matches an event, and if not, why not.
 ///

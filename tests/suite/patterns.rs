@@ -15,10 +15,8 @@ use serde_json::Value;
 
 /// The folder of the shared vectors, when it is there.
 fn vectors() -> Option<PathBuf> {
-    let shared = std::env::var_os("FIREDRILL_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let folder = shared.join("vectors");
-    folder.is_dir().then_some(folder)
+    // With FIREDRILL_REQUIRE_SHARED, as in the gate, they may not be absent.
+    Some(crate::support::shared()?.join("vectors"))
 }
 
 /// The lines of one file of vectors; none when the folder is absent.

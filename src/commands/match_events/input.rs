@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::words;
 use crate::pattern::EventError;
@@ -61,7 +61,7 @@ impl Text {
 
     /// Says that an event lacks what every event on a bus has.
     pub(super) fn envelope_note(&self) -> Option<String> {
-        let keys: BTreeMap<String, IgnoredAny> = serde_json::from_str(&self.text).ok()?;
+        let keys: BTreeMap<String, &RawValue> = serde_json::from_str(&self.text).ok()?;
         let missing: Vec<String> = ENVELOPE
             .into_iter()
             .filter(|key| !keys.contains_key(*key))

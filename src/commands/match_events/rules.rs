@@ -3,6 +3,7 @@
 //! Main functions: [`by_name`] and [`every`]. Invariant: every rule is listed, those on a schedule and the
 //! disabled ones included; within a bus those that match stand first, then the nearest misses.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -170,7 +171,8 @@ fn table(rows: &[Row<'_>]) -> String {
     let mut text = String::new();
     for [bus, rule, state, answer] in &all {
         let [first, second, third] = widths;
-        text.push_str(&format!("{bus:first$}  {rule:second$}  {state:third$}  {answer}\n"));
+        writeln!(text, "{bus:first$}  {rule:second$}  {state:third$}  {answer}")
+            .expect("a string takes any text");
     }
     text
 }
