@@ -4,7 +4,7 @@
 //! Main type: [`Interrupts`]. Invariant: no interrupt skips a revert silently.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use super::output::say;
@@ -71,18 +71,27 @@ impl Drop for Registered {
 }
 
 impl Interrupts {
-    /// Starts to listen, on a thread of its own.
+    /// Starts to listen, on a thread of its own. When this returns, an interrupt is heard.
     pub(super) fn listen() -> Self {
         let shared = Arc::new(Shared::default());
         let heard = Arc::clone(&shared);
+        let (ready, armed) = mpsc::channel();
         let spawned = thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(hear(&heard));
+                runtime.block_on(async {
+                    let signals = Signals::arm();
+                    // Whoever listens may have given up; the signals are heard all the same.
+                    let _waiting = ready.send(signals.is_some());
+                    if let Some(signals) = signals {
+                        hear(&heard, signals).await;
+                    }
+                });
             }
         });
-        if let Err(error) = spawned {
-            say(&format!("interrupts can't be listened for: {error}"));
+        // Before the handlers stand, a signal would end the process without a revert.
+        if spawned.is_err() || armed.recv() != Ok(true) {
+            say("warning: interrupts can't be listened for; Ctrl-C ends this without a revert");
         }
         Self { shared }
     }
@@ -107,9 +116,9 @@ impl Interrupts {
     }
 }
 
-async fn hear(shared: &Shared) {
+async fn hear(shared: &Shared, mut signals: Signals) {
     loop {
-        let signal = next().await;
+        let signal = signals.next().await;
         let count = shared.count.fetch_add(1, Ordering::SeqCst) + 1;
         let running = shared.running.lock().expect("nobody panics with the list").clone();
         match count {
@@ -147,26 +156,45 @@ fn left(running: &[Running]) -> String {
     if lines.is_empty() { "  nothing is left".to_owned() } else { lines.join("\n") }
 }
 
+/// The signals that ask a run to end, from the moment on at which they are armed.
 #[cfg(unix)]
-async fn next() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => match interrupted {
-            Ok(()) => "interrupt",
-            Err(_) => std::future::pending().await,
-        },
-        _ = terminate.recv() => "SIGTERM",
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn arm() -> Option<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        let terminate = signal(SignalKind::terminate()).ok()?;
+        Some(Self { interrupt, terminate })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
     }
 }
 
+/// The signal that asks a run to end.
 #[cfg(not(unix))]
-async fn next() -> &'static str {
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => "interrupt",
-        Err(_) => std::future::pending().await,
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn arm() -> Option<Self> {
+        Some(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "interrupt",
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 
