@@ -12,6 +12,14 @@ use crate::wakeup::Pace;
 /// The id of the drill's queue in the targets of its listener rules.
 pub(crate) const LISTENER_TARGET: &str = "firedrill";
 
+/// A topic's ARN in this account and region; a topic that is given by its ARN is itself.
+pub(crate) fn topic_arn(partition: &str, region: &str, account: &str, topic: &str) -> String {
+    if topic.starts_with("arn:") {
+        return topic.to_owned();
+    }
+    format!("arn:{partition}:sns:{region}:{account}:{topic}")
+}
+
 /// What it takes to change something in an account, on the record.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {

@@ -49,6 +49,24 @@ pub(crate) async fn active_mutes(aws: &Aws, alarm: &str) -> Result<Vec<String>, 
     Ok(rules)
 }
 
+/// Reads what both types of alarm show; the SDK gives them the same accessors and no common trait.
+macro_rules! snapshot {
+    ($alarm:expr) => {
+        Snapshot {
+            name: $alarm.alarm_name().unwrap_or_default().to_owned(),
+            state: $alarm.state_value().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+            reason: $alarm.state_reason().unwrap_or_default().to_owned(),
+            actions_enabled: $alarm.actions_enabled().unwrap_or(true),
+            actions: $alarm.alarm_actions().len(),
+            since: $alarm
+                .state_transitioned_timestamp()
+                .or($alarm.state_updated_timestamp())
+                .and_then(timestamp),
+            impaired: None,
+        }
+    };
+}
+
 /// Asks for alarms of both types by name, in batches.
 pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot>, CallError> {
     let mut found = IndexMap::new();
@@ -64,42 +82,13 @@ pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot
             .await
             .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
         for alarm in answer.metric_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let snapshot = Snapshot {
-                name: name.clone(),
-                state: alarm
-                    .state_value()
-                    .map(|state| state.as_str().to_owned())
-                    .unwrap_or_default(),
-                reason: alarm.state_reason().unwrap_or_default().to_owned(),
-                actions_enabled: alarm.actions_enabled().unwrap_or(true),
-                actions: alarm.alarm_actions().len(),
-                since: alarm
-                    .state_transitioned_timestamp()
-                    .or(alarm.state_updated_timestamp())
-                    .and_then(timestamp),
-                impaired: alarm.evaluation_state().map(|state| state.as_str().to_owned()),
-            };
-            found.insert(name, snapshot);
+            let impaired = alarm.evaluation_state().map(|state| state.as_str().to_owned());
+            let snapshot = Snapshot { impaired, ..snapshot!(alarm) };
+            found.insert(snapshot.name.clone(), snapshot);
         }
         for alarm in answer.composite_alarms() {
-            let name = alarm.alarm_name().unwrap_or_default().to_owned();
-            let snapshot = Snapshot {
-                name: name.clone(),
-                state: alarm
-                    .state_value()
-                    .map(|state| state.as_str().to_owned())
-                    .unwrap_or_default(),
-                reason: alarm.state_reason().unwrap_or_default().to_owned(),
-                actions_enabled: alarm.actions_enabled().unwrap_or(true),
-                actions: alarm.alarm_actions().len(),
-                since: alarm
-                    .state_transitioned_timestamp()
-                    .or(alarm.state_updated_timestamp())
-                    .and_then(timestamp),
-                impaired: None,
-            };
-            found.insert(name, snapshot);
+            let snapshot = snapshot!(alarm);
+            found.insert(snapshot.name.clone(), snapshot);
         }
     }
     Ok(found.into_values().collect())

@@ -25,7 +25,7 @@ use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::diagnostic::Severity;
 use crate::emulator::Account;
-use crate::judge::{self, Outcome};
+use crate::judge::Outcome;
 use crate::plan::Plan;
 use crate::recorder::Sink;
 use crate::report::{self, Report, RunInfo};
@@ -294,12 +294,11 @@ impl<'a> Run<'a> {
                         let stop_here = give_up.load(Ordering::SeqCst) || interrupts.pressed();
                         let Some(job) = self.jobs.get(index).filter(|_| !stop_here) else { break };
                         let timeline = self.run_job(job, interrupts, live);
-                        let judgement = judge::judge(&job.plan, &timeline);
-                        if self.arguments.fail_fast && judgement.outcome != Outcome::Passed {
+                        let told = report::tree::Drill::new(&job.plan, &timeline);
+                        if self.arguments.fail_fast && told.outcome != Outcome::Passed {
                             give_up.store(true, Ordering::SeqCst);
                         }
-                        let told = report::tell(&job.plan, &timeline, &job.name);
-                        lines.tell(index, told, live);
+                        lines.tell(index, report::console::drill(&told, &job.name), live);
                         finished.lock().expect("no job panics while it is stored")[index] =
                             Some(timeline);
                     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Seen, Watch};
 use crate::aws::CallError;
-use crate::context::{ChangeError, Context, LISTENER_TARGET, ids};
+use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
 use crate::pattern::Pattern;
 use crate::plan::{Kind, PlannedExpectation};
 use crate::scenario::types::Correlation;
@@ -116,11 +116,7 @@ impl Names<'_> {
     }
 
     fn topic_arn(&self, topic: &str) -> String {
-        if topic.starts_with("arn:") {
-            return topic.to_owned();
-        }
-        let Names { account, region, partition, .. } = self;
-        format!("arn:{partition}:sns:{region}:{account}:{topic}")
+        topic_arn(self.partition, self.region, self.account, topic)
     }
 
     /// Only the drill's own rules and the topics that it listens to may send to the queue.

@@ -250,7 +250,7 @@ mod tests {
                 reason: found.1,
             },
         });
-        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        let text = stripped(&drill(&Drill::new(&plan, &timeline), "vpn"));
         insta::assert_snapshot!(text, @r#"
         - unsteady vpn
             steady state: alarm `vpn-status` was ALARM, it must be OK
@@ -270,7 +270,7 @@ mod tests {
                 *through = plan_end(*through);
             }
         }
-        let text = stripped(&crate::report::tell(&plan, &timeline, "vpn"));
+        let text = stripped(&drill(&Drill::new(&plan, &timeline), "vpn"));
         let line = text.lines().find(|line| line.contains("recovered")).expect("told");
         assert!(line.ends_with("held throughout") && !line.contains("0s"), "{line}");
     }

@@ -17,14 +17,6 @@ pub(crate) mod words;
 
 pub use tree::{Report, RunInfo};
 
-use crate::plan::Plan;
-use crate::timeline::Entry;
-
-/// The verdict lines of one drill, with their colours: what a terminal shows as it ends.
-pub fn tell(plan: &Plan, timeline: &[Entry], name: &str) -> String {
-    console::drill(&tree::Drill::new(plan, timeline), name)
-}
-
 /// Every file of a report, with its name, in the order in which they are written.
 pub fn files(report: &Report) -> Vec<(&'static str, String)> {
     vec![

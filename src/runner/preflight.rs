@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::types::RuleState as State;
 use super::Drill;
 use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
-use crate::context::ChangeError;
+use crate::context::{ChangeError, topic_arn};
 use crate::faults;
 
 use crate::plan::{Demand, FaultAction, Kind, Phase};
@@ -129,7 +129,8 @@ async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Topic(topic) => {
-            let arn = topic_arn(drill, topic);
+            let target = &drill.target;
+            let arn = topic_arn(&drill.partition, &target.region, &target.account, topic);
             let sent = aws.sns.get_topic_attributes().topic_arn(arn).send().await;
             let sent = sent.map_err(|error| CallError::of("sns:GetTopicAttributes", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
@@ -142,14 +143,6 @@ async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
     }
-}
-
-fn topic_arn(drill: &Drill<'_>, topic: &str) -> String {
-    if topic.starts_with("arn:") {
-        return topic.to_owned();
-    }
-    let target = &drill.target;
-    format!("arn:{}:sns:{}:{}:{topic}", drill.partition, target.region, target.account)
 }
 
 async fn rule_can_act(
