@@ -18,6 +18,7 @@ mod cli;
 mod determinism;
 mod goldens;
 mod interrupts;
+mod limits;
 mod match_command;
 mod patterns;
 mod properties;
