@@ -4,20 +4,21 @@
 //! function, and specific enough that no choice is left for execution. Every offset, deadline and id is
 //! here; the dry run and the IAM policy are renderings of it.
 
+mod action;
 pub mod calls;
 pub mod iam;
+mod kind;
 mod resolve;
 mod schedule;
 pub mod text;
 
-use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::{
-    Correlation, EventEntry, Guardrails, Objectives, RuleState, Stage, StateValue,
-};
+use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
+pub use action::FaultAction;
+pub use kind::Kind;
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
@@ -107,56 +108,6 @@ pub enum Start {
     },
 }
 
-/// What a fault does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultAction {
-    /// Starts an experiment from an existing template (id or `Name` tag).
-    FisTemplate {
-        /// The id or the `Name` tag.
-        template: String,
-    },
-    /// Creates a template, starts it, deletes it afterwards.
-    FisInline {
-        /// The body of `CreateExperimentTemplate`, camelCase, without the client token.
-        template: serde_json::Value,
-    },
-    /// Puts events.
-    PutEvents {
-        /// The bus.
-        bus: String,
-        /// The events.
-        entries: Vec<EventEntry>,
-    },
-    /// Sets an alarm's state.
-    SetAlarmState {
-        /// The alarm.
-        alarm: String,
-        /// The state.
-        state: StateValue,
-        /// The reason, run id included.
-        reason: String,
-    },
-    /// Publishes datapoints.
-    PutMetricData {
-        /// The namespace.
-        namespace: String,
-        /// The metric's name.
-        metric: String,
-        /// Its dimensions.
-        dimensions: IndexMap<String, String>,
-        /// The value of each datapoint.
-        value: f64,
-        /// Its unit.
-        unit: Option<String>,
-        /// The distance between datapoints.
-        #[serde(with = "millis")]
-        every: SignedDuration,
-        /// How many.
-        datapoints: u32,
-    },
-}
-
 /// Which list of the file an expectation stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -218,71 +169,6 @@ pub enum Demand {
         watch_for: SignedDuration,
         /// How many are still fine.
         more_than: u32,
-    },
-}
-
-/// What an expectation looks at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// An alarm in a state.
-    Alarm {
-        /// The alarm's name.
-        name: String,
-        /// The state.
-        state: StateValue,
-        /// Its action must have run: an ARN, or `*`.
-        action: Option<String>,
-    },
-    /// A rule that matched, invoked or failed.
-    Rule {
-        /// The rule's name.
-        name: String,
-        /// Its bus.
-        bus: String,
-        /// What it did.
-        state: RuleState,
-    },
-    /// A runbook execution.
-    Runbook {
-        /// The document's name.
-        document: String,
-        /// The status.
-        status: String,
-        /// Steps that succeeded.
-        steps: Vec<String>,
-        /// Parameters.
-        parameters: IndexMap<String, String>,
-        /// Outputs.
-        outputs: IndexMap<String, String>,
-    },
-    /// A `CodeDeploy` rollback.
-    CodeDeployRollback {
-        /// The application.
-        application: String,
-        /// The deployment group.
-        group: String,
-    },
-    /// An event on a bus.
-    Event {
-        /// The bus.
-        bus: String,
-        /// The pattern, as JSON text.
-        pattern: String,
-    },
-    /// A message on a topic.
-    Notification {
-        /// The topic's name or ARN.
-        topic: String,
-        /// Text that it contains.
-        contains: Option<String>,
-    },
-    /// The experiment of a fault in a state.
-    Experiment {
-        /// The fault's id.
-        fault: String,
-        /// The state.
-        state: String,
     },
 }
 

@@ -1,0 +1,60 @@
+//! What a planned fault does.
+//!
+//! Main type: [`FaultAction`]. Invariant: nothing is left to be chosen when it is injected.
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::millis;
+use crate::scenario::types::{EventEntry, StateValue};
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultAction {
+    /// Starts an experiment from an existing template (id or `Name` tag).
+    FisTemplate {
+        /// The id or the `Name` tag.
+        template: String,
+    },
+    /// Creates a template, starts it, deletes it afterwards.
+    FisInline {
+        /// The body of `CreateExperimentTemplate`, camelCase, without the client token.
+        template: serde_json::Value,
+    },
+    /// Puts events.
+    PutEvents {
+        /// The bus.
+        bus: String,
+        /// The events.
+        entries: Vec<EventEntry>,
+    },
+    /// Sets an alarm's state.
+    SetAlarmState {
+        /// The alarm.
+        alarm: String,
+        /// The state.
+        state: StateValue,
+        /// The reason, run id included.
+        reason: String,
+    },
+    /// Publishes datapoints.
+    PutMetricData {
+        /// The namespace.
+        namespace: String,
+        /// The metric's name.
+        metric: String,
+        /// Its dimensions.
+        dimensions: IndexMap<String, String>,
+        /// The value of each datapoint.
+        value: f64,
+        /// Its unit.
+        unit: Option<String>,
+        /// The distance between datapoints.
+        #[serde(with = "millis")]
+        every: SignedDuration,
+        /// How many.
+        datapoints: u32,
+    },
+}

@@ -1,0 +1,246 @@
+//! Expectations as they are written: exactly one kind each, and by when.
+//!
+//! Main types: [`Expectation`] and [`Never`]. Invariant: a kind is one optional key of both and one
+//! struct of its own.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Duration, StateValue, default_bus};
+
+/// One expectation: exactly one kind, and by when.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The expectation's name in `after` and in reports; default `expect-N` or `recovery-N`.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// A CloudWatch alarm (metric or composite) enters a state, read from its history.
+    #[serde(default)]
+    pub alarm: Option<AlarmExpectation>,
+    /// An EventBridge rule matched, invoked or failed.
+    #[serde(default)]
+    pub rule: Option<RuleExpectation>,
+    /// An SSM Automation execution.
+    #[serde(default)]
+    pub runbook: Option<RunbookExpectation>,
+    /// A rollback by the system itself.
+    #[serde(default)]
+    pub rollback: Option<RollbackExpectation>,
+    /// An event that matches a pattern arrives on a bus.
+    #[serde(default)]
+    pub event: Option<EventExpectation>,
+    /// A message is published to an SNS topic.
+    #[serde(default)]
+    pub notification: Option<NotificationExpectation>,
+    /// The FIS experiment of a fault reaches a state.
+    #[serde(default)]
+    pub experiment: Option<ExperimentExpectation>,
+    /// Something that must not happen; needs `for`.
+    #[serde(default)]
+    pub never: Option<Never>,
+    /// The deadline, counted from the fault or from `after`.
+    #[serde(default)]
+    pub within: Option<Duration>,
+    /// The id of the expectation or fault that the deadline counts from; default: the first fault.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// What was observed must hold for this long.
+    #[serde(default)]
+    pub sustain: Option<Duration>,
+    /// At least this many occurrences; the latency is that of the last one needed. Default 1.
+    #[serde(default)]
+    pub count: Option<u32>,
+    /// How long a `never` is watched, counted like `within`.
+    #[serde(default, rename = "for")]
+    pub watch_for: Option<Duration>,
+    /// Which part of the response this belongs to; each kind has a natural default.
+    #[serde(default)]
+    pub stage: Option<Stage>,
+    /// The weakest correlation that counts here; default: the scenario's.
+    #[serde(default)]
+    pub correlation: Option<Correlation>,
+}
+
+/// A part of the response to an incident.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Somebody or something noticed.
+    Detect,
+    /// The response began.
+    Act,
+    /// The harm was contained.
+    Mitigate,
+    /// Steady state again.
+    Recover,
+}
+
+/// How we know that an observation was ours, weakest first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Correlation {
+    /// The same resource, after the fault.
+    Window,
+    /// The run id is inside the payload.
+    Marker,
+    /// An id chain: event id, execution id, client token, state reason.
+    Exact,
+}
+
+/// An alarm that enters a state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmExpectation {
+    /// The alarm's name.
+    pub name: String,
+    /// The state; default ALARM in `expect`, OK in `recovery`.
+    #[serde(default)]
+    pub state: Option<StateValue>,
+    /// The alarm's action must have run too: an ARN, or `*` for any.
+    #[serde(default)]
+    pub action: Option<String>,
+}
+
+/// A rule and what it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleExpectation {
+    /// The rule's name.
+    pub name: String,
+    /// Its bus; default `default`.
+    #[serde(default = "default_bus")]
+    pub bus: String,
+    /// What it did; default `invoked`.
+    #[serde(default = "RuleState::invoked")]
+    pub state: RuleState,
+}
+
+/// What a rule did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleState {
+    /// An event matched.
+    Matched,
+    /// A target was invoked; AWS counts an invocation that failed, too.
+    Invoked,
+    /// An invocation failed for good.
+    Failed,
+}
+
+impl RuleState {
+    fn invoked() -> Self {
+        Self::Invoked
+    }
+}
+
+/// A runbook execution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunbookExpectation {
+    /// The name of the Automation document.
+    pub document: String,
+    /// The execution status; default `Success`.
+    #[serde(default = "success")]
+    pub status: String,
+    /// Steps that must have succeeded.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// Parameters that the execution must have been started with.
+    #[serde(default)]
+    pub parameters: IndexMap<String, String>,
+    /// Outputs (`step.Name`) that the execution must have, by value.
+    #[serde(default)]
+    pub outputs: IndexMap<String, String>,
+}
+
+fn success() -> String {
+    "Success".to_owned()
+}
+
+/// A rollback by one of AWS's deployment services.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackExpectation {
+    /// A CodeDeploy rollback deployment: created by CodeDeploy itself, and succeeded.
+    #[serde(default)]
+    pub codedeploy: Option<CodeDeployRollback>,
+}
+
+/// The deployment group that must roll back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeDeployRollback {
+    /// The application's name.
+    pub application: String,
+    /// The deployment group's name.
+    pub group: String,
+}
+
+/// An event on a bus.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventExpectation {
+    /// The name of the bus; default `default`.
+    #[serde(default = "default_bus")]
+    pub bus: String,
+    /// The event pattern, in EventBridge's language.
+    pub pattern: serde_json::Value,
+}
+
+/// A message on a topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotificationExpectation {
+    /// The topic's name or ARN.
+    pub topic: String,
+    /// Text that the message or its subject must contain.
+    #[serde(default)]
+    pub contains: Option<String>,
+}
+
+/// A FIS experiment of this drill and its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentExpectation {
+    /// The id of the fault; default: the only FIS fault.
+    #[serde(default)]
+    pub fault: Option<String>,
+    /// The state: `running`, `completed`, `stopped`, `failed` or `cancelled`.
+    pub state: String,
+}
+
+/// What must not happen: exactly one kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Never {
+    /// An alarm enters a state.
+    #[serde(default)]
+    pub alarm: Option<AlarmExpectation>,
+    /// A rule matched, invoked or failed.
+    #[serde(default)]
+    pub rule: Option<RuleExpectation>,
+    /// A runbook execution has the status.
+    #[serde(default)]
+    pub runbook: Option<RunbookExpectation>,
+    /// A rollback.
+    #[serde(default)]
+    pub rollback: Option<RollbackExpectation>,
+    /// An event on a bus.
+    #[serde(default)]
+    pub event: Option<EventExpectation>,
+    /// A message on a topic.
+    #[serde(default)]
+    pub notification: Option<NotificationExpectation>,
+    /// The experiment reaches a state.
+    #[serde(default)]
+    pub experiment: Option<ExperimentExpectation>,
+    /// This many occurrences are still fine. Default 0.
+    #[serde(default)]
+    pub more_than: u32,
+}
