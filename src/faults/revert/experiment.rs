@@ -1,0 +1,77 @@
+//! A FIS experiment that may still run: it is stopped, and seen to have ended.
+//!
+//! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_StopExperiment.html>.
+
+use jiff::SignedDuration;
+
+use super::{ChangeError, Context, Pending, revert};
+use crate::aws::experiments::{ended, get};
+use crate::aws::{CallError, CallErrorKind};
+use crate::wakeup::Topic;
+
+/// How long a stopped experiment may take to end before it counts as left behind.
+const STOP_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) async fn undo(
+    context: Context<'_>,
+    change: &Pending,
+    token: &str,
+) -> Result<(), ChangeError> {
+    let work = async {
+        let known = change.ids.get("experiment").cloned();
+        let id = match known {
+            Some(id) => Some(id),
+            None => find(context, token).await?,
+        };
+        let Some(id) = id else { return Ok(()) };
+        if ended(&get(context.aws, &id).await?).is_some() {
+            return Ok(());
+        }
+        let stopped = context.aws.fis.stop_experiment().id(&id).send().await;
+        stopped.map_err(|error| CallError::of("fis:StopExperiment", &error))?;
+        wait_until_ended(context, &id).await
+    };
+    revert(context, change, "fis:StopExperiment", work).await
+}
+
+async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {
+    let mut pages = context.aws.fis.list_experiments().into_paginator().items().send();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperiments", &error))?;
+        let tagged = summary.tags().and_then(|tags| tags.get("firedrill:token"));
+        if tagged.is_some_and(|tag| tag == token) {
+            return Ok(summary.id);
+        }
+    }
+    Ok(None)
+}
+
+/// Reads back that the experiment is over, within a bound.
+async fn wait_until_ended(context: Context<'_>, id: &str) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + STOP_PATIENCE;
+    loop {
+        let mark = context.pace.mark(Topic::Experiments);
+        if ended(&get(context.aws, id).await?).is_some() {
+            return Ok(());
+        }
+        if clock.now() >= give_up {
+            return Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation: "fis:StopExperiment",
+                code: None,
+                message: format!("experiment {id} was told to stop and has not ended"),
+            });
+        }
+        tokio::select! {
+            biased;
+            () = context.pace.pause(Topic::Experiments, mark) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
+    }
+}
+
+/// What is left, in words.
+pub(super) fn words(client_token: &str) -> String {
+    format!("the FIS experiment with tag firedrill:token={client_token} may still run")
+}

@@ -1,0 +1,143 @@
+//! Undo: takes back what the timeline says was changed, newest first, and reads back that it is gone.
+//!
+//! Main functions: [`pending`] (pure: what is still to undo) and [`undo`]. One file per kind of undo, with
+//! the same face: `undo`, and `words` for what is left. Invariants: undoing is idempotent; something that
+//! is already gone counts as done; nothing is needed but the timeline, so it works after a crash as well.
+
+mod alarm;
+mod experiment;
+mod queue;
+mod rule;
+mod subscription;
+mod template;
+
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, ids};
+use crate::aws::{CallError, CallErrorKind};
+use crate::timeline::{Entry, EntryKind, Purpose, Undo};
+
+/// One change that is still to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Why it was made.
+    pub purpose: Purpose,
+    /// The fault that it served.
+    pub fault: Option<String>,
+    /// What undoes it.
+    pub undo: Undo,
+    /// Ids from its receipt.
+    pub ids: IndexMap<String, String>,
+}
+
+/// What is still to undo, newest first.
+///
+/// A change that AWS refused outright was not made; one whose answer never came may have been.
+pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
+    let mut changes: IndexMap<u32, Pending> = IndexMap::new();
+    let mut reverts: IndexMap<u32, Undo> = IndexMap::new();
+    for entry in timeline {
+        match &entry.kind {
+            EntryKind::Intent { intent, purpose: Purpose::Revert, undo: Some(undo), .. } => {
+                reverts.insert(*intent, undo.clone());
+            }
+            EntryKind::Intent { intent, fault, purpose, undo: Some(undo), .. } => {
+                let (purpose, fault, undo) = (*purpose, fault.clone(), undo.clone());
+                changes.insert(*intent, Pending { purpose, fault, undo, ids: IndexMap::new() });
+            }
+            EntryKind::Receipt { intent, error, ids } => match (error, reverts.get(intent)) {
+                (None, Some(done)) => changes.retain(|_, change| change.undo != *done),
+                (None, None) => {
+                    if let Some(change) = changes.get_mut(intent) {
+                        change.ids.clone_from(ids);
+                    }
+                }
+                (Some(error), None) if was_refused(error) => {
+                    changes.shift_remove(intent);
+                }
+                (Some(_), _) => {}
+            },
+            EntryKind::Intent { undo: None, .. }
+            | EntryKind::DrillStarted { .. }
+            | EntryKind::Preflight { .. }
+            | EntryKind::ObserverArmed { .. }
+            | EntryKind::SteadyState { .. }
+            | EntryKind::FaultStarted { .. }
+            | EntryKind::FaultFailed { .. }
+            | EntryKind::FaultEnded { .. }
+            | EntryKind::Observation(_)
+            | EntryKind::Looked { .. }
+            | EntryKind::Blind { .. }
+            | EntryKind::Stopping { .. }
+            | EntryKind::Reverting
+            | EntryKind::Reverted { .. }
+            | EntryKind::DrillEnded => {}
+        }
+    }
+    changes.into_values().rev().filter(|change| change.purpose == purpose).collect()
+}
+
+/// Whether a receipt's error says that AWS answered and refused: `service:Operation: Code: message`.
+fn was_refused(error: &str) -> bool {
+    let code = error.split(": ").nth(1).unwrap_or_default();
+    let unsure = ["Internal", "ServiceUnavailable", "Timeout"];
+    !code.is_empty()
+        && code.chars().all(char::is_alphanumeric)
+        && !unsure.iter().any(|word| code.contains(word))
+}
+
+/// Undoes one change.
+pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
+    match &change.undo {
+        Undo::StopExperiment { client_token } => {
+            experiment::undo(context, change, client_token).await
+        }
+        Undo::DeleteExperimentTemplate { client_token } => {
+            template::undo(context, change, client_token).await
+        }
+        Undo::SetAlarmState { alarm, state } => alarm::undo(context, change, alarm, state).await,
+        Undo::DeleteQueue { name } => queue::undo(context, change, name).await,
+        Undo::DeleteRule { bus, name } => rule::undo(context, change, bus, name).await,
+        Undo::Unsubscribe { topic, endpoint } => {
+            subscription::undo(context, change, topic, endpoint).await
+        }
+    }
+}
+
+/// Words for a change that could not be taken back.
+pub fn describe(undo: &Undo) -> String {
+    match undo {
+        Undo::StopExperiment { client_token } => experiment::words(client_token),
+        Undo::DeleteExperimentTemplate { client_token } => template::words(client_token),
+        Undo::SetAlarmState { alarm, state } => alarm::words(alarm, state),
+        Undo::DeleteQueue { name } => queue::words(name),
+        Undo::DeleteRule { bus, name } => rule::words(bus, name),
+        Undo::Unsubscribe { topic, endpoint } => subscription::words(topic, endpoint),
+    }
+}
+
+/// Announces, calls, receipts; "not found" is done.
+async fn revert(
+    context: Context<'_>,
+    change: &Pending,
+    call: &str,
+    work: impl Future<Output = Result<(), CallError>>,
+) -> Result<(), ChangeError> {
+    let intent = context.recorder.intent(
+        change.fault.as_deref(),
+        Purpose::Revert,
+        call,
+        Some(change.undo.clone()),
+    )?;
+    match work.await {
+        Ok(()) => context.recorder.receipt(intent, Ok(ids([]))),
+        Err(error) if error.kind == CallErrorKind::NotFound => {
+            context.recorder.receipt(intent, Ok(ids([("already", "gone")])));
+        }
+        Err(error) => {
+            context.recorder.receipt(intent, Err(&error));
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! An experiment template that a fault created: it is deleted.
+//!
+//! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_DeleteExperimentTemplate.html>.
+
+use super::{ChangeError, Context, Pending, revert};
+use crate::aws::CallError;
+
+pub(super) async fn undo(
+    context: Context<'_>,
+    change: &Pending,
+    token: &str,
+) -> Result<(), ChangeError> {
+    let work = async {
+        let id = match change.ids.get("template").cloned() {
+            Some(id) => Some(id),
+            None => find(context, token).await?,
+        };
+        let Some(id) = id else { return Ok(()) };
+        let deleted = context.aws.fis.delete_experiment_template().id(id).send().await;
+        deleted.map_err(|error| CallError::of("fis:DeleteExperimentTemplate", &error))?;
+        Ok(())
+    };
+    revert(context, change, "fis:DeleteExperimentTemplate", work).await
+}
+
+async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {
+    let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
+        let tagged = summary.tags().and_then(|tags| tags.get("firedrill:token"));
+        if tagged.is_some_and(|tag| tag == token) {
+            return Ok(summary.id);
+        }
+    }
+    Ok(None)
+}
+
+/// What is left, in words.
+pub(super) fn words(client_token: &str) -> String {
+    format!("the FIS experiment template with tag firedrill:token={client_token} exists")
+}
