@@ -232,16 +232,20 @@ fn start_key(
     }
 }
 
+/// The one action of a fault: each kind that is there is resolved, and there must be one.
 fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplannable> {
-    let not_one = || Unplannable::NotOneKind { id: id.to_owned() };
-    match (&fault.fis, &fault.put_events, &fault.set_alarm_state, &fault.put_metric_data) {
-        (Some(fis), None, None, None) => fis_action(fis, run_id).ok_or_else(not_one),
-        (None, Some(put), None, None) => {
-            Ok(FaultAction::PutEvents { bus: put.bus.clone(), entries: put.entries.clone() })
-        }
-        (None, None, Some(set), None) => Ok(alarm_action(set, run_id)),
-        (None, None, None, Some(put)) => Ok(metric_action(put)),
-        _ => Err(not_one()),
+    let kinds = [
+        fault.fis.as_ref().map(|fis| fis_action(fis, run_id)),
+        fault.put_events.as_ref().map(|put| {
+            Some(FaultAction::PutEvents { bus: put.bus.clone(), entries: put.entries.clone() })
+        }),
+        fault.set_alarm_state.as_ref().map(|set| Some(alarm_action(set, run_id))),
+        fault.put_metric_data.as_ref().map(|put| Some(metric_action(put))),
+    ];
+    let mut there = kinds.into_iter().flatten();
+    match (there.next(), there.next()) {
+        (Some(Some(action)), None) => Ok(action),
+        (_, _) => Err(Unplannable::NotOneKind { id: id.to_owned() }),
     }
 }
 

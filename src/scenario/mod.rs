@@ -22,6 +22,7 @@ pub use inventory::Inventory;
 pub use load::{Loaded, MAX_BYTES, load};
 pub use rules::RULES;
 pub use schema::schema;
+pub(crate) use schema::{FAULTS, HAPPENINGS};
 pub use substitute::Values;
 pub use types::Scenario;
 

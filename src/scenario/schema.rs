@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::shape;
 
 /// The kinds of a fault.
-const FAULTS: &[&str] = &["fis", "put_events", "set_alarm_state", "put_metric_data"];
+pub(crate) const FAULTS: &[&str] = &["fis", "put_events", "set_alarm_state", "put_metric_data"];
 
 /// The kinds of an expectation that happens, which are also those of a never.
-const HAPPENINGS: &[&str] =
+pub(crate) const HAPPENINGS: &[&str] =
     &["alarm", "rule", "runbook", "rollback", "event", "notification", "experiment"];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.

@@ -91,6 +91,15 @@ pub(crate) fn shortened(text: &str) -> String {
     format!("{head}…")
 }
 
+/// One of several words: "`a`, `b` or `c`".
+pub(crate) fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => format!("`{only}`"),
+        [before @ .., last] => format!("{} or `{last}`", list(before)),
+    }
+}
+
 /// Words in backticks, separated by commas.
 pub(crate) fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{}`", shortened(word))).collect::<Vec<_>>().join(", ")

@@ -14,8 +14,7 @@ by when. Every key is checked: an unknown one is an error.
 Durations are written as 90s, 5m, 1h 30m. `${var.NAME}`, `${env.NAME}` and `${run.id}` are replaced \
 wherever text stands; one without a value is an error.
 
-A fault has exactly one kind (fis, put_events, set_alarm_state, put_metric_data). An expectation has \
-exactly one kind (alarm, rule, runbook, rollback, event, notification, experiment) and `within`, or it has \
+A fault has exactly one kind (FAULTS). An expectation has exactly one kind (KINDS) and `within`, or it has \
 `never` and `for`. In `recovery` stands what must be back after the faults.";
 
 /// How deep the language is at most; a schema that refers to itself would have no end.
@@ -25,7 +24,10 @@ const DEEPEST: usize = 8;
 pub(super) fn page() -> String {
     let schema = scenario::schema();
     let mut lines = vec!["The scenario language, version 1".to_owned(), String::new()];
-    lines.push(wrapped(OPENING, 0));
+    let opening = OPENING
+        .replace("FAULTS", &scenario::FAULTS.join(", "))
+        .replace("KINDS", &scenario::HAPPENINGS.join(", "));
+    lines.push(wrapped(&opening, 0));
     let mut writer = Writer { definitions: &schema["$defs"], told: Vec::new(), lines };
     writer.object(&schema, 0);
     writer.lines.push(String::new());

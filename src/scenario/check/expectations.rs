@@ -2,9 +2,10 @@
 
 use super::whole::{not_too_long, positive};
 use super::{Check, events};
+use crate::scenario::HAPPENINGS;
 use crate::scenario::names;
 use crate::scenario::rules::code;
-use crate::scenario::suggest::{hint_for, list, shortened};
+use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
     AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation,
     NotificationExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
@@ -159,10 +160,9 @@ fn kinds(check: &mut Check<'_>, placed: &Placed<'_>) {
         None => ("expectation", placed.path.clone()),
     };
     if kinds.names.is_empty() {
-        let hint =
-            "add `alarm`, `rule`, `runbook`, `rollback`, `event`, `notification` or `experiment`";
+        let hint = format!("add {}", one_of(HAPPENINGS));
         let message = format!("the {thing} says nothing of what to look at");
-        check.error(code::NOT_ONE_KIND, &path, message, hint.to_owned());
+        check.error(code::NOT_ONE_KIND, &path, message, hint);
     } else if kinds.names.len() > 1 {
         let message =
             format!("the {thing} has {} kinds: {}", kinds.names.len(), list(&kinds.names));

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::whole::{not_too_long, positive};
 use super::{Check, events};
+use crate::scenario::FAULTS;
 use crate::scenario::rules::code;
-use crate::scenario::suggest::{hint_for, list, shortened};
+use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{EventEntry, Fault, FisFault, PutEventsFault, PutMetricDataFault};
 
 /// The largest entry of `PutEvents`, in bytes:
@@ -80,7 +81,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
     .filter_map(|(name, present)| present.then_some(name))
     .collect();
     if kinds.is_empty() {
-        let hint = "add `fis`, `put_events`, `set_alarm_state` or `put_metric_data`".to_owned();
+        let hint = format!("add {}", one_of(FAULTS));
         check.error(code::NOT_ONE_KIND, path, "the fault does nothing".to_owned(), hint);
     } else if kinds.len() > 1 {
         let message = format!("the fault has {} kinds: {}", kinds.len(), list(&kinds));
