@@ -5,6 +5,7 @@
 //! be written, the call that it announces must not be made, unless it takes a change back; nothing is
 //! injected once the record says that the drill is stopping or reverting.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
@@ -12,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 use indexmap::IndexMap;
 use tokio::sync::Notify;
 
-use crate::aws::CallError;
+use crate::aws::{CallError, secrets};
 use crate::clock::Clock;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
 
@@ -172,12 +173,24 @@ impl Recorder {
 
 impl State {
     fn push(&mut self, clock: Clock, kind: EntryKind) {
-        let entry = Entry { at: clock.now(), kind };
+        let entry = clean(Entry { at: clock.now(), kind });
         self.over |= matches!(entry.kind, EntryKind::Stopping { .. } | EntryKind::Reverting);
         if let Err(error) = (self.sink)(&entry) {
             self.failure.get_or_insert_with(|| error.to_string());
         }
         self.entries.push(entry);
+    }
+}
+
+/// The entry without secrets: what AWS says may repeat what it was sent.
+fn clean(entry: Entry) -> Entry {
+    if !secrets::any() {
+        return entry;
+    }
+    match secrets::scrub(&entry.to_line()) {
+        Cow::Borrowed(_) => entry,
+        // A secret that is a word of the format itself leaves no entry behind, and is no secret.
+        Cow::Owned(line) => serde_json::from_str(&line).unwrap_or(entry),
     }
 }
 

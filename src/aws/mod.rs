@@ -5,7 +5,9 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+mod credentials;
 pub(crate) mod experiments;
+pub mod secrets;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -132,9 +134,16 @@ impl CallError {
             SdkError::ServiceError(service) => {
                 let code = service.err().code().map(str::to_owned);
                 let text = service.err().message().unwrap_or("the service gave no message");
+                let text = match code.as_deref() {
+                    // AWS repeats the request here, with its session token in it.
+                    Some(code) if credentials::may_repeat_the_request(code) => {
+                        "the request's signature is not accepted".into()
+                    }
+                    Some(_) | None => secrets::scrub(text),
+                };
                 let message = match &code {
                     Some(code) => format!("{code}: {text}"),
-                    None => text.to_owned(),
+                    None => text.into_owned(),
                 };
                 let kind = code.as_deref().map_or(CallErrorKind::Unreachable, kind_of);
                 Self { kind, operation, code, message }
@@ -143,17 +152,26 @@ impl CallError {
             | SdkError::TimeoutError(_)
             | SdkError::DispatchFailure(_)
             | SdkError::ResponseError(_)
-            | _ => Self {
-                kind: CallErrorKind::Unreachable,
-                operation,
-                code: None,
-                message: chain(error),
+            | _ => match credentials::missing(error) {
+                Some((code, message)) => {
+                    let code = Some(code.to_owned());
+                    Self { kind: CallErrorKind::Denied, operation, code, message }
+                }
+                None => Self {
+                    kind: CallErrorKind::Unreachable,
+                    operation,
+                    code: None,
+                    message: secrets::scrub(&chain(error)).into_owned(),
+                },
             },
         }
     }
 
     /// The way out, for a person.
     pub fn hint(&self) -> String {
+        if let Some(way_out) = self.code.as_deref().and_then(credentials::way_out) {
+            return way_out.to_owned();
+        }
         match self.kind {
             CallErrorKind::Throttled => {
                 "something else uses up this API's quota; run fewer drills at a time".to_owned()
@@ -197,6 +215,7 @@ fn kind_of(code: &str) -> CallErrorKind {
         || code.contains("Unauthorized")
         || code.contains("AuthorizationError")
         || code == "OptInRequired"
+        || credentials::way_out(code).is_some()
     {
         CallErrorKind::Denied
     } else if code.contains("NotFound")

@@ -235,7 +235,7 @@ fn from_account(arguments: &MatchArgs, bus: &str, rule: &str) -> Result<Asked, S
         endpoint_url: arguments.endpoint_url.clone(),
         profile: arguments.profile.clone(),
         region: arguments.region.clone(),
-        yes: false,
+        ..RealArgs::default()
     };
     let found = real::rule(&reach, bus, rule).map_err(|Refusal(words)| words)?;
     let name = format!("rule `{rule}` on bus `{bus}`");

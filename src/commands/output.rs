@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::aws::secrets;
 use crate::timeline::{Entry, EntryKind};
 
 /// Tells people something; nothing for empty words.
 pub fn say(words: &str) {
     if !words.is_empty() {
         // Nobody is left to be told when standard error is closed.
-        let _unheard = writeln!(anstream::stderr(), "{words}");
+        let _unheard = writeln!(anstream::stderr(), "{}", secrets::scrub(words));
     }
 }
 

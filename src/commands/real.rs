@@ -1,18 +1,16 @@
 //! Real accounts and AWS-compatible endpoints: connect, and refuse what the guardrails do not name.
 //!
-//! Main functions: [`connect`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
+//! Main functions: [`connect`], [`confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
 //! region that its scenario's guardrails do not name, as the caller identity itself shows them.
 
-use std::time::Duration;
+mod confirm;
+pub(in crate::commands) mod reach;
 
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::{Builder, tls};
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
-use aws_types::region::Region;
 
+use self::reach::{Reach, Secret, configuration};
 use super::drill::{self, Finished};
+use super::output::say;
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs, TargetArg};
 use crate::aws::{Aws, RuleFound};
@@ -21,27 +19,47 @@ use crate::recorder::Sink;
 use crate::runner::StopSwitch;
 use crate::timeline::{Target, TargetKind};
 
-/// No call may take longer than this, retries included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) use confirm::confirm;
 
 /// How to reach a real account.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct RealArgs {
     /// The URL of an AWS-compatible server; implies a real-time drill against it.
-    #[arg(long, value_name = "URL", help_heading = "Target")]
+    #[arg(long, value_name = "URL", value_parser = reach::endpoint_url, help_heading = "Target")]
     pub endpoint_url: Option<String>,
 
-    /// The profile of the AWS configuration files.
+    /// The profile of the AWS configuration files; it goes before credentials in the environment.
     #[arg(long, value_name = "NAME", help_heading = "Target")]
     pub profile: Option<String>,
 
-    /// The region; default: that of the profile or of AWS_REGION.
+    /// The region; default: that of AWS_REGION or of the profile.
     #[arg(long, value_name = "REGION", help_heading = "Target")]
     pub region: Option<String>,
 
-    /// Really inject on the account that the credentials belong to.
+    /// The role to assume with these credentials; everything is then done as that role.
+    #[arg(long, value_name = "ARN", value_parser = reach::role_arn, help_heading = "Target")]
+    pub role_arn: Option<String>,
+
+    /// The external id that the role's trust policy asks for.
+    #[arg(long, value_name = "ID", requires = "role_arn", help_heading = "Target")]
+    pub external_id: Option<Secret>,
+
+    /// Do not ask: really inject on the account that the credentials belong to.
     #[arg(long, help_heading = "Target")]
     pub yes: bool,
+}
+
+impl RealArgs {
+    /// How the account is reached.
+    pub(super) fn reach(&self) -> Reach {
+        Reach {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            role_arn: self.role_arn.clone(),
+            external_id: self.external_id.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        }
+    }
 }
 
 /// Whether these arguments mean the emulated account.
@@ -55,31 +73,44 @@ pub(super) struct Account {
     config: SdkConfig,
     target: Target,
     partition: String,
+    /// Who we are there.
+    caller: String,
 }
 
 /// Connects, asks who we are, and holds every scenario's guardrails against it.
 pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Account, Refusal> {
-    let account = runtime()?.block_on(identify(arguments))?;
+    let runtime = runtime()?;
+    let config = runtime.block_on(configuration(&arguments.real.reach()))?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    // The region is known without a call, and one that nobody named may not even be there to answer.
     for one in scenarios {
-        let guardrails = &one.scenario.guardrails;
-        let Target { account, region, .. } = &account.target;
-        if !guardrails.accounts.contains(account) || !guardrails.regions.contains(region) {
-            return Err(Refusal(format!(
-                "{}: these credentials belong to account {account} in {region}, which the scenario's \
-                 guardrails do not name\n  add them under `guardrails: {{accounts: […], regions: […]}}` \
-                 if a drill there is meant; nothing was touched",
-                one.file
-            )));
+        if !one.scenario.guardrails.regions.contains(&region) {
+            return Err(outside(one, &format!("this run would be in the region {region}")));
         }
     }
-    if !arguments.real.yes {
+    let account = runtime.block_on(identify(arguments, config, region))?;
+    for one in scenarios {
         let Target { account, region, .. } = &account.target;
-        return Err(Refusal(format!(
-            "this would inject faults into account {account} in {region}: add --yes if that is meant\n  \
-             `firedrill plan` shows what each scenario would do; nothing was touched"
-        )));
+        if !one.scenario.guardrails.accounts.contains(account) {
+            let what = format!("these credentials belong to account {account} in {region}");
+            return Err(outside(one, &what));
+        }
     }
     Ok(account)
+}
+
+fn outside(one: &Prepared, what: &str) -> Refusal {
+    let named = |all: &[String]| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+    let guardrails = &one.scenario.guardrails;
+    Refusal(format!(
+        "{}: {what}, which the scenario's guardrails do not name\n  \
+         they name the accounts {} and the regions {}: check --profile, --role-arn and --region, or \
+         add what is missing under `guardrails: {{accounts: […], regions: […]}}` if a drill there is \
+         meant; nothing was touched",
+        one.file,
+        named(&guardrails.accounts),
+        named(&guardrails.regions),
+    ))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
@@ -92,7 +123,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
 /// Reads one rule. Nothing is changed, so no guardrail is asked and nobody's identity is.
 pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound, Refusal> {
     runtime()?.block_on(async {
-        let (config, region) = configure(reach).await?;
+        let config = configuration(&reach.reach()).await?;
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
         Aws::new(&config).rule(bus, name).await.map_err(|error| {
             Refusal(format!(
                 "rule `{name}` on bus `{bus}` in {region} can't be read: {error}\n  {}",
@@ -102,36 +134,11 @@ pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound,
     })
 }
 
-/// The configuration of the standard chain, and its region.
-async fn configure(real: &RealArgs) -> Result<(SdkConfig, String), Refusal> {
-    let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
-    let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .sleep_impl(TokioSleep::new())
-        .timeout_config(timeouts);
-    if let Some(region) = &real.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if let Some(profile) = &real.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(url) = &real.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    let config = loader.load().await;
-    let Some(region) = config.region().map(ToString::to_string) else {
-        let words = "no region is configured\n  give one with --region or AWS_REGION";
-        return Err(Refusal(words.to_owned()));
-    };
-    Ok((config, region))
-}
-
-async fn identify(arguments: &RunArgs) -> Result<Account, Refusal> {
-    let real = &arguments.real;
-    let (config, region) = configure(real).await?;
+async fn identify(
+    arguments: &RunArgs,
+    config: SdkConfig,
+    region: String,
+) -> Result<Account, Refusal> {
     let identity = Aws::new(&config).identity().await.map_err(|error| {
         Refusal(format!(
             "the caller identity can't be read: {error}\n  {}; nothing was touched",
@@ -139,8 +146,10 @@ async fn identify(arguments: &RunArgs) -> Result<Account, Refusal> {
         ))
     })?;
     let partition = identity.arn.split(':').nth(1).unwrap_or("aws").to_owned();
-    let kind = if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws };
-    Ok(Account { config, target: Target { account: identity.account, region, kind }, partition })
+    let endpoint = arguments.real.endpoint_url.is_some();
+    let kind = if endpoint { TargetKind::Endpoint } else { TargetKind::Aws };
+    let target = Target { account: identity.account, region, kind };
+    Ok(Account { config, target, partition, caller: identity.arn })
 }
 
 impl Account {

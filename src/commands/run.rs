@@ -189,6 +189,9 @@ impl<'a> Run<'a> {
         }
         let account = if emulated { None } else { Some(real::connect(arguments, &prepared)?) };
         let jobs = plan_jobs(arguments, &id, &prepared, values)?;
+        if let Some(account) = &account {
+            real::confirm(arguments, account, jobs.iter().map(|job| &job.plan))?;
+        }
         let folder = make_folder(&arguments.reports, &id)?;
         Ok(Self { arguments, id, folder, jobs, account, clock })
     }

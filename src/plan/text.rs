@@ -15,6 +15,15 @@ use crate::scenario::types::{Correlation, RuleState, Stage};
 
 /// The plan, in sections.
 pub fn render(plan: &Plan) -> String {
+    sections(plan, true)
+}
+
+/// The plan without its list of calls: what somebody reads who is asked whether it is meant.
+pub fn brief(plan: &Plan) -> String {
+    sections(plan, false)
+}
+
+fn sections(plan: &Plan, with_calls: bool) -> String {
     let mut text = String::new();
     let schedule = plan.schedule().ok();
     header(&mut text, plan);
@@ -22,7 +31,9 @@ pub fn render(plan: &Plan) -> String {
     faults(&mut text, plan);
     expectations(&mut text, plan, schedule.as_ref(), Phase::Expect, "Expect");
     expectations(&mut text, plan, schedule.as_ref(), Phase::Recovery, "Recovery");
-    calls(&mut text, plan);
+    if with_calls {
+        calls(&mut text, plan);
+    }
     blast_radius(&mut text, plan, schedule.as_ref());
     text
 }

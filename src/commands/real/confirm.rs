@@ -1,0 +1,96 @@
+//! The last question before a real account is touched: what will be done, where, and is that meant?
+//!
+//! Main function: [`confirm`]. Invariants: the account, the region, the plan and its blast radius are
+//! printed whatever is answered and however it is asked; without a terminal nobody can be asked, so
+//! nothing but `--yes` is an answer.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+use super::{Account, Refusal, RunArgs, say};
+use crate::plan::{Plan, text};
+
+/// The longest answer that is read, in bytes.
+const LONGEST: u64 = 256;
+
+/// Prints what will be done, and has it confirmed.
+pub(in crate::commands) fn confirm<'a>(
+    arguments: &RunArgs,
+    account: &Account,
+    plans: impl Iterator<Item = &'a Plan>,
+) -> Result<(), Refusal> {
+    say(&announcement(account, plans));
+    if arguments.real.yes {
+        return Ok(());
+    }
+    let (id, region) = (&account.target.account, &account.target.region);
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Refusal(format!(
+            "this would inject faults into account {id} in {region}: add --yes if that is meant\n  \
+             `firedrill plan` shows what each scenario would do; nothing was touched"
+        )));
+    }
+    let mut err = anstream::stderr();
+    let asked = ask(id, &mut io::stdin().lock(), &mut err);
+    if asked.is_ok_and(|meant| meant) {
+        return Ok(());
+    }
+    Err(Refusal("not confirmed: nothing was run and nothing was touched".to_owned()))
+}
+
+/// Where, as whom, and what: each scenario once, however often it is repeated.
+fn announcement<'a>(account: &Account, plans: impl Iterator<Item = &'a Plan>) -> String {
+    let mut words = format!(
+        "account {} in {}, as {}\n",
+        account.target.account, account.target.region, account.caller
+    );
+    let mut told = BTreeSet::new();
+    for plan in plans {
+        if told.insert(plan.scenario.name.as_str()) {
+            words.push('\n');
+            words.push_str(&text::brief(plan));
+        }
+    }
+    words
+}
+
+/// Asks; true where the account id or `yes` is answered.
+fn ask(account: &str, input: &mut impl BufRead, output: &mut impl Write) -> io::Result<bool> {
+    write!(output, "Type the account id or `yes` to inject this into {account}: ")?;
+    output.flush()?;
+    let mut answer = String::new();
+    input.take(LONGEST).read_line(&mut answer)?;
+    let answer = answer.trim();
+    Ok(answer == account || answer.eq_ignore_ascii_case("yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_account_id_or_yes_confirms() {
+        for (answer, meant) in [
+            ("111122223333\n", true),
+            ("yes\n", true),
+            ("  YES \r\n", true),
+            ("y\n", false),
+            ("no\n", false),
+            ("\n", false),
+            ("", false),
+            ("999999999999\n", false),
+            ("yes please\n", false),
+        ] {
+            let mut output = Vec::new();
+            let said = ask("111122223333", &mut answer.as_bytes(), &mut output);
+            assert_eq!(said.unwrap(), meant, "{answer:?}");
+            assert!(String::from_utf8(output).unwrap().contains("111122223333"));
+        }
+    }
+
+    #[test]
+    fn an_endless_answer_is_not_read_to_its_end() {
+        let mut input = io::BufReader::new(io::repeat(b'x'));
+        assert!(!ask("111122223333", &mut input, &mut Vec::new()).unwrap());
+    }
+}
