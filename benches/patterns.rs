@@ -481,6 +481,6 @@ fn run_mixed() {
 
 fn main() {
     run_families(4);
-    run_families(10);
+    run_families(11);
     run_mixed();
 }

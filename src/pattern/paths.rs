@@ -3,6 +3,8 @@
 //! Main type: [`Paths`]. Invariant: a path's segments are what is between its dots, so that
 //! `{"a.b": …}` and `{"a": {"b": …}}` reach the same node however the dots are spread over keys.
 
+use super::event::Wanted;
+
 /// A node of the trie; 0 is the root.
 pub(crate) type NodeId = u32;
 /// The number of a path.
@@ -59,6 +61,9 @@ struct Node {
     table: Box<[Slot]>,
     /// `64 -` the logarithm of the table's size.
     shift: u32,
+    /// One bit for each length of a child's key (the longest share one), so that most keys that nobody
+    /// wants are known by their length.
+    lengths: u64,
     children: u32,
     path: u32,
     /// Some child has children, so that a key with dots can lead on from here.
@@ -67,7 +72,14 @@ struct Node {
 
 impl Node {
     fn new() -> Self {
-        Self { table: Box::new([EMPTY; 2]), shift: 63, children: 0, path: NONE, deep: false }
+        Self {
+            table: Box::new([EMPTY; 2]),
+            shift: 63,
+            lengths: 0,
+            children: 0,
+            path: NONE,
+            deep: false,
+        }
     }
 }
 
@@ -127,6 +139,7 @@ impl Paths {
         let Self { nodes, keys, .. } = self;
         let node = &mut nodes[node as usize];
         node.children += 1;
+        node.lengths |= Wanted::bit(segment.bytes.len());
         if node.children as usize * 2 > node.table.len() {
             let old = std::mem::take(&mut node.table);
             node.table = vec![EMPTY; old.len() * 2].into_boxed_slice();
@@ -166,6 +179,12 @@ impl Paths {
 
     fn key(&self, slot: &Slot) -> &[u8] {
         &self.keys[slot.start as usize..][..slot.length as usize]
+    }
+
+    /// Which keys may lead on from `node`.
+    pub(crate) fn wanted(&self, node: NodeId) -> Wanted {
+        let node = &self.nodes[node as usize];
+        Wanted { lengths: node.lengths, dots: node.deep }
     }
 
     /// The node below `node` for a whole key, which may contain dots.

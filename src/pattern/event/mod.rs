@@ -13,6 +13,7 @@ use super::tokens::{flush, push_unit};
 use leaves::Place;
 
 pub(crate) use leaves::{Leaves, MembershipId, Raw};
+pub(crate) use skip::Wanted;
 
 /// The deepest nesting that is read, as in the service's parser.
 pub(crate) const MAX_DEPTH: usize = 1000;
@@ -88,6 +89,14 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
 
     #[inline]
     fn space(&mut self) {
+        // Events as the service writes them have no space at all.
+        if let Some(0..=b' ') = self.peek() {
+            self.pass_space();
+        }
+    }
+
+    #[cold]
+    fn pass_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -103,14 +112,14 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
         Ok(())
     }
 
-    /// Leaves an empty object or array.
+    /// Leaves an object or array that ends here.
     fn leave_if(&mut self, close: u8) -> bool {
-        let empty = self.peek() == Some(close);
-        if empty {
+        let ends = self.peek() == Some(close);
+        if ends {
             self.at += 1;
             self.depth -= 1;
         }
-        empty
+        ends
     }
 
     /// After a member: whether another one follows.
@@ -132,6 +141,7 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
         }
     }
 
+    #[inline]
     fn colon(&mut self) -> Scan<()> {
         self.space();
         if self.peek() != Some(b':') {
@@ -147,9 +157,16 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
         if self.leave_if(b'}') {
             return Ok(());
         }
+        let wanted = self.paths.wanted(node);
         loop {
             if self.peek() != Some(b'"') {
                 return Err(self.syntax("a key is missing"));
+            }
+            if !STRICT {
+                self.at = skip::unwanted(self.bytes, self.at, wanted);
+                if self.leave_if(b'}') {
+                    return Ok(());
+                }
             }
             let below = self.key(node)?;
             self.colon()?;
@@ -353,8 +370,17 @@ impl<'e, 'p, const STRICT: bool> Scanner<'e, 'p, STRICT> {
 
     #[inline]
     fn pass_value(&mut self) -> Scan<()> {
+        if self.peek() == Some(b'"')
+            && let Some(end) = skip::string(self.bytes, self.at)
+        {
+            self.at = end;
+            return Ok(());
+        }
+        self.pass_other()
+    }
+
+    fn pass_other(&mut self) -> Scan<()> {
         let end = match self.peek() {
-            Some(b'"') => skip::string(self.bytes, self.at),
             Some(b'{' | b'[') => match skip::container(self.bytes, self.at, self.depth) {
                 Ok(end) => end,
                 Err(()) => return Err(EventError::TooDeep { limit: MAX_DEPTH }),

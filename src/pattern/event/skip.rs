@@ -3,6 +3,8 @@
 //! Main function: [`container`]. Invariant: no function reads past the end of the text; each gives
 //! the place behind what it passed, or nothing when the text ends first.
 
+use wide::u8x16;
+
 use super::MAX_DEPTH;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -24,18 +26,131 @@ fn find(word: u64, byte: u8) -> u64 {
     differs.wrapping_sub(ONES) & !differs & HIGHS
 }
 
+/// The sixteen bytes from `at` on.
+#[inline]
+fn vector(bytes: &[u8], at: usize) -> Option<u8x16> {
+    Some(u8x16::new(*bytes.get(at..)?.first_chunk()?))
+}
+
 /// The next quote or backslash from `at` on.
 #[inline]
 pub(super) fn quote_or_backslash(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(word) = word(bytes, at) {
-        let marks = find(word, b'"') | find(word, b'\\');
+    while let Some(vector) = vector(bytes, at) {
+        let marks = vector.simd_eq(u8x16::splat(b'"')) | vector.simd_eq(u8x16::splat(b'\\'));
+        let marks = marks.to_bitmask();
         if marks != 0 {
-            return Some(at + marks.trailing_zeros() as usize / 8);
+            return Some(at + marks.trailing_zeros() as usize);
         }
-        at += 8;
+        at += 16;
     }
     let rest = bytes.get(at..)?;
     rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|found| at + found)
+}
+
+/// The quotes and backslashes of a text, found a block at a time: where the next one is does not hang
+/// on where the one before was, so that the processor can look ahead.
+struct Quotes<'e> {
+    bytes: &'e [u8],
+    /// Where the block starts, and its marks.
+    start: usize,
+    marks: u64,
+}
+
+impl<'e> Quotes<'e> {
+    #[inline]
+    fn new(bytes: &'e [u8], start: usize) -> Option<Self> {
+        let mut quotes = Self { bytes, start, marks: 0 };
+        quotes.load()?;
+        Some(quotes)
+    }
+
+    #[inline]
+    fn load(&mut self) -> Option<()> {
+        let block = vectors(self.bytes.get(self.start..)?.first_chunk()?);
+        self.marks = mask(&block, 0, b'"') | mask(&block, 0, b'\\');
+        Some(())
+    }
+
+    /// The first one from `at` on, which must not lie before the block. Nothing near the text's end.
+    #[inline]
+    fn from(&mut self, at: usize) -> Option<usize> {
+        let mut at = at;
+        loop {
+            let offset = at - self.start;
+            if offset < BLOCK {
+                let marks = self.marks >> offset;
+                if marks != 0 {
+                    return Some(at + marks.trailing_zeros() as usize);
+                }
+                at = self.start + BLOCK;
+            }
+            self.start += BLOCK;
+            self.load()?;
+        }
+    }
+}
+
+/// Which keys of an object nobody wants, as one can tell without looking them up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// A bit for each length of a wanted key; the highest stands for all longer ones.
+    pub(crate) lengths: u64,
+    /// A key with dots may be wanted whatever its length.
+    pub(crate) dots: bool,
+}
+
+impl Wanted {
+    /// The bit of a length.
+    pub(crate) fn bit(length: usize) -> u64 {
+        1 << length.min(63)
+    }
+
+    #[inline]
+    fn may_be(self, key: &[u8]) -> bool {
+        self.lengths & Self::bit(key.len()) != 0 || (self.dots && key.contains(&b'.'))
+    }
+}
+
+/// Passes over members of an object whose keys nobody wants. `at` is a key's opening quote; the answer
+/// is another one, or the object's closing bracket. It stops at whatever is out of the ordinary (space,
+/// an escape, an object), which is for the caller to read.
+#[inline]
+pub(super) fn unwanted(bytes: &[u8], mut at: usize, wanted: Wanted) -> usize {
+    let Some(mut quotes) = Quotes::new(bytes, at) else { return at };
+    while let Some((next, more)) = unwanted_member(&mut quotes, at, wanted) {
+        at = next;
+        if !more {
+            break;
+        }
+    }
+    at
+}
+
+/// Behind one unwanted member and its comma, or at the bracket behind the last one.
+#[inline]
+fn unwanted_member(quotes: &mut Quotes<'_>, at: usize, wanted: Wanted) -> Option<(usize, bool)> {
+    let bytes = quotes.bytes;
+    let end = quotes.from(at + 1)?;
+    if wanted.may_be(&bytes[at + 1..end]) {
+        return None;
+    }
+    let start = end + 2;
+    let behind = match bytes.get(end..end + 3)? {
+        b"\":\"" => {
+            let last = quotes.from(start + 1)?;
+            if bytes[last] != b'"' {
+                return None;
+            }
+            last + 1
+        }
+        [b'"', b':', b'-' | b'0'..=b'9' | b't' | b'f' | b'n'] => scalar(bytes, start)?,
+        _ => return None,
+    };
+    match bytes.get(behind..behind + 2)? {
+        b",\"" => Some((behind + 1, true)),
+        [b'}', _] => Some((behind, false)),
+        _ => None,
+    }
 }
 
 /// Behind the escape that starts with the backslash at `at`, if it is a sound one.
@@ -78,42 +193,19 @@ pub(super) fn scalar(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// A block of bytes.
 type Block = [u8; BLOCK];
 
-/// How often one of two bytes that differ in the bits of `or` occurs in a block. There is no branch
-/// in it, so that it compiles to a few vector instructions.
+/// Where the bytes stand that equal `byte` once they have the bits of `or`, one bit a byte.
 #[inline]
-fn count(block: &Block, or: u8, byte: u8) -> usize {
-    let mut count = 0_u8;
-    for &one in block {
-        count += u8::from(one | or == byte);
-    }
-    usize::from(count)
+fn mask(block: &[u8x16; 4], or: u8, byte: u8) -> u64 {
+    let (or, byte) = (u8x16::splat(or), u8x16::splat(byte));
+    let bits = |part: u8x16| u64::from((part | or).simd_eq(byte).to_bitmask());
+    bits(block[0]) | bits(block[1]) << 16 | bits(block[2]) << 32 | bits(block[3]) << 48
 }
 
-/// One bit for each byte of eight, again and again.
-const WEIGHTS: Block = {
-    let mut weights = [0; BLOCK];
-    let mut at = 0;
-    while at < BLOCK {
-        weights[at] = 1 << (at % 8);
-        at += 1;
-    }
-    weights
-};
-
-/// Where those bytes stand, one bit a byte; mostly vector instructions, too.
+/// The bytes of a block as four vectors.
 #[inline]
-fn mask(block: &Block, or: u8, byte: u8) -> u64 {
-    let mut weighted = [0; BLOCK];
-    for (out, (one, weight)) in weighted.iter_mut().zip(block.iter().zip(&WEIGHTS)) {
-        *out = if one | or == byte { *weight } else { 0 };
-    }
-    let mut mask = [0; 8];
-    for (out, eight) in mask.iter_mut().zip(weighted.chunks_exact(8)) {
-        let eight = u64::from_le_bytes(eight.try_into().expect("eight bytes"));
-        // The highest byte of the product is the sum of all eight, whose bits are distinct.
-        *out = eight.wrapping_mul(ONES).to_le_bytes()[7];
-    }
-    u64::from_le_bytes(mask)
+fn vectors(block: &Block) -> [u8x16; 4] {
+    let (parts, _) = block.as_chunks::<16>();
+    [0, 1, 2, 3].map(|part| u8x16::new(parts[part]))
 }
 
 /// The bits from each odd quote up to the next: what is inside strings.
@@ -126,15 +218,23 @@ fn inside(quotes: u64) -> u64 {
     inside
 }
 
-/// The number of bits, as a depth counts.
+/// The number of bits, as a depth counts. Most blocks have at most two brackets of a kind.
+#[inline]
 fn bits(mask: u64) -> usize {
-    mask.count_ones() as usize
+    let without_one = mask & mask.wrapping_sub(1);
+    let without_two = without_one & without_one.wrapping_sub(1);
+    if without_two == 0 {
+        usize::from(mask != 0) + usize::from(without_one != 0)
+    } else {
+        mask.count_ones() as usize
+    }
 }
 
 /// Behind the object or array that opens at `at`. `outside` is how deep it lies.
 ///
 /// # Errors
 /// It is nested too deeply.
+#[inline(never)]
 pub(super) fn container(bytes: &[u8], at: usize, outside: usize) -> Result<Option<usize>, ()> {
     let mut depth = 1;
     let mut at = at + 1;
@@ -148,28 +248,14 @@ pub(super) fn container(bytes: &[u8], at: usize, outside: usize) -> Result<Optio
             rest[..bytes.len() - at].copy_from_slice(&bytes[at..]);
             &rest
         };
-        if count(block, 0, b'\\') > 0 {
+        let block = vectors(block);
+        if mask(&block, 0, b'\\') != 0 {
             return slowly(bytes, at, depth, outside, carried != 0);
         }
-        let (opening, closing);
-        if count(block, 0, b'"') > 0 {
-            let strings = carried ^ inside(mask(block, 0, b'"'));
-            opening = mask(block, 0x20, b'{') & !strings;
-            closing = mask(block, 0x20, b'}') & !strings;
-            carried = if strings >> 63 == 1 { u64::MAX } else { 0 };
-        } else if carried != 0 {
-            at += BLOCK;
-            continue;
-        } else {
-            let (more, less) = (count(block, 0x20, b'{'), count(block, 0x20, b'}'));
-            if less < depth && outside + depth + more <= MAX_DEPTH {
-                depth = depth + more - less;
-                at += BLOCK;
-                continue;
-            }
-            opening = mask(block, 0x20, b'{');
-            closing = mask(block, 0x20, b'}');
-        }
+        let strings = carried ^ inside(mask(&block, 0, b'"'));
+        carried = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        let opening = mask(&block, 0x20, b'{') & !strings;
+        let closing = mask(&block, 0x20, b'}') & !strings;
         let (more, less) = (bits(opening), bits(closing));
         if outside + depth + more > MAX_DEPTH {
             return Err(());
@@ -277,6 +363,39 @@ mod tests {
     }
 
     #[test]
+    fn members_that_nobody_wants_are_passed_up_to_what_is_out_of_the_ordinary() {
+        let plain = Wanted { lengths: 1 << 6 | 1 << 63, dots: false };
+        let dotted = Wanted { dots: true, ..plain };
+        let pass = |text: &str, wanted| unwanted(text.as_bytes(), 0, wanted);
+        let tail = format!(",\"last\": \"{}\"}}", "x".repeat(100));
+        for (text, stop) in [
+            (r#""a":"b","c":-1.5e3,"d":null,"status":1"#, r#""status""#),
+            (r#""a":"","":"","d":true,"a\"b":1"#, r#""a\"b""#),
+            (r#""a":"b","c":"d\"e","f":1"#, r#""c""#),
+            (r#""a":"b","c": 1,"f":1"#, r#""c""#),
+            (r#""a":"b","c":{"d":1},"f":1"#, r#""c""#),
+            (r#""a":"b","c":[1],"f":1"#, r#""c""#),
+            (r#""a":1 ,"c":2"#, r#""a""#),
+            (r#""a":1, "c":2"#, r#""a""#),
+            (r#""a":1,"c":2},"d":3"#, "},"),
+        ] {
+            let text = format!("{text}{tail}");
+            let long = format!("\"{}\":1,{text}", "k".repeat(62));
+            for text in [text, long] {
+                let at = pass(&text, plain);
+                assert!(text[at..].starts_with(stop), "{text}: stopped at {}", &text[at..]);
+                assert_eq!(pass(&text, dotted), at, "{text} has no dots in keys");
+            }
+        }
+        let dots = format!("\"a\":\"1.5\",\"b.c\":1{tail}");
+        assert_eq!(pass(&dots, dotted), 10, "a key with dots may be wanted");
+        assert!(pass(&dots, plain) > 10);
+        let long = format!("\"a\":1,\"{}\":1{tail}", "k".repeat(80));
+        assert_eq!(pass(&long, plain), 6, "a long key may be one of the wanted");
+        assert_eq!(pass(r#""a":"b","c":"d"}"#, plain), 0, "near the end it is left to the caller");
+    }
+
+    #[test]
     fn masks_mark_quotes_and_brackets() {
         for seed in 0..200_u32 {
             let mut block = [0; BLOCK];
@@ -284,11 +403,12 @@ mod tests {
                 let draw = (seed * 64 + at).wrapping_mul(0x9e37_79b9) >> 24;
                 *byte = b"\"#{}[]y_Ya;=\x00\x7f\xfb\xfd"[draw as usize % 16];
             }
+            let parts = vectors(&block);
             for (at, byte) in block.iter().enumerate() {
                 let bit = |mask: u64| mask >> at & 1 == 1;
-                assert_eq!(bit(mask(&block, 0, b'"')), *byte == b'"');
-                assert_eq!(bit(mask(&block, 0x20, b'{')), matches!(byte, b'{' | b'['));
-                assert_eq!(bit(mask(&block, 0x20, b'}')), matches!(byte, b'}' | b']'));
+                assert_eq!(bit(mask(&parts, 0, b'"')), *byte == b'"');
+                assert_eq!(bit(mask(&parts, 0x20, b'{')), matches!(byte, b'{' | b'['));
+                assert_eq!(bit(mask(&parts, 0x20, b'}')), matches!(byte, b'}' | b']'));
             }
         }
     }
