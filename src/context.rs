@@ -1,12 +1,18 @@
-//! What every part of a running drill needs to change something, and why a change can't be made.
+//! Where a drill reaches, what every part of it needs to change something there, and why a change can't
+//! be made.
 //!
-//! Main types: [`Context`] and [`ChangeError`]. Injecting, listening and reverting all go through them.
+//! Main types: [`Places`], [`Context`] and [`ChangeError`]. Injecting, listening and reverting all go
+//! through them. Invariant: a change that is made through a context is on the record with its place.
+
+use std::ops::Deref;
 
 use indexmap::IndexMap;
 
 use crate::aws::{Aws, CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::recorder::{RecordError, Recorder};
+use crate::scenario::names::at_target;
+use crate::timeline::{Purpose, Target, Undo};
 use crate::wakeup::Pace;
 
 /// The id of the drill's queue in the targets of its listener rules.
@@ -20,20 +26,118 @@ pub(crate) fn topic_arn(partition: &str, region: &str, account: &str, topic: &st
     format!("arn:{partition}:sns:{region}:{account}:{topic}")
 }
 
+/// One account and region that a drill reaches.
+#[derive(Debug)]
+pub struct Place {
+    /// The target's name in the scenario; nothing for the home target, that of the command line.
+    pub name: Option<String>,
+    /// The clients.
+    pub aws: Aws,
+    /// The account and region.
+    pub target: Target,
+    /// The partition of ARNs, such as `aws`.
+    pub partition: String,
+}
+
+impl Place {
+    /// Words that tell a place from the home target: empty there, ` at security` elsewhere.
+    pub(crate) fn suffix(&self) -> String {
+        at_target(self.name.as_deref())
+    }
+
+    /// A topic's ARN in this place.
+    pub(crate) fn topic_arn(&self, topic: &str) -> String {
+        topic_arn(&self.partition, &self.target.region, &self.target.account, topic)
+    }
+}
+
+/// Every place that a drill reaches: the home target, and the scenario's others.
+#[derive(Debug)]
+pub struct Places {
+    home: Place,
+    others: Vec<Place>,
+}
+
+impl Places {
+    /// The home target and the scenario's others, which have names.
+    pub fn new(home: Place, others: Vec<Place>) -> Self {
+        Self { home, others }
+    }
+
+    /// The place of the command line's target.
+    pub fn home(&self) -> &Place {
+        &self.home
+    }
+
+    /// The scenario's other targets.
+    pub fn others(&self) -> &[Place] {
+        &self.others
+    }
+
+    /// Every place, the home target first.
+    pub fn all(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.home).chain(&self.others)
+    }
+
+    /// A target's place; no name stands for the home target.
+    pub fn find(&self, target: Option<&str>) -> Option<&Place> {
+        self.all().find(|place| place.name.as_deref() == target)
+    }
+}
+
+/// The record of one drill, as something that happens at one place writes to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scribe<'a> {
+    recorder: &'a Recorder,
+    target: Option<&'a str>,
+}
+
+impl Scribe<'_> {
+    /// Announces a call that changes something at this place, before it is made.
+    ///
+    /// # Errors
+    /// As those of [`Recorder::intent`].
+    pub fn intent(
+        &self,
+        fault: Option<&str>,
+        purpose: Purpose,
+        call: &str,
+        undo: Option<Undo>,
+    ) -> Result<u32, RecordError> {
+        self.recorder.intent(self.target, fault, purpose, call, undo)
+    }
+}
+
+impl Deref for Scribe<'_> {
+    type Target = Recorder;
+
+    fn deref(&self) -> &Recorder {
+        self.recorder
+    }
+}
+
 /// What it takes to change something in an account, on the record.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The account.
+    /// Where.
+    pub place: &'a Place,
+    /// The clients of that place.
     pub aws: &'a Aws,
     /// The record, and our clock.
-    pub recorder: &'a Recorder,
+    pub recorder: Scribe<'a>,
     /// How long to rest between looks.
     pub pace: &'a Pace,
     /// The drill's id.
     pub run_id: &'a str,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// What it takes to change something at this place.
+    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &'a Pace, run_id: &'a str) -> Self {
+        let recorder = Scribe { recorder, target: here.name.as_deref() };
+        Self { place: here, aws: &here.aws, recorder, pace, run_id }
+    }
+
     /// Our clock.
     pub(crate) fn clock(&self) -> Clock {
         self.recorder.clock()

@@ -61,7 +61,8 @@ impl Recorder {
         self.changed.notify_waiters();
     }
 
-    /// Announces a call that changes something, before it is made.
+    /// Announces a call that changes something at a target, before it is made; no name stands for the
+    /// home target.
     ///
     /// What takes a change back is let through even when it can't be written: a full disk must not keep a
     /// fault alive.
@@ -70,6 +71,7 @@ impl Recorder {
     /// The record could not be written, or injection is over: the call must not be made.
     pub fn intent(
         &self,
+        target: Option<&str>,
         fault: Option<&str>,
         purpose: Purpose,
         call: &str,
@@ -82,6 +84,7 @@ impl Recorder {
         let intent = state.intents + 1;
         let kind = EntryKind::Intent {
             intent,
+            target: target.map(str::to_owned),
             fault: fault.map(str::to_owned),
             purpose,
             call: call.to_owned(),

@@ -84,8 +84,11 @@ pub enum EntryKind {
         scenario: String,
         /// The drill's id.
         run_id: String,
-        /// Where it runs.
+        /// Where it runs: the home target.
         target: Target,
+        /// The scenario's other targets, by name.
+        #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+        targets: IndexMap<String, Target>,
     },
     /// A guardrail or a preflight condition was looked at.
     Preflight {
@@ -103,6 +106,9 @@ pub enum EntryKind {
     },
     /// A steady-state condition was looked at, before injection.
     SteadyState {
+        /// The target that it concerns; nothing for the home target, that of the command line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
         /// The alarm.
         alarm: String,
         /// The state that it must be in.
@@ -116,6 +122,9 @@ pub enum EntryKind {
     Intent {
         /// Numbers the intents of a drill from 1.
         intent: u32,
+        /// Where the call goes: the name of a target; nothing for the home target.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
         /// The fault that it serves; nothing for the drill's own listeners.
         fault: Option<String>,
         /// Whether this changes the account or takes a change back.
@@ -308,6 +317,9 @@ pub enum StopReason {
 pub struct Observation {
     /// The expectation that it bears on.
     pub expectation: String,
+    /// Where it was seen: the name of a target; nothing for the home target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Whether it is what the expectation looks for. For states (alarms, experiments) a change away is
     /// recorded too, with `false`; occurrences (events, messages, executions) are always `true`.
     pub holds: bool,
@@ -392,6 +404,7 @@ mod tests {
         (flat, correlation, blocked, pairs()).prop_map(|(flat, correlation, blocked, evidence)| {
             let (expectation, holds, occurred_at, resolution_ms, seen_at, summary) = flat;
             EntryKind::Observation(Observation {
+                target: (!holds).then(|| expectation.clone()),
                 expectation,
                 holds,
                 occurred_at,
@@ -419,6 +432,7 @@ mod tests {
                         region: "r".to_owned(),
                         kind: TargetKind::Endpoint,
                     },
+                    targets: IndexMap::new(),
                 },
                 1 => EntryKind::Preflight {
                     subject: one,
@@ -426,6 +440,7 @@ mod tests {
                 },
                 2 => EntryKind::ObserverArmed { observer: one, expectations: vec![two] },
                 3 => EntryKind::SteadyState {
+                    target: flag.then(|| one.clone()),
                     alarm: one,
                     expected: two,
                     found: maybe.clone(),
@@ -450,6 +465,7 @@ mod tests {
         let intent = (any::<u32>(), fault, purpose, ".{0,8}", prop::option::of(undo()));
         let intent = intent.prop_map(|(intent, fault, purpose, call, undo)| EntryKind::Intent {
             intent,
+            target: fault.clone(),
             fault,
             purpose,
             call,

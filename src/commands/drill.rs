@@ -19,6 +19,7 @@ use aws_types::region::Region;
 
 use crate::aws::Aws;
 use crate::clock::Clock;
+use crate::context::{Place, Places};
 use crate::emulator::Account;
 use crate::emulator::transport::Emulator;
 use crate::plan::Plan;
@@ -116,19 +117,20 @@ fn rehearse_on<T>(
         let aws = Aws::new(&emulated_config(&client, &identity.region, clock));
         let recorder = Recorder::new(clock, sink);
         let (pace, urgency) = Pace::on_change(wakeups);
+        let target = Target {
+            account: identity.account,
+            region: identity.region,
+            kind: TargetKind::Emulator,
+        };
+        let home = Place { name: None, aws, target, partition: identity.partition };
+        let places = Places::new(home, Vec::new());
         let drill = Drill {
             plan,
-            aws: &aws,
+            places: &places,
             recorder: &recorder,
             pace: &pace,
             urgency: &urgency,
             stop,
-            target: Target {
-                account: identity.account,
-                region: identity.region,
-                kind: TargetKind::Emulator,
-            },
-            partition: identity.partition,
             settle: Duration::ZERO,
         };
         tokio::select! {
@@ -156,15 +158,14 @@ pub async fn perform(
     let aws = Aws::new(config);
     let recorder = Recorder::new(clock, sink);
     let (pace, urgency) = Pace::every(INTERVAL);
+    let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
     let drill = Drill {
         plan,
-        aws: &aws,
+        places: &places,
         recorder: &recorder,
         pace: &pace,
         urgency: &urgency,
         stop,
-        target,
-        partition,
         settle: SETTLE,
     };
     runner::run(drill).await;

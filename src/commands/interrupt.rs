@@ -51,7 +51,7 @@ impl Changes {
         [Purpose::Inject, Purpose::Listen]
             .into_iter()
             .flat_map(|purpose| revert::pending(&entries, purpose))
-            .map(|change| revert::describe(&change.undo))
+            .map(|change| change.describe())
             .collect()
     }
 }
@@ -213,7 +213,7 @@ mod tests {
     fn intent(intent: u32, purpose: Purpose) -> Entry {
         let undo = Some(Undo::DeleteQueue { name: "firedrill-fd-1".to_owned() });
         let call = "sqs:CreateQueue".to_owned();
-        entry(EntryKind::Intent { intent, fault: None, purpose, call, undo })
+        entry(EntryKind::Intent { intent, target: None, fault: None, purpose, call, undo })
     }
 
     fn receipt(intent: u32) -> Entry {

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use crate::plan::{Anchor, Demand, Kind, Phase, Plan, PlannedExpectation};
+use crate::scenario::names::at_target;
 
 use super::facts::Facts;
 use super::happening::Happening;
@@ -178,19 +179,19 @@ pub(super) fn refusals(facts: &Facts<'_>) -> Vec<Refusal> {
             refusals.push(Refusal { reason, blind: problem.blind });
         }
     }
-    for (alarm, steady) in &facts.steady {
-        let expected = steady.expected;
+    for ((target, alarm), steady) in &facts.steady {
+        let (expected, at) = (steady.expected, at_target(*target));
         match steady.found {
             Some(found) if found == expected => {}
             Some(found) => {
                 let reason =
-                    format!("steady state: alarm `{alarm}` was {found}, it must be {expected}");
+                    format!("steady state: alarm `{alarm}`{at} was {found}, it must be {expected}");
                 refusals.push(Refusal { reason, blind: false });
             }
             None => {
                 let why = steady.reason.unwrap_or("no reason is recorded");
                 let reason = format!(
-                    "steady state: could not look whether alarm `{alarm}` is {expected}: {why}"
+                    "steady state: could not look whether alarm `{alarm}`{at} is {expected}: {why}"
                 );
                 refusals.push(Refusal { reason, blind: true });
             }
@@ -248,7 +249,7 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
 /// Whether the steady state saw the sought state in force just before injection.
 fn steady_before(facts: &Facts<'_>, expectation: &PlannedExpectation) -> Option<bool> {
     let Kind::Alarm { name, state, .. } = &expectation.kind else { return None };
-    let found = facts.steady.get(name.as_str())?.found?;
+    let found = facts.steady.get(&(expectation.target.as_deref(), name.as_str()))?.found?;
     Some(found == state.as_str())
 }
 

@@ -71,8 +71,8 @@ pub(super) struct Facts<'a> {
     pub(super) ended: Vec<End<'a>>,
     /// The last word on each preflight subject, before injection.
     pub(super) preflight: IndexMap<&'a str, Option<&'a Problem>>,
-    /// The last word on each alarm of the steady state, before injection.
-    pub(super) steady: IndexMap<&'a str, Steady<'a>>,
+    /// The last word on each target's alarms of the steady state, before injection.
+    pub(super) steady: IndexMap<(Option<&'a str>, &'a str), Steady<'a>>,
     pub(super) stopping: Option<(StopReason, &'a str)>,
     pub(super) revert: Revert<'a>,
     /// Injection is over: a fault that has not started will not start any more.
@@ -127,9 +127,11 @@ impl<'a> Facts<'a> {
             EntryKind::Preflight { subject, problem } if !self.injecting => {
                 self.preflight.insert(subject, problem.as_ref());
             }
-            EntryKind::SteadyState { alarm, expected, found, reason } if !self.injecting => {
+            EntryKind::SteadyState { target, alarm, expected, found, reason }
+                if !self.injecting =>
+            {
                 let (found, reason) = (found.as_deref(), reason.as_deref());
-                self.steady.insert(alarm, Steady { expected, found, reason });
+                self.steady.insert((target.as_deref(), alarm), Steady { expected, found, reason });
             }
             EntryKind::Intent { purpose: Purpose::Inject, .. } => self.owe(),
             EntryKind::FaultStarted { fault, occurred_at, .. } => {

@@ -38,6 +38,7 @@ pub(super) fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
         max_duration: secs(1800),
         stop_conditions: vec![],
         steady_state: vec![PlannedSteadyState {
+            target: None,
             alarm: "status".to_owned(),
             state: StateValue::Ok,
         }],
@@ -50,6 +51,7 @@ pub(super) fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
 
 pub(super) fn fault(id: &str, effect: Option<&str>) -> PlannedFault {
     PlannedFault {
+        target: None,
         id: id.to_owned(),
         start: Start::At(SignedDuration::ZERO),
         effect: effect.map(str::to_owned),
@@ -63,6 +65,7 @@ fn alarm(state: StateValue) -> Kind {
 
 fn expectation(id: &str, phase: Phase, kind: Kind, demand: Demand) -> PlannedExpectation {
     PlannedExpectation {
+        target: None,
         id: id.to_owned(),
         phase,
         kind,
@@ -115,6 +118,7 @@ pub(super) fn started(fault: &str) -> Entry {
 
 pub(super) fn observation(id: &str, seconds: i64, holds: bool) -> Observation {
     Observation {
+        target: None,
         expectation: id.to_owned(),
         holds,
         occurred_at: at(seconds),
@@ -283,6 +287,7 @@ fn a_steady_alarm_without_history_held_throughout() {
 
 pub(super) fn steady_state(found: Option<&str>, reason: Option<&str>) -> Entry {
     entry(EntryKind::SteadyState {
+        target: None,
         alarm: "status".to_owned(),
         expected: "OK".to_owned(),
         found: found.map(str::to_owned),
@@ -418,6 +423,7 @@ pub(super) fn ended(state: &str) -> Entry {
 pub(super) fn inject() -> Entry {
     entry(EntryKind::Intent {
         intent: 1,
+        target: None,
         fault: Some("down".to_owned()),
         purpose: Purpose::Inject,
         call: "fis:StartExperiment".to_owned(),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Seen, Watch};
 use crate::aws::alarms::{Snapshot, describe};
 use crate::aws::{CallError, date_time, timestamp};
-use crate::plan::{Kind, Plan};
+use crate::plan::Kind;
 use crate::scenario::types::{Correlation, StateValue};
 use crate::timeline::{Observation, is_set_back};
 use crate::wakeup::Topic;
@@ -28,13 +28,9 @@ const ACTION_FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
 /// The history shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
 
-/// Whether the plan looks at any alarm.
-pub(super) fn wanted(plan: &Plan) -> bool {
-    !plan.stop_conditions.is_empty()
-        || plan
-            .expectations
-            .iter()
-            .any(|expectation| matches!(expectation.kind, Kind::Alarm { .. }))
+/// Whether the plan looks at any alarm here.
+pub(super) fn wanted(watch: &Watch<'_>) -> bool {
+    watch.stop_conditions().next().is_some() || watch.has(|kind| matches!(kind, Kind::Alarm { .. }))
 }
 
 /// One expectation about an alarm.
@@ -66,17 +62,19 @@ pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
     let names: BTreeSet<String> = subjects
         .iter()
         .map(|subject| subject.alarm.clone())
-        .chain(watch.plan.stop_conditions.iter().cloned())
+        .chain(watch.stop_conditions().map(str::to_owned))
         .collect();
     let names: Vec<String> = names.into_iter().collect();
+    let guarding = watch.stop_conditions().next().is_some();
     let mut state = Progress::default();
     watch
         .keep_looking("alarm history", Topic::Alarms, LAG, &expectations, async || {
             let looked = look(watch, &subjects, &names, &mut state, stop).await;
             let unseen = watch.clock().now().duration_since(state.guarded.unwrap_or(watch.since));
             match &looked {
-                Err(error) if !watch.plan.stop_conditions.is_empty() && unseen >= UNGUARDED => {
-                    stop(format!("the stop conditions can't be seen: {error}"));
+                Err(error) if guarding && unseen >= UNGUARDED => {
+                    let at = watch.place.suffix();
+                    stop(format!("the stop conditions{at} can't be seen: {error}"));
                 }
                 Ok(()) | Err(_) => {}
             }
@@ -87,13 +85,14 @@ pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
 
 /// Ends the drill if a stop condition is in ALARM, or is not there any more and so can't guard.
 fn guard(watch: &Watch<'_>, found: &[Snapshot], stop: &dyn Fn(String)) {
-    for name in &watch.plan.stop_conditions {
+    let at = watch.place.suffix();
+    for name in watch.stop_conditions() {
         match found.iter().find(|alarm| alarm.name == *name) {
             Some(alarm) if alarm.state == "ALARM" => {
-                stop(format!("alarm `{name}` is in ALARM: {}", alarm.reason));
+                stop(format!("alarm `{name}`{at} is in ALARM: {}", alarm.reason));
             }
             Some(_) => {}
-            None => stop(format!("alarm `{name}` does not exist any more")),
+            None => stop(format!("alarm `{name}`{at} does not exist any more")),
         }
     }
 }

@@ -105,7 +105,17 @@ struct Names<'a> {
     partition: &'a str,
 }
 
-impl Names<'_> {
+impl<'a> Names<'a> {
+    fn new(context: &Context<'a>) -> Self {
+        let place = context.place;
+        Names {
+            run_id: context.run_id,
+            account: &place.target.account,
+            region: &place.target.region,
+            partition: &place.partition,
+        }
+    }
+
     fn queue(&self) -> String {
         format!("firedrill-{}", self.run_id)
     }
@@ -154,23 +164,17 @@ fn listens(expectation: &PlannedExpectation) -> bool {
 }
 
 impl Listener {
-    /// Builds what the plan needs to listen with; nothing if it needs nothing.
+    /// Builds what the plan needs to listen with here; nothing if it needs nothing.
     ///
     /// # Errors
     /// A call failed or the record could not be written; what was made so far is in the record.
-    pub async fn arm(
-        watch: &Watch<'_>,
-        context: Context<'_>,
-        account: &str,
-        region: &str,
-        partition: &str,
-    ) -> Result<Option<Self>, ChangeError> {
+    pub async fn arm(watch: &Watch<'_>, context: Context<'_>) -> Result<Option<Self>, ChangeError> {
         let expectations: Vec<&PlannedExpectation> =
-            watch.plan.expectations.iter().filter(|expectation| listens(expectation)).collect();
+            watch.expectations().filter(|expectation| listens(expectation)).collect();
         if expectations.is_empty() {
             return Ok(None);
         }
-        let names = Names { run_id: context.run_id, account, region, partition };
+        let names = Names::new(&context);
         let topics: BTreeSet<String> = expectations
             .iter()
             .filter_map(|expectation| {

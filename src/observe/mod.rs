@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
+use crate::context::Place;
 use crate::plan::{Kind, Plan, PlannedExpectation};
 use crate::recorder::Recorder;
 use crate::timeline::{EntryKind, Observation};
@@ -39,9 +40,10 @@ const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;
 
-/// What the observers of one drill share.
+/// What the observers of one drill at one place share.
 #[derive(Debug)]
 pub struct Watch<'a> {
+    pub(crate) place: &'a Place,
     pub(crate) aws: &'a Aws,
     pub(crate) recorder: &'a Recorder,
     pub(crate) pace: &'a Pace,
@@ -63,19 +65,33 @@ struct Sight {
 
 impl<'a> Watch<'a> {
     /// Nothing is seen yet; `since` is now.
-    pub fn new(aws: &'a Aws, recorder: &'a Recorder, pace: &'a Pace, plan: &'a Plan) -> Self {
+    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &'a Pace, plan: &'a Plan) -> Self {
+        let aws = &here.aws;
         let since = recorder.clock().now();
         let unready = watch::Sender::new(None);
-        Self { aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
+        Self { place: here, aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
     }
 
     pub(crate) fn clock(&self) -> Clock {
         self.recorder.clock()
     }
 
+    /// The expectations that are looked at here.
+    pub(crate) fn expectations(&self) -> impl Iterator<Item = &'a PlannedExpectation> {
+        let here = &self.place.name;
+        self.plan.expectations.iter().filter(move |one| one.target == *here)
+    }
+
+    /// The alarms here that stop the drill.
+    pub(crate) fn stop_conditions(&self) -> impl Iterator<Item = &'a str> {
+        let here = &self.place.name;
+        let stops = self.plan.stop_conditions.iter().filter(move |stop| stop.target == *here);
+        stops.map(|stop| stop.alarm.as_str())
+    }
+
     /// The expectations that `select` picks from, with what it picks.
     pub(crate) fn pick<T>(&self, select: impl Fn(&'a PlannedExpectation) -> Option<T>) -> Vec<T> {
-        self.plan.expectations.iter().filter_map(select).collect()
+        self.expectations().filter_map(select).collect()
     }
 
     /// Looks with every poller that the plan needs. Never returns.
@@ -84,7 +100,7 @@ impl<'a> Watch<'a> {
     pub async fn look(&self, listener: Option<&Listener>, stop: &dyn Fn(String)) {
         let matches = listener::Matches::default();
         let mut pollers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
-        if alarms::wanted(self.plan) {
+        if alarms::wanted(self) {
             pollers.push(Box::pin(alarms::poll(self, stop)));
         }
         if let Some(listener) = listener {
@@ -120,7 +136,7 @@ impl<'a> Watch<'a> {
     }
 
     fn has(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
-        self.plan.expectations.iter().any(|expectation| wanted(&expectation.kind))
+        self.expectations().any(|expectation| wanted(&expectation.kind))
     }
 
     /// Records something that was seen; `payload` is searched for ids that are ours.
@@ -133,6 +149,7 @@ impl<'a> Watch<'a> {
         };
         self.recorder.record(EntryKind::Observation(Observation {
             expectation: seen.expectation,
+            target: self.place.name.clone(),
             holds: seen.holds,
             occurred_at: seen.occurred_at,
             resolution_ms: seen.resolution_ms,

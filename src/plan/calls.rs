@@ -106,7 +106,7 @@ impl Plan {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
         }
         for stop in &self.stop_conditions {
-            let reason = format!("stop condition {stop}");
+            let reason = format!("stop condition {}", stop.alarm);
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
         }

@@ -36,8 +36,8 @@ pub struct Plan {
     /// The drill ends at the latest this long after its start.
     #[serde(with = "millis")]
     pub max_duration: SignedDuration,
-    /// Alarm names that stop the drill.
-    pub stop_conditions: Vec<String>,
+    /// What stops the drill.
+    pub stop_conditions: Vec<PlannedStop>,
     /// What must hold before injection.
     pub steady_state: Vec<PlannedSteadyState>,
     /// The faults, in the order of their start.
@@ -70,9 +70,48 @@ pub struct About {
     pub tags: Vec<String>,
 }
 
+/// An alarm that stops the drill when it is in ALARM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenStop", into = "WrittenStop")]
+pub struct PlannedStop {
+    /// Where: the name of a target; nothing for the home target, that of the command line.
+    pub target: Option<String>,
+    /// The alarm's name.
+    pub alarm: String,
+}
+
+/// A stop condition in JSON: the alarm's name alone stands for one of the home target.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenStop {
+    Home(String),
+    At { target: String, alarm: String },
+}
+
+impl From<WrittenStop> for PlannedStop {
+    fn from(written: WrittenStop) -> Self {
+        match written {
+            WrittenStop::Home(alarm) => Self { target: None, alarm },
+            WrittenStop::At { target, alarm } => Self { target: Some(target), alarm },
+        }
+    }
+}
+
+impl From<PlannedStop> for WrittenStop {
+    fn from(planned: PlannedStop) -> Self {
+        match planned {
+            PlannedStop { target: None, alarm } => Self::Home(alarm),
+            PlannedStop { target: Some(target), alarm } => Self::At { target, alarm },
+        }
+    }
+}
+
 /// An alarm that must be in a state before injection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedSteadyState {
+    /// Where: the name of a target; nothing for the home target, that of the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The alarm's name.
     pub alarm: String,
     /// The state.
@@ -84,6 +123,9 @@ pub struct PlannedSteadyState {
 pub struct PlannedFault {
     /// Unique in the plan.
     pub id: String,
+    /// Where: the name of a target; nothing for the home target, that of the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// When it starts.
     pub start: Start,
     /// The expectation that proves its effect.
@@ -123,6 +165,9 @@ pub enum Phase {
 pub struct PlannedExpectation {
     /// Unique in the plan.
     pub id: String,
+    /// Where: the name of a target; nothing for the home target, that of the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Which list it stands in.
     pub phase: Phase,
     /// What is looked at.

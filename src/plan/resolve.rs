@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, Start, schedule,
+    PlannedSteadyState, PlannedStop, Start, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
@@ -100,12 +100,13 @@ impl Plan {
             stop_conditions: scenario
                 .stop_conditions
                 .iter()
-                .map(|stop| stop.alarm.clone())
+                .map(|stop| PlannedStop { target: None, alarm: stop.alarm.clone() })
                 .collect(),
             steady_state: scenario
                 .steady_state
                 .iter()
                 .map(|steady| PlannedSteadyState {
+                    target: None,
                     alarm: steady.alarm.name.clone(),
                     state: steady.alarm.state,
                 })
@@ -197,7 +198,13 @@ fn faults(scenario: &Scenario, ids: &Ids, run_id: &str) -> Result<Vec<PlannedFau
             ids.expect(&id, effect, Named::Expectation)?;
         }
         let action = action(fault, &id, run_id)?;
-        planned.push(PlannedFault { id, start, effect: fault.effect.clone(), action });
+        planned.push(PlannedFault {
+            id,
+            target: None,
+            start,
+            effect: fault.effect.clone(),
+            action,
+        });
     }
     let mut keys = BTreeMap::new();
     for fault in &planned {
@@ -354,6 +361,7 @@ fn expectation(
         stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
         correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
         id,
+        target: None,
         phase,
         kind,
         demand,

@@ -154,7 +154,8 @@ fn before(text: &mut String, plan: &Plan) {
         line(text, format_args!("  steady    alarm {} is {}", steady.alarm, steady.state.as_str()));
     }
     for stop in &plan.stop_conditions {
-        line(text, format_args!("  stops if  alarm {stop} is in ALARM, then and until the end"));
+        let alarm = &stop.alarm;
+        line(text, format_args!("  stops if  alarm {alarm} is in ALARM, then and until the end"));
     }
 }
 

@@ -244,6 +244,7 @@ mod tests {
         timeline.push(crate::timeline::Entry {
             at: timeline[1].at,
             kind: EntryKind::SteadyState {
+                target: None,
                 alarm: "vpn-status".to_owned(),
                 expected: "OK".to_owned(),
                 found: found.0,

@@ -79,6 +79,7 @@ fn within(seconds: i64, sustain: i64) -> Demand {
 
 fn expects(id: &str, stage: Stage, kind: Kind, demand: Demand) -> PlannedExpectation {
     PlannedExpectation {
+        target: None,
         id: id.to_owned(),
         phase: if stage == Stage::Recover { Phase::Recovery } else { Phase::Expect },
         kind,
@@ -124,10 +125,12 @@ fn plan(name: &str, action: FaultAction, expectations: Vec<PlannedExpectation>) 
         max_duration: SignedDuration::from_mins(30),
         stop_conditions: vec![],
         steady_state: vec![PlannedSteadyState {
+            target: None,
             alarm: "vpn-status".to_owned(),
             state: StateValue::Ok,
         }],
         faults: vec![PlannedFault {
+            target: None,
             id: "fault-1".to_owned(),
             start: Start::At(SignedDuration::ZERO),
             effect: None,
@@ -160,6 +163,7 @@ impl Record {
                 scenario: scenario.to_owned(),
                 run_id: format!("fd-{scenario}"),
                 target: target(),
+                targets: IndexMap::new(),
             },
         );
         record.add(
@@ -169,6 +173,7 @@ impl Record {
         record.add(
             -10_000,
             EntryKind::SteadyState {
+                target: None,
                 alarm: "vpn-status".to_owned(),
                 expected: "OK".to_owned(),
                 found: Some("OK".to_owned()),
@@ -190,7 +195,7 @@ impl Record {
 
     fn intent(&mut self, at: i64, intent: u32, purpose: Purpose, call: &str, undo: Option<Undo>) {
         let (fault, call) = (Some("fault-1".to_owned()), call.to_owned());
-        self.add(at, EntryKind::Intent { intent, fault, purpose, call, undo });
+        self.add(at, EntryKind::Intent { intent, target: None, fault, purpose, call, undo });
     }
 
     fn receipt(&mut self, at: i64, intent: u32, error: Option<&str>) {
@@ -202,6 +207,7 @@ impl Record {
         self.0.push(Entry {
             at: at(occurred + 3000),
             kind: EntryKind::Observation(Observation {
+                target: None,
                 expectation: id.to_owned(),
                 holds: true,
                 occurred_at: at(occurred),

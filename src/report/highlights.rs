@@ -94,7 +94,7 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         EntryKind::Preflight { subject, problem: Some(problem) } => {
             ours("preflight", format!("{subject}: {}", problem.message))
         }
-        EntryKind::SteadyState { alarm, expected, found, reason } => {
+        EntryKind::SteadyState { alarm, expected, found, reason, .. } => {
             let text = match (found, reason) {
                 (Some(found), _) if found == expected => format!("alarm `{alarm}` is {found}"),
                 (Some(found), _) => format!("alarm `{alarm}` is {found}, it must be {expected}"),

@@ -109,6 +109,9 @@ pub struct PreflightProblem {
 /// The last look at one alarm of the steady state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SteadyLook {
+    /// Where: the name of a target; nothing for the home target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The alarm.
     pub alarm: String,
     /// The state that it must be in.
@@ -284,8 +287,9 @@ impl Drill {
                 let (subject, problem) = (subject.clone(), problem.clone());
                 self.preflight.push(PreflightProblem { subject, problem });
             }
-            EntryKind::SteadyState { alarm, found, reason, .. } => {
-                for look in self.steady_state.iter_mut().filter(|look| look.alarm == *alarm) {
+            EntryKind::SteadyState { target, alarm, found, reason, .. } => {
+                let same = |look: &&mut SteadyLook| look.alarm == *alarm && look.target == *target;
+                for look in self.steady_state.iter_mut().filter(same) {
                     look.found.clone_from(found);
                     look.reason.clone_from(reason);
                 }
@@ -336,6 +340,7 @@ impl Drill {
 
 fn planned_steady_state(plan: &Plan) -> Vec<SteadyLook> {
     let looks = plan.steady_state.iter().map(|planned| SteadyLook {
+        target: planned.target.clone(),
         alarm: planned.alarm.clone(),
         expected: planned.state.as_str().to_owned(),
         found: None,

@@ -13,15 +13,14 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::context::Context;
+use crate::context::{Context, Place, Places};
 use crate::faults::{self, revert};
 use crate::judge;
 use crate::observe::{self, Listener, Watch};
 use crate::plan::{Demand, Kind, Phase, Plan, PlannedFault, Start};
 use crate::recorder::Recorder;
-use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason, Target};
+use crate::timeline::{Entry, EntryKind, Problem, Purpose, StopReason};
 use crate::wakeup::{Pace, Urgency};
 
 /// How long past the last window an observer may still need before we stop waiting for it.
@@ -36,8 +35,8 @@ const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(35);
 pub struct Drill<'a> {
     /// What will happen.
     pub plan: &'a Plan,
-    /// The account.
-    pub aws: &'a Aws,
+    /// The accounts and regions that it reaches; each target of the plan is one.
+    pub places: &'a Places,
     /// The record.
     pub recorder: &'a Recorder,
     /// How observers rest.
@@ -46,10 +45,6 @@ pub struct Drill<'a> {
     pub urgency: &'a Urgency,
     /// What ends the drill early.
     pub stop: &'a StopSwitch,
-    /// Where it runs.
-    pub target: Target,
-    /// The partition of ARNs, such as `aws`.
-    pub partition: String,
     /// How long new rules and subscriptions need until they deliver (they are eventually consistent on a
     /// real account).
     pub settle: Duration,
@@ -97,7 +92,13 @@ pub async fn run(drill: Drill<'_>) {
     drill.recorder.record(EntryKind::DrillStarted {
         scenario: drill.plan.scenario.name.clone(),
         run_id: drill.plan.run_id.clone(),
-        target: drill.target.clone(),
+        target: drill.places.home().target.clone(),
+        targets: drill
+            .places
+            .others()
+            .iter()
+            .filter_map(|place| Some((place.name.clone()?, place.target.clone())))
+            .collect(),
     });
     // Looking changes nothing, so it may be dropped at any moment.
     let fine = tokio::select! {
@@ -125,32 +126,32 @@ impl<'a> Drill<'a> {
         self.recorder.clock()
     }
 
-    fn context(&self) -> Context<'a> {
-        Context {
-            aws: self.aws,
-            recorder: self.recorder,
-            pace: self.pace,
-            run_id: &self.plan.run_id,
-        }
+    fn context(&self, place: &'a Place) -> Context<'a> {
+        Context::new(place, self.recorder, self.pace, &self.plan.run_id)
+    }
+
+    /// The place of something that the plan has.
+    fn place(&self, target: Option<&str>) -> &'a Place {
+        self.places.find(target).expect("each target of the plan is a place of its drill")
     }
 
     /// From the first listener to the last: whatever is made here is taken away here.
     async fn run_armed(&self) {
-        let watch = Watch::new(self.aws, self.recorder, self.pace, self.plan);
-        let Target { account, region, .. } = &self.target;
-        let armed = Listener::arm(&watch, self.context(), account, region, &self.partition).await;
-        match armed {
-            Ok(listener) => {
+        let places = self.places.all();
+        let watches: Vec<Watch<'_>> =
+            places.map(|place| Watch::new(place, self.recorder, self.pace, self.plan)).collect();
+        match self.listen(&watches).await {
+            Ok(listeners) => {
                 tokio::select! {
                     biased;
                     _pressed = self.stop.pressed() => {}
                     () = tokio::time::sleep(self.settle) => {}
                 }
-                self.live(&watch, listener.as_ref()).await;
+                self.live(&watches, &listeners).await;
             }
             Err(error) => {
                 let problem = Problem {
-                    message: format!("the drill's listeners could not be set up: {error}"),
+                    message: format!("the drill's listeners could not be set up{error}"),
                     hint: "see `firedrill plan --iam` for what the drill needs".to_owned(),
                     blind: true,
                 };
@@ -167,10 +168,23 @@ impl<'a> Drill<'a> {
         }
     }
 
+    /// Sets up what the drill listens with, place by place; the error says where and why not.
+    async fn listen(&self, watches: &[Watch<'_>]) -> Result<Vec<Option<Listener>>, String> {
+        let mut listeners = Vec::new();
+        for (watch, place) in watches.iter().zip(self.places.all()) {
+            let armed = Listener::arm(watch, self.context(place)).await;
+            listeners.push(armed.map_err(|error| format!("{}: {error}", place.suffix()))?);
+        }
+        Ok(listeners)
+    }
+
     /// Arms the observers, holds the steady state, injects, observes, reverts, and waits for recovery.
-    async fn live(&self, watch: &Watch<'_>, listener: Option<&Listener>) {
+    async fn live(&self, watches: &[Watch<'_>], listeners: &[Option<Listener>]) {
         let stop = |detail: String| self.stop.press(StopReason::StopCondition, detail);
-        let observers = watch.look(listener, &stop);
+        let observers = async {
+            let all = watches.iter().zip(listeners);
+            join_all(all.map(|(watch, listener)| watch.look(listener.as_ref(), &stop))).await;
+        };
         tokio::pin!(observers);
         let may_inject = tokio::select! {
             biased;
@@ -179,13 +193,13 @@ impl<'a> Drill<'a> {
                 let _stopped = self.stopping(pressed);
                 false
             }
-            may_inject = self.may_inject(watch) => may_inject,
+            may_inject = self.may_inject(watches) => may_inject,
         };
         if !may_inject {
             return;
         }
         let injections = async {
-            join_all(self.plan.faults.iter().map(|fault| self.inject(watch, fault))).await;
+            join_all(self.plan.faults.iter().map(|fault| self.inject(watches, fault))).await;
             std::future::pending::<()>().await;
         };
         tokio::pin!(injections);
@@ -195,7 +209,7 @@ impl<'a> Drill<'a> {
             () = &mut injections => Waited::Stopped,
             waited = self.wait_for(Phase::Expect) => waited,
         };
-        watch.settle();
+        settle(watches);
         self.recorder.record(EntryKind::Reverting);
         tokio::select! {
             biased;
@@ -211,12 +225,13 @@ impl<'a> Drill<'a> {
                 _waited = self.wait_for(Phase::Recovery) => {}
             }
         }
-        watch.settle();
+        settle(watches);
     }
 
     /// Waits for the observers' first look, then looks at the steady state.
-    async fn may_inject(&self, watch: &Watch<'_>) -> bool {
-        if !watch.ready().await {
+    async fn may_inject(&self, watches: &[Watch<'_>]) -> bool {
+        let ready = join_all(watches.iter().map(Watch::ready)).await;
+        if !ready.into_iter().all(|ready| ready) {
             self.give_up_blind();
             return false;
         }
@@ -242,7 +257,7 @@ impl<'a> Drill<'a> {
     }
 
     /// One fault from its start to its end.
-    async fn inject(&self, watch: &Watch<'_>, fault: &PlannedFault) {
+    async fn inject(&self, watches: &[Watch<'_>], fault: &PlannedFault) {
         if let Err(reason) = self.wait_for_start(fault).await {
             let fault = fault.id.clone();
             self.recorder.record(EntryKind::FaultFailed { fault, reason, blind: false });
@@ -251,9 +266,11 @@ impl<'a> Drill<'a> {
         if self.stop.is_pressed() {
             return;
         }
-        match faults::inject(self.context(), fault).await {
+        let place = self.place(fault.target.as_deref());
+        let watch = watches.iter().find(|watch| watch.place.name == place.name);
+        match faults::inject(self.context(place), fault).await {
             Ok(injected) => {
-                if let Some(experiment) = injected.experiment {
+                if let Some((experiment, watch)) = injected.experiment.zip(watch) {
                     self.follow(watch, fault, &experiment).await;
                 }
                 if let Some(continuation) = injected.continuation {
@@ -378,14 +395,21 @@ impl<'a> Drill<'a> {
     async fn take_back(&self, purpose: Purpose) -> Vec<String> {
         for change in self.recorder.read(|timeline| revert::pending(timeline, purpose)) {
             // A failed undo is in the record; the others are tried all the same.
-            let _recorded = revert::undo(self.context(), &change).await;
+            let place = self.place(change.target.as_deref());
+            let _recorded = revert::undo(self.context(place), &change).await;
         }
         self.left_behind(purpose)
     }
 
     fn left_behind(&self, purpose: Purpose) -> Vec<String> {
         let pending = self.recorder.read(|timeline| revert::pending(timeline, purpose));
-        pending.iter().map(|change| revert::describe(&change.undo)).collect()
+        pending.iter().map(revert::Pending::describe).collect()
+    }
+}
+
+fn settle(watches: &[Watch<'_>]) {
+    for watch in watches {
+        watch.settle();
     }
 }
 

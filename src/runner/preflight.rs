@@ -5,18 +5,61 @@
 //! could not look at is told apart from one that does not hold; nothing here changes the account.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use aws_sdk_eventbridge::types::RuleState as State;
 
 use super::Drill;
 use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
-use crate::context::{ChangeError, topic_arn};
+use crate::context::{ChangeError, Place};
 use crate::faults;
-
-use crate::plan::{Demand, FaultAction, Kind, Phase};
+use crate::plan::{
+    Demand, FaultAction, Kind, Phase, PlannedExpectation, PlannedFault, PlannedSteadyState,
+};
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
+
+/// A drill as it looks from one of its places.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'a> {
+    drill: &'a Drill<'a>,
+    place: &'a Place,
+}
+
+impl<'a> Deref for Here<'a> {
+    type Target = Drill<'a>;
+
+    fn deref(&self) -> &Drill<'a> {
+        self.drill
+    }
+}
+
+impl<'a> Here<'a> {
+    /// Whether something of the plan with this target is here.
+    fn has(self, target: Option<&str>) -> bool {
+        self.place.name.as_deref() == target
+    }
+
+    fn faults(self) -> impl Iterator<Item = &'a PlannedFault> {
+        self.drill.plan.faults.iter().filter(move |fault| self.has(fault.target.as_deref()))
+    }
+
+    fn expectations(self) -> impl Iterator<Item = &'a PlannedExpectation> {
+        let all = self.drill.plan.expectations.iter();
+        all.filter(move |expectation| self.has(expectation.target.as_deref()))
+    }
+
+    fn steady_state(self) -> impl Iterator<Item = &'a PlannedSteadyState> {
+        self.drill.plan.steady_state.iter().filter(move |one| self.has(one.target.as_deref()))
+    }
+
+    fn stop_conditions(self) -> impl Iterator<Item = &'a str> {
+        let all = self.drill.plan.stop_conditions.iter();
+        let here = all.filter(move |stop| self.has(stop.target.as_deref()));
+        here.map(|stop| stop.alarm.as_str())
+    }
+}
 
 /// A condition that does not hold, or that we could not look at.
 type Finding = Result<(), Problem>;
@@ -33,11 +76,19 @@ fn failed(subject: &str, error: &CallError) -> Problem {
     Problem { message, hint: error.hint(), blind }
 }
 
-/// Looks at everything that the plan names; true when all of it could answer.
+/// Looks at everything that the plan names, place by place; true when all of it could answer.
 pub(super) async fn holds(drill: &Drill<'_>) -> bool {
+    let mut fine = true;
+    for place in drill.places.all() {
+        fine &= holds_at(Here { drill, place }).await;
+    }
+    fine
+}
+
+async fn holds_at(drill: Here<'_>) -> bool {
     let mut fine = alarms_hold(drill).await;
     let mut subjects = BTreeSet::new();
-    for fault in &drill.plan.faults {
+    for fault in drill.faults() {
         match &fault.action {
             FaultAction::FisTemplate { template } => {
                 let found = template_exists(drill, template).await;
@@ -51,7 +102,7 @@ pub(super) async fn holds(drill: &Drill<'_>) -> bool {
             | FaultAction::PutMetricData { .. } => {}
         }
     }
-    for expectation in &drill.plan.expectations {
+    for expectation in drill.expectations() {
         let happens = matches!(expectation.demand, Demand::Happens { .. });
         subjects.extend(subject(&expectation.kind, happens));
     }
@@ -62,7 +113,8 @@ pub(super) async fn holds(drill: &Drill<'_>) -> bool {
     fine
 }
 
-fn tell(drill: &Drill<'_>, subject: String, finding: Finding) -> bool {
+fn tell(drill: Here<'_>, subject: String, finding: Finding) -> bool {
+    let subject = subject + &drill.place.suffix();
     let problem = finding.err();
     let fine = problem.is_none();
     drill.recorder.record(EntryKind::Preflight { subject, problem });
@@ -111,8 +163,8 @@ fn subject(kind: &Kind, happens: bool) -> Option<Subject> {
     }
 }
 
-async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
-    let aws = drill.aws;
+async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
+    let aws = &drill.place.aws;
     let words = subject.words();
     match subject {
         Subject::Bus(bus) => {
@@ -129,8 +181,7 @@ async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Topic(topic) => {
-            let target = &drill.target;
-            let arn = topic_arn(&drill.partition, &target.region, &target.account, topic);
+            let arn = drill.place.topic_arn(topic);
             let sent = aws.sns.get_topic_attributes().topic_arn(arn).send().await;
             let sent = sent.map_err(|error| CallError::of("sns:GetTopicAttributes", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
@@ -146,13 +197,13 @@ async fn look(drill: &Drill<'_>, subject: &Subject) -> Finding {
 }
 
 async fn rule_can_act(
-    drill: &Drill<'_>,
+    drill: Here<'_>,
     bus: &str,
     name: &str,
     must_match: bool,
     must_invoke: bool,
 ) -> Finding {
-    let events = &drill.aws.events;
+    let events = &drill.place.aws.events;
     let words = format!("rule `{name}` on bus `{bus}`");
     let sent = events.describe_rule().name(name).event_bus_name(bus).send().await;
     let rule = sent
@@ -176,8 +227,8 @@ async fn rule_can_act(
     Ok(())
 }
 
-async fn template_exists(drill: &Drill<'_>, template: &str) -> Finding {
-    match faults::fis::find_template(drill.context(), template).await {
+async fn template_exists(drill: Here<'_>, template: &str) -> Finding {
+    match faults::fis::find_template(drill.context(drill.place), template).await {
         Ok(_) => Ok(()),
         Err(ChangeError::Call(error)) => {
             Err(failed(&format!("experiment template `{template}`"), &error))
@@ -189,12 +240,12 @@ async fn template_exists(drill: &Drill<'_>, template: &str) -> Finding {
 }
 
 /// Looks at every alarm of the plan with one batched call.
-async fn alarms_hold(drill: &Drill<'_>) -> bool {
+async fn alarms_hold(drill: Here<'_>) -> bool {
     let names = alarm_names(drill);
     if names.is_empty() {
         return true;
     }
-    let found = match alarms::describe(drill.aws, &names).await {
+    let found = match alarms::describe(&drill.place.aws, &names).await {
         Ok(found) => found,
         Err(error) => {
             let problem = Problem { blind: true, ..failed("alarms", &error) };
@@ -219,32 +270,31 @@ async fn alarms_hold(drill: &Drill<'_>) -> bool {
     fine
 }
 
-fn alarm_names(drill: &Drill<'_>) -> Vec<String> {
-    let expected =
-        drill.plan.expectations.iter().filter_map(|expectation| match &expectation.kind {
-            Kind::Alarm { name, .. } => Some(name.clone()),
-            Kind::Rule { .. }
-            | Kind::Runbook { .. }
-            | Kind::CodeDeployRollback { .. }
-            | Kind::Event { .. }
-            | Kind::Notification { .. }
-            | Kind::Experiment { .. } => None,
-        });
-    let steady = drill.plan.steady_state.iter().map(|steady| steady.alarm.clone());
-    let stops = drill.plan.stop_conditions.iter().cloned();
+fn alarm_names(drill: Here<'_>) -> Vec<String> {
+    let expected = drill.expectations().filter_map(|expectation| match &expectation.kind {
+        Kind::Alarm { name, .. } => Some(name.clone()),
+        Kind::Rule { .. }
+        | Kind::Runbook { .. }
+        | Kind::CodeDeployRollback { .. }
+        | Kind::Event { .. }
+        | Kind::Notification { .. }
+        | Kind::Experiment { .. } => None,
+    });
+    let steady = drill.steady_state().map(|steady| steady.alarm.clone());
+    let stops = drill.stop_conditions().map(str::to_owned);
     let names: BTreeSet<String> = expected.chain(steady).chain(stops).collect();
     names.into_iter().collect()
 }
 
-fn alarm_can_act(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
+fn alarm_can_act(drill: Here<'_>, alarm: &Snapshot) -> Finding {
     let name = &alarm.name;
-    if drill.plan.stop_conditions.contains(name) && alarm.state == "ALARM" {
+    if drill.stop_conditions().any(|stop| stop == name) && alarm.state == "ALARM" {
         return wrong(
             format!("stop condition `{name}` is already in ALARM: {}", alarm.reason),
             "an incident may be going on; drill when it is over",
         );
     }
-    for expectation in &drill.plan.expectations {
+    for expectation in drill.expectations() {
         let Kind::Alarm { name: expected, state, .. } = &expectation.kind else { continue };
         let happens = matches!(expectation.demand, Demand::Happens { .. });
         if expected != name || !happens || expectation.phase == Phase::Recovery {
@@ -267,8 +317,8 @@ fn alarm_can_act(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
 }
 
 /// A muted alarm changes its state and tells nobody, so nothing can follow from it.
-async fn not_muted(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
-    let must_act = drill.plan.expectations.iter().any(|expectation| {
+async fn not_muted(drill: Here<'_>, alarm: &Snapshot) -> Finding {
+    let must_act = drill.expectations().any(|expectation| {
         matches!(&expectation.kind, Kind::Alarm { name, state: StateValue::Alarm, .. } if *name == alarm.name)
             && matches!(expectation.demand, Demand::Happens { .. })
     });
@@ -277,7 +327,7 @@ async fn not_muted(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
         return Ok(());
     }
     let words = format!("the mute rules of alarm `{}`", alarm.name);
-    match alarms::active_mutes(drill.aws, &alarm.name).await {
+    match alarms::active_mutes(&drill.place.aws, &alarm.name).await {
         Ok(rules) if rules.is_empty() => Ok(()),
         Ok(rules) => wrong(
             format!(
@@ -291,16 +341,23 @@ async fn not_muted(drill: &Drill<'_>, alarm: &Snapshot) -> Finding {
     }
 }
 
-/// Looks at the steady state; true when it holds.
+/// Looks at the steady state, place by place; true when it holds.
 pub(super) async fn steady(drill: &Drill<'_>) -> bool {
-    let steady = &drill.plan.steady_state;
-    if steady.is_empty() {
+    let mut holds = true;
+    for place in drill.places.all() {
+        holds &= steady_at(Here { drill, place }).await;
+    }
+    holds
+}
+
+async fn steady_at(drill: Here<'_>) -> bool {
+    let names: Vec<String> = drill.steady_state().map(|steady| steady.alarm.clone()).collect();
+    if names.is_empty() {
         return true;
     }
-    let names: Vec<String> = steady.iter().map(|steady| steady.alarm.clone()).collect();
-    let looked = alarms::describe(drill.aws, &names).await;
+    let looked = alarms::describe(&drill.place.aws, &names).await;
     let mut holds = true;
-    for condition in steady {
+    for condition in drill.steady_state() {
         let (found, reason) = match &looked {
             Ok(alarms) => {
                 let alarm = alarms.iter().find(|alarm| alarm.name == condition.alarm);
@@ -310,6 +367,7 @@ pub(super) async fn steady(drill: &Drill<'_>) -> bool {
         };
         holds &= found.as_deref() == Some(condition.state.as_str());
         drill.recorder.record(EntryKind::SteadyState {
+            target: condition.target.clone(),
             alarm: condition.alarm.clone(),
             expected: condition.state.as_str().to_owned(),
             found,

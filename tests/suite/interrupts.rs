@@ -357,6 +357,7 @@ mod on_the_way {
     use firedrill::aws::Aws;
     use firedrill::clock::Clock;
     use firedrill::commands::drill::{Finished, emulated_config};
+    use firedrill::context::{Place, Places};
     use firedrill::emulator::Account;
     use firedrill::emulator::transport::Emulator;
     use firedrill::judge::{Outcome, judge};
@@ -430,19 +431,20 @@ mod on_the_way {
                 }),
             );
             let (pace, urgency) = Pace::on_change(wakeups);
+            let target = Target {
+                account: identity.account,
+                region: identity.region,
+                kind: TargetKind::Emulator,
+            };
+            let home = Place { name: None, aws, target, partition: identity.partition };
+            let places = Places::new(home, Vec::new());
             let drill = Drill {
                 plan,
-                aws: &aws,
+                places: &places,
                 recorder: &recorder,
                 pace: &pace,
                 urgency: &urgency,
                 stop: &stop,
-                target: Target {
-                    account: identity.account,
-                    region: identity.region,
-                    kind: TargetKind::Emulator,
-                },
-                partition: identity.partition,
                 settle: Duration::ZERO,
             };
             tokio::select! {

@@ -19,7 +19,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("recovery", &["scenario", "plan", "timeline", "judge"]),
     ("report", &["scenario", "plan", "timeline", "judge", "recovery"]),
     ("recorder", &["aws", "clock", "timeline"]),
-    ("context", &["aws", "clock", "recorder", "wakeup"]),
+    ("context", &["aws", "clock", "recorder", "scenario", "timeline", "wakeup"]),
     ("faults", &["aws", "clock", "context", "plan", "recorder", "scenario", "timeline", "wakeup"]),
     (
         "observe",

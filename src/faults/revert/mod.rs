@@ -15,11 +15,14 @@ use indexmap::IndexMap;
 
 use super::{ChangeError, Context, ids};
 use crate::aws::{CallError, CallErrorKind};
+use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
 
 /// One change that is still to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
+    /// Where it was made: the name of a target; nothing for the home target.
+    pub target: Option<String>,
     /// Why it was made.
     pub purpose: Purpose,
     /// The fault that it served.
@@ -30,23 +33,40 @@ pub struct Pending {
     pub ids: IndexMap<String, String>,
 }
 
+impl Pending {
+    /// Words for it where it could not be taken back.
+    pub fn describe(&self) -> String {
+        describe(&self.undo) + &at_target(self.target.as_deref())
+    }
+}
+
 /// What is still to undo, newest first.
 ///
 /// A change that AWS refused outright was not made; one whose answer never came may have been.
 pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
     let mut changes: IndexMap<u32, Pending> = IndexMap::new();
-    let mut reverts: IndexMap<u32, Undo> = IndexMap::new();
+    let mut reverts: IndexMap<u32, (Option<String>, Undo)> = IndexMap::new();
     for entry in timeline {
         match &entry.kind {
-            EntryKind::Intent { intent, purpose: Purpose::Revert, undo: Some(undo), .. } => {
-                reverts.insert(*intent, undo.clone());
+            EntryKind::Intent {
+                intent,
+                target,
+                purpose: Purpose::Revert,
+                undo: Some(undo),
+                ..
+            } => {
+                reverts.insert(*intent, (target.clone(), undo.clone()));
             }
-            EntryKind::Intent { intent, fault, purpose, undo: Some(undo), .. } => {
+            EntryKind::Intent { intent, target, fault, purpose, undo: Some(undo), .. } => {
                 let (purpose, fault, undo) = (*purpose, fault.clone(), undo.clone());
-                changes.insert(*intent, Pending { purpose, fault, undo, ids: IndexMap::new() });
+                let (target, ids) = (target.clone(), IndexMap::new());
+                changes.insert(*intent, Pending { target, purpose, fault, undo, ids });
             }
             EntryKind::Receipt { intent, error, ids } => match (error, reverts.get(intent)) {
-                (None, Some(done)) => changes.retain(|_, change| change.undo != *done),
+                // What is named alike in two places is two things.
+                (None, Some((target, done))) => {
+                    changes.retain(|_, change| change.undo != *done || change.target != *target);
+                }
                 (None, None) => {
                     if let Some(change) = changes.get_mut(intent) {
                         change.ids.clone_from(ids);
@@ -86,7 +106,7 @@ fn was_refused(error: &str) -> bool {
         && !unsure.iter().any(|word| code.contains(word))
 }
 
-/// Undoes one change.
+/// Undoes one change; the context is that of the change's place.
 pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
     match &change.undo {
         Undo::StopExperiment { client_token } => {
