@@ -174,6 +174,32 @@ impl Account {
         answer
     }
 
+    /// Makes one API call as whoever signed it with this access key.
+    ///
+    /// A key that the account did not hand out is the administrator's, unless
+    /// [`restrict_callers`](Self::restrict_callers) says otherwise.
+    pub(crate) fn call_signed(
+        &mut self,
+        access_key: &str,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Answer {
+        match policy::caller_of(self, access_key)? {
+            Caller::Administrator => self.call(service, operation, input),
+            caller => self.call_as(&caller, service, operation, input),
+        }
+    }
+
+    /// From here on everybody who calls from outside is an IAM user (`user/firedrill`) with this policy
+    /// and no other.
+    ///
+    /// # Errors
+    /// The policy is malformed.
+    pub fn restrict_callers(&mut self, policy: &Value) -> Result<(), ServiceError> {
+        services::iam::users::restrict(self, "firedrill", std::slice::from_ref(policy))
+    }
+
     /// On whose behalf the present call is made; services record it (who started a runbook).
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
@@ -188,6 +214,11 @@ impl Account {
                 let role = arn.rsplit('/').next().unwrap_or(arn);
                 let session = assumed_by.split('.').next().unwrap_or(assumed_by);
                 self.identity.global_arn("sts", &format!("assumed-role/{role}/{session}"))
+            }
+            Caller::User { arn } => arn.clone(),
+            Caller::Session { role, name } => {
+                let role = role.rsplit('/').next().unwrap_or(role);
+                self.identity.global_arn("sts", &format!("assumed-role/{role}/{name}"))
             }
         }
     }

@@ -38,6 +38,7 @@ pub fn wide(plan: &Plan) -> Vec<(&'static str, &'static str)> {
     let wide: BTreeMap<&str, &str> = plan
         .calls()
         .iter()
+        .filter(|call| !FREE.contains(&call.action))
         .filter_map(|call| match call.resource {
             Resource::Any(why) => Some((call.action, why)),
             Resource::Named { .. } | Resource::Shared { .. } | Resource::Arn(_) => None,
@@ -46,12 +47,17 @@ pub fn wide(plan: &Plan) -> Vec<(&'static str, &'static str)> {
     wide.into_iter().collect()
 }
 
+/// Calls that everybody may make: AWS asks for no permission.
+///
+/// Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>.
+const FREE: &[&str] = &["sts:GetCallerIdentity"];
+
 type Condition = Option<(String, String, String)>;
 
 /// What each action is allowed on, by condition.
 fn grants(plan: &Plan) -> BTreeMap<&'static str, BTreeMap<Condition, BTreeSet<String>>> {
     let mut grants: BTreeMap<&str, BTreeMap<Condition, BTreeSet<String>>> = BTreeMap::new();
-    for call in plan.calls() {
+    for call in plan.calls().into_iter().filter(|call| !FREE.contains(&call.action)) {
         let condition = call
             .condition
             .as_ref()

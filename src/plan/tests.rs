@@ -86,7 +86,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
       "Version": "2012-10-17",
       "Statement": [
         {
-          "Sid": "CloudwatchFisSnsSsmStsAnyResource",
+          "Sid": "CloudwatchFisSnsSsmAnyResource",
           "Effect": "Allow",
           "Action": [
             "cloudwatch:DescribeAlarmHistory",
@@ -95,8 +95,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
             "fis:ListExperimentTemplates",
             "fis:ListExperiments",
             "sns:Unsubscribe",
-            "ssm:DescribeAutomationExecutions",
-            "sts:GetCallerIdentity"
+            "ssm:DescribeAutomationExecutions"
           ],
           "Resource": [
             "*"

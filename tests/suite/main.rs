@@ -18,6 +18,7 @@ mod cli;
 mod determinism;
 mod goldens;
 mod interrupts;
+mod least_policy;
 mod limits;
 mod match_command;
 mod patterns;

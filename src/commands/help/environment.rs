@@ -29,6 +29,11 @@ parameters:                 Systems Manager parameters, by name
 `${LogicalId}`, `${LogicalId.Attribute}` and `${stack/LogicalId}` stand for physical ids wherever
 text stands below.
 
+caller:                     what whoever drills may do; without it, everything is allowed
+  policies:                 IAM policies, which the account enforces: is your drill's role enough?
+    - Version: "2012-10-17"
+      Statement: [{Effect: Allow, Action: "cloudwatch:DescribeAlarms", Resource: "*"}]
+
 setup:                      API calls made in the half hour before the drill, as a first deployment
   - at: -20m                from -30m to 0s
     service: codedeploy     its IAM prefix

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::fields::Fields;
 use super::inventory::Alarm;
 use super::substitute::Names;
 use super::written::{OWN_STACK, Setup};
@@ -55,6 +56,7 @@ pub(super) fn account(
     builder.policies();
     builder.idle_functions();
     builder.unpublished_metrics();
+    builder.caller();
     // What changed while nobody looked is no news.
     builder.account.take_changes();
     let mut diagnostics = builder.findings.into_list();
@@ -147,6 +149,25 @@ impl Builder<'_> {
                 let message = format!("{} was refused: {error}", call.operation);
                 self.findings.error("setup-refused", call.span, message, None);
             }
+        }
+    }
+
+    /// Gives whoever calls from outside the policies of `caller:`; without it, that is the administrator.
+    fn caller(&mut self) {
+        let environment = self.environment;
+        let Some(written) = &environment.written.caller else { return };
+        let known = ["name", "policies"];
+        let Some(fields) = Fields::of(written, "`caller`", &known, &mut self.findings) else {
+            return;
+        };
+        let name = fields.text("name", &mut self.findings).map_or("firedrill", |(name, _)| name);
+        let nodes = fields.list("policies", &mut self.findings);
+        let resolved = nodes.iter().filter_map(|node| self.resolved(node));
+        let policies: Vec<Value> = resolved.map(|node| node.json()).collect();
+        if let Err(error) = iam::users::restrict(&mut self.account, name, &policies) {
+            let hint = "`policies:` is a list of IAM policy documents".to_owned();
+            let message = format!("the caller's policies were refused: {error}");
+            self.findings.error("caller", written.span, message, Some(hint));
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Written {
     pub(super) scripts: Vec<Node>,
     pub(super) buses: Vec<Node>,
     pub(super) setup: Vec<Setup>,
+    /// The policies of whoever calls from outside; nothing for the administrator.
+    pub(super) caller: Option<Node>,
 }
 
 /// A template that the environment deploys.
@@ -80,6 +82,7 @@ pub(crate) const SECTIONS: &[&str] = &[
     "scripts",
     "setup",
     "buses",
+    "caller",
 ];
 
 impl Written {
@@ -117,6 +120,7 @@ impl Written {
                 .iter()
                 .filter_map(|node| setup(node, findings))
                 .collect(),
+            caller: fields.get("caller").cloned(),
         })
     }
 }

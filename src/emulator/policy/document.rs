@@ -246,7 +246,14 @@ const KNOWN_KEYS: &[&str] = &[
     "aws:requestedregion",
     "aws:securetransport",
     "iam:passedtoservice",
+    "cloudwatch:namespace",
 ];
+
+/// Whether a request may carry this key. A resource without the tag just does not have it.
+fn is_known(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    KNOWN_KEYS.contains(&key.as_str()) || key.starts_with("aws:resourcetag/")
+}
 
 fn conditions_hold(
     conditions: Option<&Value>,
@@ -274,7 +281,7 @@ fn condition_holds(
 ) -> bool {
     let (operator, if_exists) =
         operator.strip_suffix("IfExists").map_or((operator, false), |plain| (plain, true));
-    let known_key = KNOWN_KEYS.contains(&key.to_ascii_lowercase().as_str());
+    let known_key = is_known(key);
     let actual = context.get(key);
     if let (None, Some(prefix)) = (actual, &context.source_prefix)
         && key.eq_ignore_ascii_case("aws:SourceArn")

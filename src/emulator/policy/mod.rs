@@ -6,6 +6,8 @@
 //! and a call whose resource the emulator can't name from its input is allowed by any resource.
 
 pub(crate) mod document;
+mod needs;
+mod outside;
 mod resources;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ use self::document::{Context, Decision, Principal, Request};
 use super::account::Account;
 use super::error::ServiceError;
 use super::services::{Service, iam, sns, sqs};
+
+pub(crate) use outside::{ask_principal, caller_of};
 
 /// On whose behalf a call is made inside the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,18 @@ pub(crate) enum Caller {
         arn: String,
         /// The service principal that assumed it, such as `ssm.amazonaws.com`.
         assumed_by: &'static str,
+    },
+    /// An IAM user who calls from outside: the user's policies decide.
+    User {
+        /// The user's ARN.
+        arn: String,
+    },
+    /// A role that somebody assumed from outside: the role's policies decide.
+    Session {
+        /// The role's ARN.
+        role: String,
+        /// The session's name.
+        name: String,
     },
 }
 
@@ -56,6 +72,9 @@ pub(crate) fn authorize(
             let role = assume(account, arn, assumed_by)?;
             authorize_role(account, role, arn, &action, service, input)?;
             pass_role(account, role, arn, service, operation, input)
+        }
+        Caller::User { .. } | Caller::Session { .. } => {
+            outside::authorize(account, caller, service, operation, input)
         }
     }
 }
@@ -175,7 +194,7 @@ fn authorize_role(
     for candidates in resources::needed(account, service, action, input) {
         let decision = candidates
             .iter()
-            .map(|resource| permitted(account, role, action, resource.as_deref(), &context))
+            .map(|resource| permitted(account, &role.held(), action, resource.as_deref(), &context))
             .reduce(Decision::and)
             .unwrap_or(Decision::Silent(Vec::new()));
         let shown = candidates.first().cloned().flatten().unwrap_or_else(|| "*".to_owned());
@@ -211,24 +230,24 @@ fn pass_role(
         return Ok(());
     };
     let context = common(account).with("iam:PassedToService", to);
-    let decision = permitted(account, role, "iam:PassRole", Some(passed), &context);
+    let decision = permitted(account, &role.held(), "iam:PassRole", Some(passed), &context);
     settle(decision, arn, "iam:PassRole", passed, "identity-based")
 }
 
-/// What the role's own policies say about one resource.
+/// What the policies of a user or a role say about one resource.
 fn permitted(
     account: &Account,
-    role: &iam::Role,
+    held: &iam::Held<'_>,
     action: &str,
     resource: Option<&str>,
     context: &Context,
 ) -> Decision {
     let request = Request { principals: &[], action, resource, context };
     let mut decision = Decision::Silent(Vec::new());
-    for policy in role.inline() {
+    for policy in &held.inline {
         decision = decision.and(document::evaluate(policy, &request));
     }
-    for arn in role.attached() {
+    for arn in held.attached {
         let said = match iam::managed_policy(account, arn) {
             Some(policy) => document::evaluate(policy, &request),
             None if iam::is_aws_managed(arn) => Decision::Allowed,
@@ -237,7 +256,7 @@ fn permitted(
         decision = decision.and(said);
     }
     // A boundary allows nothing by itself; what it does not allow, nothing else can.
-    match role.boundary().and_then(|arn| iam::managed_policy(account, arn)) {
+    match held.boundary.and_then(|arn| iam::managed_policy(account, arn)) {
         Some(boundary) => match (document::evaluate(boundary, &request), decision) {
             (Decision::Allowed, decision) => decision,
             (refused, _) => refused,

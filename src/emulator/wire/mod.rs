@@ -66,9 +66,18 @@ impl Request {
 
     /// The service that the request was signed for.
     fn signed_for(&self) -> Option<&str> {
+        self.scope()?.split('/').nth(3)
+    }
+
+    /// The access key that the request was signed with.
+    fn access_key(&self) -> &str {
+        self.scope().and_then(|scope| scope.split('/').next()).unwrap_or_default()
+    }
+
+    /// The signature's scope: access key, date, region, service.
+    fn scope(&self) -> Option<&str> {
         let authorization = self.header("authorization")?;
-        let scope = authorization.split("Credential=").nth(1)?.split(',').next()?;
-        scope.split('/').nth(3)
+        authorization.split("Credential=").nth(1)?.split(',').next()
     }
 }
 
@@ -110,7 +119,8 @@ pub(crate) fn answer(account: &mut Account, request: &Request) -> Response {
     };
     let (name, answer) = match read {
         Ok(operation) => {
-            let answer = account.call(service, &operation.name, operation.input);
+            let key = request.access_key();
+            let answer = account.call_signed(key, service, &operation.name, operation.input);
             (operation.name, answer)
         }
         Err(error) => (String::new(), Err(error)),

@@ -74,6 +74,12 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "ListDeploymentConfigs": groups::Nothing => configs::list_deployment_configs,
 ];
 
+/// The application and the group that a deployment goes to.
+pub(crate) fn group_of<'a>(account: &'a Account, deployment: &str) -> Option<(&'a str, &'a str)> {
+    let found = account.services.codedeploy.deployments.get(deployment)?;
+    Some((&found.application, &found.group))
+}
+
 /// Sets up what every account has: nothing, AWS's configurations are a table.
 pub(crate) fn open(_account: &mut Account) {}
 

@@ -33,8 +33,8 @@ pub(crate) fn injected_error(
     operation: &str,
 ) -> Option<ServiceError> {
     let role = match caller {
-        Caller::Role { arn, .. } => arn,
-        Caller::Administrator | Caller::Service { .. } => return None,
+        Caller::Role { arn, .. } | Caller::Session { role: arn, .. } => arn,
+        Caller::Administrator | Caller::Service { .. } | Caller::User { .. } => return None,
     };
     let mut error = None;
     for injection in &account.services.fis.injections {

@@ -78,6 +78,14 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "ListActions": api::Listing => api::list_actions,
 ];
 
+/// The tags of an experiment template.
+pub(crate) fn template_tags<'a>(
+    account: &'a Account,
+    id: &str,
+) -> Option<&'a IndexMap<String, String>> {
+    account.services.fis.templates.get(id).map(|template| &template.tags)
+}
+
 /// Sets up what every account has: a safety lever, disengaged.
 pub(crate) fn open(_account: &mut Account) {}
 

@@ -1,4 +1,4 @@
-//! IAM: roles with their trust policies, inline policies and managed policies.
+//! IAM: roles with their trust policies, users with their access keys, inline and managed policies.
 //!
 //! Main type: [`State`]. Invariant: policy documents are kept parsed, so a malformed one is refused when
 //! it is written and never when it is evaluated. The evaluation itself is in [`crate::emulator::policy`].
@@ -10,6 +10,8 @@
 )]
 
 mod profiles;
+mod simulate;
+pub(crate) mod users;
 
 use std::collections::BTreeSet;
 
@@ -31,6 +33,7 @@ pub(crate) struct State {
     /// Customer-managed policies by ARN.
     policies: IndexMap<String, Managed>,
     profiles: IndexMap<String, profiles::Profile>,
+    users: users::Users,
     organization: Option<String>,
 }
 
@@ -84,6 +87,18 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "DeleteInstanceProfile": profiles::ProfileOnly => profiles::delete,
     "AddRoleToInstanceProfile": profiles::ProfileAndRole => profiles::add_role,
     "RemoveRoleFromInstanceProfile": profiles::ProfileAndRole => profiles::remove_role,
+    "CreateUser": users::CreateUser => users::create,
+    "GetUser": users::UserOnly => users::get,
+    "DeleteUser": users::UserOnly => users::delete,
+    "PutUserPolicy": users::PutUserPolicy => users::put_policy,
+    "GetUserPolicy": users::UserPolicy => users::get_policy,
+    "DeleteUserPolicy": users::UserPolicy => users::delete_policy,
+    "AttachUserPolicy": users::AttachUserPolicy => users::attach_policy,
+    "DetachUserPolicy": users::AttachUserPolicy => users::detach_policy,
+    "CreateAccessKey": users::UserOnly => users::create_key,
+    "ListAccessKeys": users::UserOnly => users::list_keys,
+    "DeleteAccessKey": users::DeleteKey => users::delete_key,
+    "SimulatePrincipalPolicy": simulate::Simulate => simulate::simulate,
 ];
 
 /// Sets up what every account has: no role.
@@ -100,20 +115,25 @@ impl Role {
         &self.trust
     }
 
-    /// The ARNs of the managed policies that are attached.
-    pub(crate) fn attached(&self) -> &[String] {
-        &self.attached
+    /// The policies that decide what the role may do.
+    pub(crate) fn held(&self) -> Held<'_> {
+        Held {
+            inline: self.inline.values().collect(),
+            attached: &self.attached,
+            boundary: self.boundary.as_deref(),
+        }
     }
+}
 
-    /// The ARN of the policy that bounds the role's permissions.
-    pub(crate) fn boundary(&self) -> Option<&str> {
-        self.boundary.as_deref()
-    }
-
+/// The policies that decide what a user or a role may do.
+#[derive(Debug, Clone)]
+pub(crate) struct Held<'a> {
     /// The inline policies' documents.
-    pub(crate) fn inline(&self) -> impl Iterator<Item = &Value> {
-        self.inline.values()
-    }
+    pub(crate) inline: Vec<&'a Value>,
+    /// The ARNs of the managed policies that are attached.
+    pub(crate) attached: &'a [String],
+    /// The ARN of the policy that bounds the permissions.
+    pub(crate) boundary: Option<&'a str>,
 }
 
 /// The role that has this ARN, if this account has it.

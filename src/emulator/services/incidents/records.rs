@@ -181,7 +181,7 @@ pub(super) fn start(account: &mut Account, input: Start) -> Answer {
 /// The service principal on whose behalf the incident is opened.
 fn invoked_by(account: &Account) -> Option<&'static str> {
     match account.caller() {
-        Caller::Administrator => None,
+        Caller::Administrator | Caller::User { .. } | Caller::Session { .. } => None,
         Caller::Service { principal, .. } => Some(principal),
         Caller::Role { assumed_by, .. } => Some(assumed_by),
     }

@@ -53,7 +53,9 @@ pub(super) fn start(account: &mut Account, input: Start) -> Answer {
         starter: match account.caller() {
             // A service that starts a runbook lends it no permissions of its own.
             Caller::Administrator | Caller::Service { .. } => Caller::Administrator,
-            role @ Caller::Role { .. } => role.clone(),
+            own @ (Caller::Role { .. } | Caller::User { .. } | Caller::Session { .. }) => {
+                own.clone()
+            }
         },
         parent: None,
         depth: 0,

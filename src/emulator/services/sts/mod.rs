@@ -1,7 +1,7 @@
 //! AWS Security Token Service: who is calling, and credentials of a role.
 //!
-//! Main functions: `get_caller_identity`, `assume_role`. Invariant: the credentials that it hands out are
-//! never looked at: in the emulated account, permissions count where services call each other.
+//! Main functions: `get_caller_identity`, `assume_role`. Invariant: whoever signs with the credentials of a
+//! role may do what the role's policies say, and nothing once they have expired.
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
@@ -13,9 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Service;
+use super::iam::users;
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::operation::{Operation, operations};
+use crate::emulator::policy::Caller;
 
 /// The service keeps nothing.
 #[derive(Debug, Clone, Default)]
@@ -43,15 +45,24 @@ pub(crate) fn happen(_account: &mut Account, due: Due) {
 #[serde(deny_unknown_fields)]
 struct GetCallerIdentity {}
 
-/// Whoever calls from outside is the account's administrator.
+/// Whoever calls from outside is the account's administrator, unless the access key is somebody's own.
 fn get_caller_identity(account: &mut Account, input: GetCallerIdentity) -> Answer {
     let GetCallerIdentity {} = input;
-    let identity = account.identity();
     Ok(json!({
-        "Account": identity.account,
-        "Arn": identity.global_arn("iam", "user/firedrill"),
+        "Account": account.identity().account,
+        "Arn": own_arn(account),
         "UserId": "AIDAFIREDRILLEXAMPLE1",
     }))
+}
+
+fn own_arn(account: &Account) -> String {
+    match account.caller() {
+        Caller::Administrator => account.identity().global_arn("iam", "user/firedrill"),
+        Caller::Service { .. }
+        | Caller::Role { .. }
+        | Caller::User { .. }
+        | Caller::Session { .. } => account.caller_arn(),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,7 +95,7 @@ fn assume_role(account: &mut Account, input: AssumeRole) -> Answer {
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
     let known = account.call(Service::Iam, "GetRole", json!({"RoleName": name}));
     if known.is_err() {
-        let caller = account.identity().global_arn("iam", "user/firedrill");
+        let caller = own_arn(account);
         return Err(ServiceError::access_denied(&caller, "sts:AssumeRole", &input.role_arn));
     }
     let session = input.role_session_name;
@@ -95,8 +106,11 @@ fn assume_role(account: &mut Account, input: AssumeRole) -> Answer {
         let resource = format!("assumed-role/{name}/{session}");
         format!("arn:{}:sts::{}:{resource}", identity.partition, identity.account)
     };
+    let credentials = credentials(account, epoch_seconds(expires));
+    let key = credentials["AccessKeyId"].as_str().unwrap_or_default();
+    users::remember(account, key, &input.role_arn, &session, expires);
     Ok(json!({
-        "Credentials": credentials(account, epoch_seconds(expires)),
+        "Credentials": credentials,
         "AssumedRoleUser": {"AssumedRoleId": format!("{id}:{session}"), "Arn": arn},
     }))
 }

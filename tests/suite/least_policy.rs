@@ -1,0 +1,365 @@
+//! `plan --iam` against an account that enforces it: the policy is enough for a drill and for the clean-up
+//! after a crash at any intent, and without any of its statements, actions or resources one of them breaks.
+//! What a run asks only where the account gives reason to (the mute rules of an alarm that has actions) is
+//! tried on an account that gives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use firedrill::aws::Aws;
+use firedrill::clock::Clock;
+use firedrill::commands::drill::{emulated_config, rehearse};
+use firedrill::context::Context;
+use firedrill::emulator::Account;
+use firedrill::emulator::services::Service;
+use firedrill::emulator::transport::Emulator;
+use firedrill::faults::revert;
+use firedrill::judge::{Outcome, judge};
+use firedrill::plan::{Plan, iam};
+use firedrill::recorder::{Recorder, Sink};
+use firedrill::runner::{self, Drill, StopSwitch};
+use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
+use firedrill::wakeup::Pace;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::stage;
+use crate::support::scenarios;
+
+/// A policy without one of its lines, and what the line was.
+struct Cut {
+    without: String,
+    policy: Value,
+}
+
+fn items(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    }
+}
+
+/// The policy without each of its statements, and without each action and resource of a statement.
+fn cuts(policy: &Value) -> Vec<Cut> {
+    let statements = items(&policy["Statement"]);
+    let mut all = Vec::new();
+    for (index, statement) in statements.iter().enumerate() {
+        let mut fewer = statements.clone();
+        let whole = fewer.remove(index);
+        let without = format!("statement {}", whole["Sid"]);
+        all.push(Cut { without, policy: json!({"Version": "2012-10-17", "Statement": fewer}) });
+        for key in ["Action", "Resource"] {
+            let lines = items(&statement[key]);
+            // Without its only line a statement is no statement; that cut is made above.
+            for (at, line) in lines.iter().enumerate().filter(|_| lines.len() > 1) {
+                let mut rest = lines.clone();
+                rest.remove(at);
+                let mut cut = statements.clone();
+                cut[index][key] = Value::Array(rest);
+                let without = format!("{key} {line} of {}", statement["Sid"]);
+                let policy = json!({"Version": "2012-10-17", "Statement": cut});
+                all.push(Cut { without, policy });
+            }
+        }
+    }
+    all
+}
+
+fn restricted(account: &Account, policy: &Value) -> Account {
+    let mut account = account.clone();
+    account.restrict_callers(policy).expect("the policy is well formed");
+    account
+}
+
+/// What a whole drill comes to when its caller may do this.
+fn drilled(plan: &Plan, account: &Account, policy: &Value) -> (Outcome, Vec<Entry>) {
+    let account = restricted(account, policy);
+    let finished = rehearse(plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    (judge(plan, &finished.timeline).outcome, finished.timeline)
+}
+
+/// Lets calls through until it is armed; the answer of the next one is never heard.
+#[derive(Debug, Clone)]
+struct Crash {
+    inner: SharedHttpClient,
+    armed: Arc<AtomicBool>,
+    crashed: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Line {
+    inner: SharedHttpConnector,
+    crash: Crash,
+}
+
+impl HttpClient for Crash {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Line { inner, crash: self.clone() })
+    }
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.inner.call(request);
+        if self.crash.armed.load(Ordering::SeqCst) {
+            self.crash.crashed.notify_one();
+            return HttpConnectorFuture::new(std::future::pending());
+        }
+        answer
+    }
+}
+
+/// Whether an entry announces a change that has to be taken back.
+fn changes(entry: &Entry) -> bool {
+    matches!(&entry.kind, EntryKind::Intent { undo: Some(_), purpose, .. } if *purpose != Purpose::Revert)
+}
+
+/// Crashes at the nth change, right after AWS made it, and takes everything back from the record alone.
+/// Answers what could not be taken back.
+fn crashed(plan: &Plan, account: &Account, policy: &Value, nth: usize) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        let account = restricted(account, policy);
+        let clock = Clock::starting_at(account.now());
+        let (emulator, wakeups) = Emulator::new(account, clock);
+        tokio::select! {
+            biased;
+            left = crash_and_revert(plan, &emulator, clock, wakeups, nth) => left,
+            () = emulator.live() => unreachable!("the account lives on"),
+        }
+    })
+}
+
+async fn crash_and_revert(
+    plan: &Plan,
+    emulator: &Emulator,
+    clock: Clock,
+    wakeups: firedrill::wakeup::Wakeups,
+    nth: usize,
+) -> Vec<String> {
+    let identity = emulator.account().identity().clone();
+    let crash = Crash {
+        inner: SharedHttpClient::new(emulator.clone()),
+        armed: Arc::default(),
+        crashed: Arc::default(),
+    };
+    let (armed, noticed) = (crash.armed.clone(), crash.crashed.clone());
+    let mut seen = 0;
+    let sink: Sink = Box::new(move |entry| {
+        if changes(entry) {
+            seen += 1;
+            armed.fetch_or(seen == nth, Ordering::SeqCst);
+        }
+        Ok(())
+    });
+    let recorder = Recorder::new(clock, sink);
+    let aws = Aws::new(&emulated_config(&SharedHttpClient::new(crash), &identity.region, clock));
+    let (pace, urgency) = Pace::on_change(wakeups);
+    let drill = Drill {
+        plan,
+        aws: &aws,
+        recorder: &recorder,
+        pace: &pace,
+        urgency: &urgency,
+        stop: &StopSwitch::default(),
+        target: Target {
+            account: identity.account,
+            region: identity.region.clone(),
+            kind: TargetKind::Emulator,
+        },
+        partition: identity.partition,
+        settle: Duration::ZERO,
+    };
+    tokio::select! {
+        biased;
+        () = noticed.notified() => {}
+        () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
+    }
+    let record = recorder.into_entries();
+    let aws = Aws::new(&emulated_config(emulator, &identity.region, clock));
+    let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+    let context = Context { aws: &aws, recorder: &recorder, pace: &pace, run_id: &plan.run_id };
+    let mut left = Vec::new();
+    for purpose in [Purpose::Inject, Purpose::Listen] {
+        for change in revert::pending(&record, purpose) {
+            if let Err(error) = revert::undo(context, &change).await {
+                left.push(error.to_string());
+            }
+        }
+    }
+    left
+}
+
+/// The same account, where every metric alarm tells a topic.
+fn with_actions(account: &Account) -> Account {
+    const KEPT: &[&str] = &[
+        "AlarmName",
+        "Namespace",
+        "MetricName",
+        "Dimensions",
+        "Statistic",
+        "ExtendedStatistic",
+        "Period",
+        "Unit",
+        "EvaluationPeriods",
+        "DatapointsToAlarm",
+        "Threshold",
+        "ComparisonOperator",
+        "TreatMissingData",
+        "Metrics",
+        "OKActions",
+        "ActionsEnabled",
+    ];
+    let mut account = account.clone();
+    let topic = account
+        .call(Service::Sns, "CreateTopic", json!({"Name": "told-of-alarms"}))
+        .expect("a topic");
+    let found = account.call(Service::CloudWatch, "DescribeAlarms", json!({})).expect("the alarms");
+    for alarm in items(&found["MetricAlarms"]) {
+        if alarm["AlarmActions"].as_array().is_some_and(|actions| !actions.is_empty()) {
+            continue;
+        }
+        let kept =
+            KEPT.iter().filter_map(|key| Some(((*key).to_owned(), alarm.get(*key)?.clone())));
+        let mut input: serde_json::Map<String, Value> = kept.collect();
+        input.insert("AlarmActions".to_owned(), json!([topic["TopicArn"]]));
+        account
+            .call(Service::CloudWatch, "PutMetricAlarm", Value::Object(input))
+            .expect("the alarm as it was, with an action");
+    }
+    account
+}
+
+/// Holds a plan's policy against the account: enough, and nothing to spare.
+fn hold(name: &str, plan: &Plan, account: &Account) {
+    let policy = iam::policy(plan);
+    let (outcome, timeline) = drilled(plan, account, &policy);
+    assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
+    let points = timeline.iter().filter(|entry| changes(entry)).count();
+    assert!(points > 0, "{name} changes nothing");
+    for nth in 1..=points {
+        let left = crashed(plan, account, &policy, nth);
+        assert!(left.is_empty(), "{name}: after a crash at change {nth}: {left:?}");
+    }
+    let (nothing, _) = drilled(plan, account, &json!({"Version": "2012-10-17", "Statement": []}));
+    assert_ne!(nothing, Outcome::Passed, "{name}: the account enforces no policy");
+    let telling = with_actions(account);
+    assert_eq!(
+        drilled(plan, &telling, &policy).0,
+        Outcome::Passed,
+        "{name}: its alarms tell a topic"
+    );
+    let mut spare = Vec::new();
+    for cut in cuts(&policy) {
+        let breaks = drilled(plan, account, &cut.policy).0 != Outcome::Passed
+            || drilled(plan, &telling, &cut.policy).0 != Outcome::Passed
+            || (1..=points).any(|nth| !crashed(plan, account, &cut.policy, nth).is_empty());
+        if !breaks {
+            spare.push(cut.without);
+        }
+    }
+    assert!(spare.is_empty(), "{name}: nothing breaks without {spare:#?}");
+}
+
+#[test]
+fn the_least_policy_of_every_shipped_scenario_is_enough_and_has_no_line_to_spare() {
+    let files = scenarios("scenarios");
+    thread::scope(|scope| {
+        for file in &files {
+            scope.spawn(move || {
+                let (plan, account) = stage::prepared(file);
+                hold(&file.display().to_string(), &plan, &account);
+            });
+        }
+    });
+}
+
+/// What no shipped scenario does: an inline experiment, an alarm set by hand, a metric put.
+const ENVIRONMENT: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Drill:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: drill
+      AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: fis.amazonaws.com}, Action: "sts:AssumeRole"}}
+      Policies:
+        - PolicyName: stop
+          PolicyDocument: {Statement: {Effect: Allow, Action: ["ec2:StopInstances", "ec2:StartInstances", "ec2:DescribeInstances"], Resource: "*"}}
+  Web:
+    Type: AWS::EC2::Instance
+    Properties: {ImageId: ami-0abc1234def567890, InstanceType: t3.micro, Tags: [{Key: Name, Value: web}]}
+  Errors:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      {AlarmName: errors, Namespace: Shop, MetricName: Errors, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+       Threshold: 10, ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching}
+  Slow:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      {AlarmName: slow, Namespace: Shop, MetricName: Slow, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+       Threshold: 10, ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching}
+"#;
+
+const SCENARIO: &str = r#"
+version: 1
+name: everything-else
+guardrails: {accounts: ["111122223333"], regions: [eu-west-1]}
+faults:
+  - id: stopped
+    fis:
+      inline:
+        roleArn: "arn:aws:iam::111122223333:role/drill"
+        stopConditions: [{source: none}]
+        targets: {web: {resourceType: "aws:ec2:instance", resourceTags: {Name: web}, selectionMode: ALL}}
+        actions: {stop: {actionId: "aws:ec2:stop-instances", parameters: {startInstancesAfterDuration: PT5M}, targets: {Instances: web}}}
+  - id: slow
+    set_alarm_state: {alarm: slow}
+  - id: errors
+    put_metric_data: {namespace: Shop, metric: Errors, value: 50, duration: 3m}
+expect:
+  - {id: seen, alarm: {name: errors}, within: 3m}
+  - {id: was-slow, alarm: {name: slow}, within: 1m, after: slow}
+  - {id: over, experiment: {state: completed}, within: 20m}
+"#;
+
+#[test]
+fn the_least_policy_of_the_other_faults_is_enough_and_has_no_line_to_spare() {
+    let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("both are in order");
+    hold("everything-else", &plan, &account);
+}
+
+#[test]
+fn an_environment_says_what_its_callers_may_do() {
+    let caller = "\ncaller: {policies: [{Version: \"2012-10-17\", Statement: [{Effect: Allow, Action: \
+        \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
+    let (plan, account) =
+        stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
+    let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let judged = judge(&plan, &finished.timeline);
+    assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
+    let words = format!("{:?}", finished.timeline);
+    assert!(
+        words.contains("User: arn:aws:iam::111122223333:user/firedrill is not authorized"),
+        "{words}"
+    );
+}
