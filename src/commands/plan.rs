@@ -138,9 +138,16 @@ mod tests {
             plan.calls().iter().map(|call| call.action).collect();
         let mut made = std::collections::BTreeSet::new();
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
-        for folder in ["faults", "observe", "runner"] {
-            for entry in std::fs::read_dir(format!("{source}/{folder}")).unwrap() {
-                let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let mut folders: Vec<std::path::PathBuf> =
+            ["faults", "observe", "runner"].map(|name| format!("{source}/{name}").into()).into();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap();
                 for piece in text.split('"') {
                     let action = piece.split_once(':').is_some_and(|(service, operation)| {
                         ["cloudwatch", "codedeploy", "events", "fis", "sns", "sqs", "ssm", "sts"]

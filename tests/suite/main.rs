@@ -17,6 +17,7 @@ mod blindness;
 mod cli;
 mod determinism;
 mod goldens;
+mod guardrails;
 mod interrupts;
 mod limits;
 mod match_command;
