@@ -7,7 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudwatch::operation::describe_alarm_history::DescribeAlarmHistoryError;
 use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
+use aws_smithy_async::future::pagination_stream::PaginationStream;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
@@ -97,6 +101,50 @@ fn guard(watch: &Watch<'_>, found: &[Snapshot], stop: &dyn Fn(String)) {
     }
 }
 
+/// Ends the drill if a stop condition was in ALARM between two looks and is not any more: its history
+/// says so, and is read only where the alarm has changed its state since the last look.
+async fn guard_between(
+    watch: &Watch<'_>,
+    found: &[Snapshot],
+    progress: &mut Progress,
+    stop: &dyn Fn(String),
+) -> Result<(), CallError> {
+    let guards = &watch.plan.stop_conditions;
+    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name)) {
+        let now = (alarm.state.clone(), alarm.since);
+        let before = progress.harmless.get(&alarm.name);
+        let moved = match before {
+            Some(before) => *before != now,
+            None => alarm.since.is_some_and(|since| since >= watch.since),
+        };
+        if moved && let Some((at, reason)) = was_in_alarm(watch, &alarm.name).await? {
+            let name = &alarm.name;
+            stop(format!("alarm `{name}` was in ALARM at {at}, between two looks: {reason}"));
+        }
+        // Only now: a history that could not be read is read again at the next look.
+        progress.harmless.insert(alarm.name.clone(), now);
+    }
+    Ok(())
+}
+
+/// The first time since the watch began that an alarm entered ALARM, and why.
+async fn was_in_alarm(
+    watch: &Watch<'_>,
+    alarm: &str,
+) -> Result<Option<(Timestamp, String)>, CallError> {
+    let mut items = history(watch, alarm);
+    while let Some(item) = items.next().await {
+        let item =
+            item.map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
+        let Some(at) = item.timestamp().and_then(timestamp) else { continue };
+        let update = state_update(&item).filter(|_| at >= watch.since);
+        if let Some(update) = update.filter(|update| update.new_state.state_value == "ALARM") {
+            return Ok(Some((at, update.new_state.state_reason)));
+        }
+    }
+    Ok(None)
+}
+
 /// What has been seen so far.
 #[derive(Default)]
 struct Progress {
@@ -107,6 +155,8 @@ struct Progress {
     impaired: BTreeSet<String>,
     /// When the stop conditions were last seen.
     guarded: Option<Timestamp>,
+    /// The state of each stop condition up to which its history is known to be harmless.
+    harmless: BTreeMap<String, (String, Option<Timestamp>)>,
 }
 
 async fn look(
@@ -119,6 +169,7 @@ async fn look(
     let found = describe(watch.aws, names).await?;
     // First of all, so that nothing that goes wrong below can hide it.
     guard(watch, &found, stop);
+    guard_between(watch, &found, progress, stop).await?;
     progress.guarded = Some(watch.clock().now());
     for alarm in found {
         note_impairment(watch, subjects, &alarm, progress);
@@ -189,13 +240,12 @@ fn baseline(watch: &Watch<'_>, subjects: &[&Subject], alarm: &Snapshot) {
     }
 }
 
-async fn read_history(
-    watch: &Watch<'_>,
-    subjects: &[&Subject],
-    alarm: &str,
-    progress: &mut Progress,
-) -> Result<(), CallError> {
-    let mut pages = watch
+type History =
+    PaginationStream<Result<AlarmHistoryItem, SdkError<DescribeAlarmHistoryError, HttpResponse>>>;
+
+/// An alarm's history since the watch began, oldest first.
+fn history(watch: &Watch<'_>, alarm: &str) -> History {
+    watch
         .aws
         .cloudwatch
         .describe_alarm_history()
@@ -207,7 +257,16 @@ async fn read_history(
         .max_records(100)
         .into_paginator()
         .items()
-        .send();
+        .send()
+}
+
+async fn read_history(
+    watch: &Watch<'_>,
+    subjects: &[&Subject],
+    alarm: &str,
+    progress: &mut Progress,
+) -> Result<(), CallError> {
+    let mut pages = history(watch, alarm);
     // An action is that of the state which the alarm entered last.
     let mut state = progress.first.get(alarm).cloned().unwrap_or_default();
     while let Some(item) = pages.next().await {

@@ -109,6 +109,7 @@ impl Plan {
             let reason = format!("stop condition {}", stop.alarm);
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
+            calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", &reason, any(COMPOSITE));
         }
     }
 

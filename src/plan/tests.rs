@@ -57,8 +57,8 @@ fn the_dry_run_tells_everything_that_will_happen() {
       inject     fis:StartExperiment                tunnel-down
                  fis:TagResource                    tunnel-down
       observe    cloudwatch:DescribeAlarms          stop condition checkout-errors-critical
+                 cloudwatch:DescribeAlarmHistory    stop condition checkout-errors-critical, detected, recovery-1
                  fis:GetExperiment                  tunnel-down
-                 cloudwatch:DescribeAlarmHistory    detected, recovery-1
                  sqs:ReceiveMessage                 paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed

@@ -17,6 +17,7 @@ mod blindness;
 mod cli;
 mod determinism;
 mod goldens;
+mod guardrails;
 mod interrupts;
 mod least_policy;
 mod limits;
