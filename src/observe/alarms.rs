@@ -109,17 +109,19 @@ async fn guard_between(
     progress: &mut Progress,
     stop: &dyn Fn(String),
 ) -> Result<(), CallError> {
-    let guards = &watch.plan.stop_conditions;
-    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name)) {
+    let at = watch.place.suffix();
+    for name in watch.stop_conditions() {
+        let Some(alarm) = found.iter().find(|alarm| alarm.name == *name) else { continue };
         let now = (alarm.state.clone(), alarm.since);
         let before = progress.harmless.get(&alarm.name);
         let moved = match before {
             Some(before) => *before != now,
             None => alarm.since.is_some_and(|since| since >= watch.since),
         };
-        if moved && let Some((at, reason)) = was_in_alarm(watch, &alarm.name).await? {
-            let name = &alarm.name;
-            stop(format!("alarm `{name}` was in ALARM at {at}, between two looks: {reason}"));
+        if moved && let Some((since, reason)) = was_in_alarm(watch, name).await? {
+            stop(format!(
+                "alarm `{name}`{at} was in ALARM at {since}, between two looks: {reason}"
+            ));
         }
         // Only now: a history that could not be read is read again at the next look.
         progress.harmless.insert(alarm.name.clone(), now);
@@ -171,6 +173,10 @@ async fn look(
     guard(watch, &found, stop);
     guard_between(watch, &found, progress, stop).await?;
     progress.guarded = Some(watch.clock().now());
+    let gone = subjects.iter().find(|subject| found.iter().all(|one| one.name != subject.alarm));
+    if let Some(gone) = gone {
+        return Err(unanswered(&gone.alarm));
+    }
     for alarm in found {
         note_impairment(watch, subjects, &alarm, progress);
         let of_alarm: Vec<&Subject> =
@@ -179,8 +185,8 @@ async fn look(
             continue;
         }
         let now = (alarm.state.clone(), alarm.since);
-        let before = progress.latest.insert(alarm.name.clone(), now.clone());
-        let Some(before) = before else {
+        let Some(before) = progress.latest.get(&alarm.name) else {
+            progress.latest.insert(alarm.name.clone(), now);
             progress.first.insert(alarm.name.clone(), alarm.state.clone());
             baseline(watch, &of_alarm, &alarm);
             continue;
@@ -188,11 +194,23 @@ async fn look(
         let wants_action = of_alarm.iter().any(|subject| subject.action.is_some());
         // An action follows its transition; a suppressor or a mute rule may hold it back for long.
         let recent = alarm.since.is_none_or(|since| watch.clock().now() < since + ACTION_FOLLOWS);
-        if before != now || (wants_action && (alarm.state != "OK" || recent)) {
+        if *before != now || (wants_action && (alarm.state != "OK" || recent)) {
             read_history(watch, &of_alarm, &alarm.name, progress).await?;
+            // Only now: a history that could not be read is read again at the next look.
+            progress.latest.insert(alarm.name.clone(), now);
         }
     }
     Ok(())
+}
+
+/// An answer without the alarm that was asked for says nothing about it.
+fn unanswered(alarm: &str) -> CallError {
+    CallError {
+        kind: crate::aws::CallErrorKind::NotFound,
+        operation: "cloudwatch:DescribeAlarms",
+        code: None,
+        message: format!("alarm `{alarm}` is not in the answer"),
+    }
 }
 
 /// An alarm that CloudWatch itself can't evaluate is a blind spot, not an answer.
