@@ -109,8 +109,8 @@ async fn guard_between(
     progress: &mut Progress,
     stop: &dyn Fn(String),
 ) -> Result<(), CallError> {
-    let guards = &watch.plan.stop_conditions;
-    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name)) {
+    let guards = |alarm: &&Snapshot| watch.stop_conditions().any(|name| name == alarm.name);
+    for alarm in found.iter().filter(guards) {
         let now = (alarm.state.clone(), alarm.since);
         let before = progress.harmless.get(&alarm.name);
         let moved = match before {

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
 use firedrill::commands::drill::{emulated_config, rehearse};
-use firedrill::context::Context;
+use firedrill::context::{Context, Place, Places};
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
@@ -172,19 +172,25 @@ async fn crash_and_revert(
     let recorder = Recorder::new(clock, sink);
     let aws = Aws::new(&emulated_config(&SharedHttpClient::new(crash), &identity.region, clock));
     let (pace, urgency) = Pace::on_change(wakeups);
+    let target = Target {
+        account: identity.account,
+        region: identity.region.clone(),
+        kind: TargetKind::Emulator,
+    };
+    let place = |aws| Place {
+        name: None,
+        aws,
+        target: target.clone(),
+        partition: identity.partition.clone(),
+    };
+    let places = Places::new(place(aws), Vec::new());
     let drill = Drill {
         plan,
-        aws: &aws,
+        places: &places,
         recorder: &recorder,
         pace: &pace,
         urgency: &urgency,
         stop: &StopSwitch::default(),
-        target: Target {
-            account: identity.account,
-            region: identity.region.clone(),
-            kind: TargetKind::Emulator,
-        },
-        partition: identity.partition,
         settle: Duration::ZERO,
     };
     tokio::select! {
@@ -195,7 +201,8 @@ async fn crash_and_revert(
     let record = recorder.into_entries();
     let aws = Aws::new(&emulated_config(emulator, &identity.region, clock));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let context = Context { aws: &aws, recorder: &recorder, pace: &pace, run_id: &plan.run_id };
+    let here = place(aws);
+    let context = Context::new(&here, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
     for purpose in [Purpose::Inject, Purpose::Listen] {
         for change in revert::pending(&record, purpose) {
