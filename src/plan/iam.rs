@@ -145,7 +145,9 @@ impl Statement {
     fn id(&self, ids: &mut BTreeMap<String, usize>) -> String {
         let services: BTreeSet<&str> =
             self.actions.iter().filter_map(|action| action.split(':').next()).collect();
-        let mut id: String = services.into_iter().map(capitalised).collect();
+        // AWS takes letters and digits only; `ssm-incidents` has a dash.
+        let words = services.into_iter().flat_map(|service| service.split('-'));
+        let mut id: String = words.map(capitalised).collect();
         if self.resources.contains("*") {
             id.push_str("AnyResource");
         }
