@@ -139,7 +139,7 @@ async fn runbooks(
     executions: &[String],
     known: &mut BTreeMap<String, Runbook>,
 ) -> Result<Vec<Runbook>, CallError> {
-    let wanted = watch.plan.expectations.iter().any(|expectation| {
+    let wanted = watch.expectations().any(|expectation| {
         matches!(&expectation.kind, Kind::Incident(incident) if incident.runbook.is_some())
     });
     let mut found = Vec::new();

@@ -197,7 +197,7 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::ResponsePlan(plan) => {
-            let (partition, account) = (&drill.partition, &drill.target.account);
+            let (partition, account) = (&drill.place.partition, &drill.place.target.account);
             let arn = if plan.starts_with("arn:") {
                 plan.clone()
             } else {
