@@ -111,8 +111,8 @@ async fn guard_between(
     progress: &mut Progress,
     stop: &dyn Fn(String),
 ) -> Result<(), CallError> {
-    let guards = &watch.plan.stop_conditions;
-    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name)) {
+    let guards: Vec<&str> = watch.stop_conditions().collect();
+    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name.as_str())) {
         let now = (alarm.state.clone(), alarm.since);
         let before = progress.harmless.get(&alarm.name);
         let moved = match before {
