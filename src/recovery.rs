@@ -307,7 +307,9 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
-            | Kind::Notification { .. },
+            | Kind::Notification { .. }
+            | Kind::OpsItem(_)
+            | Kind::Incident(_),
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

@@ -25,10 +25,17 @@ pub enum Topic {
     Experiments,
     /// Messages that became visible in an SQS queue.
     Messages,
+    /// OpsItems.
+    OpsItems,
+    /// Incidents and their runbooks.
+    Incidents,
 }
 
+/// How many topics there are.
+const TOPICS: usize = Topic::Incidents as usize + 1;
+
 /// How many times each topic has rung.
-type Counts = [u64; 6];
+type Counts = [u64; TOPICS];
 
 /// The ringing side, held by whoever knows of the change.
 #[derive(Debug)]
@@ -45,7 +52,7 @@ pub struct Wakeups {
 impl Bell {
     /// A bell and its first listener.
     pub fn new() -> (Self, Wakeups) {
-        let (sender, receiver) = watch::channel([0; 6]);
+        let (sender, receiver) = watch::channel([0; TOPICS]);
         (Self { counts: sender }, Wakeups { counts: receiver })
     }
 

@@ -24,6 +24,8 @@ pub struct Aws {
     pub events: aws_sdk_eventbridge::Client,
     /// Fault Injection Service.
     pub fis: aws_sdk_fis::Client,
+    /// Incident Manager.
+    pub incidents: aws_sdk_ssmincidents::Client,
     /// Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// Simple Queue Service.
@@ -60,6 +62,7 @@ impl Aws {
             codedeploy: aws_sdk_codedeploy::Client::new(config),
             events: aws_sdk_eventbridge::Client::new(config),
             fis: aws_sdk_fis::Client::new(config),
+            incidents: aws_sdk_ssmincidents::Client::new(config),
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),

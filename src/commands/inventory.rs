@@ -52,6 +52,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
                 has_stop_condition: template.has_stop_condition,
             })
             .collect(),
+        response_plans: found.response_plans.clone(),
     }
 }
 

@@ -240,7 +240,9 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
-            | Kind::Notification { .. },
+            | Kind::Notification { .. }
+            | Kind::OpsItem(_)
+            | Kind::Incident(_),
         )
         | (Phase::Expect, _) => None,
     }

@@ -86,7 +86,9 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Runbook { .. }
         | Kind::CodeDeployRollback { .. }
         | Kind::Event { .. }
-        | Kind::Notification { .. } => None,
+        | Kind::Notification { .. }
+        | Kind::OpsItem(_)
+        | Kind::Incident(_) => None,
     })
 }
 

@@ -159,7 +159,9 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         Kind::Alarm { .. }
         | Kind::Runbook { .. }
         | Kind::CodeDeployRollback { .. }
-        | Kind::Experiment { .. } => false,
+        | Kind::Experiment { .. }
+        | Kind::OpsItem(_)
+        | Kind::Incident(_) => false,
     }
 }
 
@@ -261,7 +263,9 @@ impl Builder<'_> {
             Kind::Alarm { .. }
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
-            | Kind::Experiment { .. } => Ok(None),
+            | Kind::Experiment { .. }
+            | Kind::OpsItem(_)
+            | Kind::Incident(_) => Ok(None),
         }
     }
 

@@ -8,7 +8,9 @@
 mod alarms;
 mod correlation;
 mod experiments;
+mod incidents;
 mod listener;
+mod ops_items;
 mod rollbacks;
 mod rules;
 mod runbooks;
@@ -114,6 +116,12 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::CodeDeployRollback { .. })) {
             pollers.push(Box::pin(rollbacks::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::OpsItem(_))) {
+            pollers.push(Box::pin(ops_items::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Incident(_))) {
+            pollers.push(Box::pin(incidents::poll(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;

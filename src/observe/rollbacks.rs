@@ -35,7 +35,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Runbook { .. }
         | Kind::Event { .. }
         | Kind::Notification { .. }
-        | Kind::Experiment { .. } => None,
+        | Kind::Experiment { .. }
+        | Kind::OpsItem(_)
+        | Kind::Incident(_) => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

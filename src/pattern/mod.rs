@@ -54,6 +54,7 @@ mod error;
 mod event;
 mod explain;
 mod fold;
+pub(crate) mod glob;
 mod javahash;
 mod machine;
 mod matching;

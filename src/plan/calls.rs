@@ -4,7 +4,7 @@
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
 use super::{Demand, FaultAction, Kind, Plan, RUN_MARKER};
-use crate::scenario::types::{RuleState, StateValue};
+use crate::scenario::types::{IncidentExpectation, RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -53,6 +53,13 @@ pub enum Resource {
     },
     /// The same, where AWS may own the resource, so that the account is empty.
     Shared {
+        /// The service's name in ARNs.
+        service: &'static str,
+        /// What stands after the account.
+        name: String,
+    },
+    /// The end of an ARN in the run's account, in no region: `arn:aws:SERVICE::ACCOUNT:`.
+    Global {
         /// The service's name in ARNs.
         service: &'static str,
         /// What stands after the account.
@@ -306,6 +313,34 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::Experiment { .. } => {
             calls.add(Step::Observe, "fis:GetExperiment", id, fis("experiment", "*"));
         }
+        Kind::OpsItem(_) => {
+            let items = Resource::Named { service: "ssm", name: "opsitem/*".to_owned() };
+            calls.add(Step::Observe, "ssm:DescribeOpsItems", id, any(NO_LEVEL));
+            calls.add(Step::Observe, "ssm:GetOpsItem", id, items);
+        }
+        Kind::Incident(incident) => incident_calls(calls, id, incident),
+    }
+}
+
+/// Incidents and their plans have no region in their ARNs.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanagerincidentmanager.html>
+fn incident_calls(calls: &mut Calls, id: &str, incident: &IncidentExpectation) {
+    let global = |name: String| Resource::Global { service: "ssm-incidents", name };
+    let plan = incident.response_plan.as_deref();
+    if let Some(plan) = plan {
+        let resource = if plan.starts_with("arn:") {
+            Resource::Arn(plan.to_owned())
+        } else {
+            global(format!("response-plan/{plan}"))
+        };
+        calls.add(Step::Preflight, "ssm-incidents:GetResponsePlan", id, resource);
+    }
+    calls.add(Step::Observe, "ssm-incidents:ListIncidentRecords", id, any(NO_LEVEL));
+    let records = global("incident-record/*".to_owned());
+    calls.add(Step::Observe, "ssm-incidents:GetIncidentRecord", id, records);
+    if incident.runbook.is_some() {
+        let execution = named("ssm", "automation-execution/", "*");
+        calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution);
     }
 }
 

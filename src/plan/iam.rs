@@ -41,7 +41,10 @@ pub fn wide(plan: &Plan) -> Vec<(&'static str, &'static str)> {
         .filter(|call| !FREE.contains(&call.action))
         .filter_map(|call| match call.resource {
             Resource::Any(why) => Some((call.action, why)),
-            Resource::Named { .. } | Resource::Shared { .. } | Resource::Arn(_) => None,
+            Resource::Named { .. }
+            | Resource::Shared { .. }
+            | Resource::Global { .. }
+            | Resource::Arn(_) => None,
         })
         .collect();
     wide.into_iter().collect()
@@ -76,14 +79,25 @@ fn grants(plan: &Plan) -> BTreeMap<&'static str, BTreeMap<Condition, BTreeSet<St
 }
 
 fn arns(plan: &Plan, call: &Call) -> Vec<String> {
+    let or_any = |list: &[String]| {
+        if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() }
+    };
     let (service, name, shared) = match &call.resource {
         Resource::Any(_) => return vec!["*".to_owned()],
         Resource::Arn(arn) => return vec![arn.clone()],
         Resource::Named { service, name } => (service, name, false),
         Resource::Shared { service, name } => (service, name, true),
-    };
-    let or_any = |list: &[String]| {
-        if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() }
+        Resource::Global { service, name } => {
+            let partitions: BTreeSet<&str> =
+                or_any(&plan.guardrails.regions).iter().map(|region| partition(region)).collect();
+            let mut all = Vec::new();
+            for partition in partitions {
+                for account in or_any(&plan.guardrails.accounts) {
+                    all.push(format!("arn:{partition}:{service}::{account}:{name}"));
+                }
+            }
+            return all;
+        }
     };
     let accounts = if shared { vec!["*".to_owned()] } else { or_any(&plan.guardrails.accounts) };
     let mut all = Vec::new();
@@ -131,7 +145,9 @@ impl Statement {
     fn id(&self, ids: &mut BTreeMap<String, usize>) -> String {
         let services: BTreeSet<&str> =
             self.actions.iter().filter_map(|action| action.split(':').next()).collect();
-        let mut id: String = services.into_iter().map(capitalised).collect();
+        // AWS takes letters and digits only; `ssm-incidents` has a dash.
+        let words = services.into_iter().flat_map(|service| service.split('-'));
+        let mut id: String = words.map(capitalised).collect();
         if self.resources.contains("*") {
             id.push_str("AnyResource");
         }

@@ -5,7 +5,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::{RuleState, StateValue};
+use crate::scenario::types::{IncidentExpectation, OpsItemExpectation, RuleState, StateValue};
 
 /// What an expectation looks at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,4 +70,8 @@ pub enum Kind {
         /// The state.
         state: String,
     },
+    /// An OpsItem, as the scenario has it.
+    OpsItem(OpsItemExpectation),
+    /// An incident, as the scenario has it.
+    Incident(IncidentExpectation),
 }

@@ -8,6 +8,7 @@ mod action;
 pub mod calls;
 pub mod iam;
 mod kind;
+pub(crate) mod records;
 mod resolve;
 mod schedule;
 pub mod text;

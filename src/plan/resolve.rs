@@ -14,8 +14,9 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FisFault, Never, NotificationExpectation, PutMetricDataFault, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
+    PutMetricDataFault, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -375,7 +376,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm | detect |
-/// | rule, runbook, event, notification, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
@@ -390,7 +391,9 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
-        | Kind::Notification { .. } => Stage::Act,
+        | Kind::Notification { .. }
+        | Kind::OpsItem(_)
+        | Kind::Incident(_) => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
@@ -408,6 +411,8 @@ struct Kinds<'a> {
     event: Option<&'a EventExpectation>,
     notification: Option<&'a NotificationExpectation>,
     experiment: Option<&'a ExperimentExpectation>,
+    ops_item: Option<&'a OpsItemExpectation>,
+    incident: Option<&'a IncidentExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -420,6 +425,8 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            ops_item: one.ops_item.as_ref(),
+            incident: one.incident.as_ref(),
         }
     }
 
@@ -432,6 +439,8 @@ impl<'a> Kinds<'a> {
             event: never.event.as_ref(),
             notification: never.notification.as_ref(),
             experiment: never.experiment.as_ref(),
+            ops_item: never.ops_item.as_ref(),
+            incident: never.incident.as_ref(),
         }
     }
 
@@ -444,6 +453,8 @@ impl<'a> Kinds<'a> {
             self.event.is_some(),
             self.notification.is_some(),
             self.experiment.is_some(),
+            self.ops_item.is_some(),
+            self.incident.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -487,6 +498,12 @@ impl<'a> Kinds<'a> {
         if let Some(experiment) = self.experiment {
             let fault = experiment.fault.clone().or_else(|| first_fis(scenario))?;
             return Some(Kind::Experiment { fault, state: experiment.state.clone() });
+        }
+        if let Some(item) = self.ops_item {
+            return Some(Kind::OpsItem(item.clone()));
+        }
+        if let Some(incident) = self.incident {
+            return Some(Kind::Incident(incident.clone()));
         }
         let rollback = self.rollback?.codedeploy.as_ref()?;
         Some(Kind::CodeDeployRollback {

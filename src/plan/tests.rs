@@ -228,6 +228,32 @@ recovery:
     sustain: 1m
 "#;
 
+/// What AWS writes down about trouble: beside [`EVERYTHING`], so that each stays a page.
+pub(crate) const RECORDS: &str = r#"
+version: 1
+name: records
+guardrails: {accounts: ["111122223333"], regions: [eu-west-1, us-gov-west-1]}
+faults:
+  - put_events: {entries: [{source: my.app, detail-type: Failed}]}
+expect:
+  - ops_item: {title: "* is lost", source: EC2, severity: 2, status: Open, operational_data: {"/aws/resources": "*i-*"}}
+    within: 1m
+  - incident: {title: "VPN *", response_plan: vpn-down, impact: 3, status: RESOLVED, runbook: Diagnose}
+    within: 1m
+  - never: {incident: {}, more_than: 1}
+    for: 1m
+"#;
+
+#[test]
+fn records_are_planned_with_their_words_their_calls_and_their_policy() {
+    let plan = plan(RECORDS);
+    let stages: Vec<Stage> = plan.expectations.iter().map(|one| one.stage).collect();
+    assert_eq!(stages, [Act, Act, Act]);
+    insta::assert_snapshot!("records", text::render(&plan));
+    let policy = serde_json::to_string_pretty(&iam::policy(&plan)).unwrap();
+    insta::assert_snapshot!("records-policy", policy);
+}
+
 #[test]
 fn everything_that_a_scenario_leaves_out_is_decided() {
     let plan = plan(EVERYTHING);

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use super::calls::Step;
 use super::schedule::{MARGIN, Schedule};
-use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start};
+use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
 use crate::scenario::types::{Correlation, RuleState, Stage};
 
 /// The plan, in sections.
@@ -85,6 +85,8 @@ pub fn describe(kind: &Kind) -> String {
             None => format!("message on {topic}"),
         },
         Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
+        Kind::OpsItem(item) => records::ops_item(item),
+        Kind::Incident(incident) => records::incident(incident),
     }
 }
 
@@ -353,7 +355,9 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             Kind::Alarm { .. }
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
-            | Kind::Experiment { .. } => None,
+            | Kind::Experiment { .. }
+            | Kind::OpsItem(_)
+            | Kind::Incident(_) => None,
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 //! No main type: one function per thing. Invariant: one line each, names in backticks.
 
 use crate::judge::words::{human, often};
-use crate::plan::{Anchor, Demand, FaultAction, Kind, Start};
+use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
 
@@ -42,6 +42,8 @@ pub(crate) fn kind(kind: &Kind) -> String {
             Some(text) => format!("notification on `{topic}` with \"{text}\""),
         },
         Kind::Experiment { fault, state } => format!("experiment of `{fault}` {state}"),
+        Kind::OpsItem(item) => records::ops_item(item),
+        Kind::Incident(incident) => records::incident(incident),
     }
 }
 

@@ -129,6 +129,7 @@ enum Subject {
     Document(String),
     Topic(String),
     Group { application: String, group: String },
+    ResponsePlan(String),
 }
 
 impl Subject {
@@ -141,6 +142,7 @@ impl Subject {
             Self::Group { application, group } => {
                 format!("deployment group {group} of {application}")
             }
+            Self::ResponsePlan(plan) => format!("response plan {plan}"),
         }
     }
 }
@@ -159,7 +161,8 @@ fn subject(kind: &Kind, happens: bool) -> Option<Subject> {
         }
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
-        Kind::Alarm { .. } | Kind::Experiment { .. } => None,
+        Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
+        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
     }
 }
 
@@ -191,6 +194,17 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             let sent =
                 request.application_name(application).deployment_group_name(group).send().await;
             let sent = sent.map_err(|error| CallError::of("codedeploy:GetDeploymentGroup", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::ResponsePlan(plan) => {
+            let (partition, account) = (&drill.place.partition, &drill.place.target.account);
+            let arn = if plan.starts_with("arn:") {
+                plan.clone()
+            } else {
+                format!("arn:{partition}:ssm-incidents::{account}:response-plan/{plan}")
+            };
+            let sent = aws.incidents.get_response_plan().arn(arn).send().await;
+            let sent = sent.map_err(|error| CallError::of("ssm-incidents:GetResponsePlan", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
     }
@@ -278,7 +292,9 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::CodeDeployRollback { .. }
         | Kind::Event { .. }
         | Kind::Notification { .. }
-        | Kind::Experiment { .. } => None,
+        | Kind::Experiment { .. }
+        | Kind::OpsItem(_)
+        | Kind::Incident(_) => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -30,6 +30,8 @@ pub struct Inventory {
     pub deployment_groups: Vec<DeploymentGroup>,
     /// The FIS experiment templates.
     pub templates: Vec<ExperimentTemplate>,
+    /// The names of the response plans of Incident Manager.
+    pub response_plans: Vec<String>,
 }
 
 /// An alarm.

@@ -204,6 +204,9 @@ rules! {
     UNKNOWN_STATE = "unknown-state": "An experiment state is not one of FIS's.",
         "pending, initiating, running, completed, stopping, stopped, failed or cancelled. \
          https://docs.aws.amazon.com/fis/latest/APIReference/API_ExperimentState.html";
+    UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
+        "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
+         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",
         "Leaves are arrays, operators are objects inside them. \
          https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html";

@@ -12,8 +12,17 @@ use super::shape;
 pub(crate) const FAULTS: &[&str] = &["fis", "put_events", "set_alarm_state", "put_metric_data"];
 
 /// The kinds of an expectation that happens, which are also those of a never.
-pub(crate) const HAPPENINGS: &[&str] =
-    &["alarm", "rule", "runbook", "rollback", "event", "notification", "experiment"];
+pub(crate) const HAPPENINGS: &[&str] = &[
+    "alarm",
+    "rule",
+    "runbook",
+    "rollback",
+    "event",
+    "notification",
+    "experiment",
+    "ops_item",
+    "incident",
+];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.
 ///

@@ -22,11 +22,22 @@ use crate::stage;
 
 /// Denies every call of one operation after the first few of it.
 #[derive(Debug, Clone)]
-struct Deny {
+pub(crate) struct Deny {
     inner: SharedHttpClient,
     operation: &'static str,
     after: usize,
     seen: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Deny {
+    /// Denies this operation (the end of its target or path) after the first few calls of it.
+    pub(crate) fn after(
+        after: usize,
+        operation: &'static str,
+        inner: SharedHttpClient,
+    ) -> SharedHttpClient {
+        SharedHttpClient::new(Self { inner, operation, after, seen: Arc::default() })
+    }
 }
 
 /// One connection that passes or denies.
@@ -134,8 +145,7 @@ fn drilled(
 ) -> (Account, Plan, Finished, Account) {
     let (plan, account) = stage::built(scenario, ENVIRONMENT).expect("in order");
     let before = account.clone();
-    let between =
-        |inner| SharedHttpClient::new(Deny { inner, operation, after, seen: Arc::default() });
+    let between = |inner| Deny::after(after, operation, inner);
     let (finished, account) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     (before, plan, finished, account)
 }

@@ -26,6 +26,7 @@ mod patterns;
 mod properties;
 mod readme;
 mod real_input;
+mod records;
 mod reports;
 mod scenarios;
 mod stage;

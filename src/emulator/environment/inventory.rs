@@ -28,6 +28,8 @@ pub struct Inventory {
     pub deployment_groups: Vec<DeploymentGroup>,
     /// FIS experiment templates.
     pub experiment_templates: Vec<ExperimentTemplate>,
+    /// The names of Incident Manager's response plans.
+    pub response_plans: Vec<String>,
 }
 
 /// An alarm.
@@ -125,6 +127,7 @@ impl Inventory {
             queues: queues(&mut account),
             deployment_groups: deployment_groups(&mut account),
             experiment_templates: experiment_templates(&mut account),
+            response_plans: response_plans(&mut account),
         }
     }
 }
@@ -321,6 +324,13 @@ fn experiment_templates(account: &mut Account) -> Vec<ExperimentTemplate> {
         });
     }
     templates
+}
+
+fn response_plans(account: &mut Account) -> Vec<String> {
+    let members = ["responsePlanSummaries"];
+    let service = Service::Incidents;
+    let listed = all(account, service, "ListResponsePlans", &json!({}), "nextToken", &members);
+    listed.iter().map(|plan| text(plan, "name")).collect()
 }
 
 fn text(of: &Value, member: &str) -> String {

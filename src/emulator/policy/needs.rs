@@ -60,6 +60,13 @@ pub(super) fn of(account: &Account, service: Service, operation: &str, input: &V
             vec![Need::on(&action, account.identity.arn("codedeploy", &resource))]
         }
         (Service::Iam, "SimulatePrincipalPolicy") => named(&action, text(input, "PolicySourceArn")),
+        (Service::Ssm, "GetOpsItem") => {
+            let id = text(input, "OpsItemId").unwrap_or("*");
+            vec![Need::on(&action, account.identity.arn("ssm", &format!("opsitem/{id}")))]
+        }
+        (Service::Incidents, "GetIncidentRecord" | "GetResponsePlan") => {
+            named(&action, text(input, "arn"))
+        }
         _ => resources::needed(account, service, &action, input)
             .into_iter()
             .map(|any_of| Need { action: action.clone(), any_of, keys: Vec::new() })
@@ -83,6 +90,8 @@ fn has_no_level(action: &str) -> bool {
         "fis:ListExperiments",
         "sns:Unsubscribe",
         "ssm:DescribeAutomationExecutions",
+        "ssm:DescribeOpsItems",
+        "ssm-incidents:ListIncidentRecords",
     ];
     NONE.contains(&action)
 }

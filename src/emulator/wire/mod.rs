@@ -52,8 +52,8 @@ enum Protocol {
     Cbor,
     /// awsJson1.0 and 1.1; the text is the content type.
     Json(&'static str),
-    /// restJson1; only FIS so far.
-    Rest,
+    /// restJson1; the routes tell the operations apart.
+    Rest(rest::Routes),
     /// awsQuery: a form in, XML out; the text is the XML namespace.
     Query(&'static str),
 }
@@ -91,7 +91,8 @@ fn endpoint(signing_name: &str) -> Option<(Service, Protocol)> {
         "ssm" => Some((Service::Ssm, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
-        "fis" => Some((Service::Fis, Protocol::Rest)),
+        "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
+        "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),
         "sns" => Some((Service::Sns, Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"))),
         "sts" => Some((Service::Sts, Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"))),
         _ => None,
@@ -136,7 +137,7 @@ fn read(protocol: Protocol, request: &Request) -> Result<Operation, ServiceError
     match protocol {
         Protocol::Cbor => cbor::read(request),
         Protocol::Json(_) => json::read(request),
-        Protocol::Rest => rest::read(request),
+        Protocol::Rest(routes) => rest::read(routes, request),
         Protocol::Query(_) => query::read(request),
     }
 }
@@ -157,7 +158,7 @@ fn write(
             Ok(output) => json::write(&output, content_type),
             Err(error) => json::refuse(&error, content_type),
         },
-        Protocol::Rest => match answer {
+        Protocol::Rest(_) => match answer {
             Ok(output) => json::write(&output, "application/json"),
             Err(error) => json::refuse(&error, "application/json"),
         },

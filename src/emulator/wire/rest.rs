@@ -1,7 +1,8 @@
-//! restJson1 as FIS speaks it: the operation is the method and the path, whose labels and query
+//! restJson1: the operation is the method and the path, whose labels and query
 //! parameters join the JSON body as one input.
 //!
-//! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_Operations.html>.
+//! Sources: <https://docs.aws.amazon.com/fis/latest/APIReference/API_Operations.html>,
+//! <https://docs.aws.amazon.com/incident-manager/latest/APIReference/API_Operations.html>.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,10 @@ use super::{Operation, Request, json, percent_decode};
 use crate::emulator::error::ServiceError;
 
 /// Method, path template, operation. A label in braces becomes a member of the input.
-const ROUTES: &[(&str, &str, &str)] = &[
+pub(super) type Routes = &'static [(&'static str, &'static str, &'static str)];
+
+/// Fault Injection Service.
+pub(super) const FIS: Routes = &[
     ("POST", "/experimentTemplates", "CreateExperimentTemplate"),
     ("GET", "/experimentTemplates", "ListExperimentTemplates"),
     ("GET", "/experimentTemplates/{id}", "GetExperimentTemplate"),
@@ -29,13 +33,28 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("DELETE", "/tags/{resourceArn}", "UntagResource"),
 ];
 
+/// Incident Manager.
+pub(super) const INCIDENTS: Routes = &[
+    ("POST", "/createResponsePlan", "CreateResponsePlan"),
+    ("GET", "/getResponsePlan", "GetResponsePlan"),
+    ("POST", "/listResponsePlans", "ListResponsePlans"),
+    ("POST", "/deleteResponsePlan", "DeleteResponsePlan"),
+    ("POST", "/startIncident", "StartIncident"),
+    ("GET", "/getIncidentRecord", "GetIncidentRecord"),
+    ("POST", "/listIncidentRecords", "ListIncidentRecords"),
+    ("POST", "/updateIncidentRecord", "UpdateIncidentRecord"),
+    ("POST", "/listRelatedItems", "ListRelatedItems"),
+    ("POST", "/listTimelineEvents", "ListTimelineEvents"),
+    ("GET", "/getTimelineEvent", "GetTimelineEvent"),
+];
+
 /// Query parameters that hold a number, and those that repeat.
 const NUMBERS: &[&str] = &["maxResults"];
 const LISTS: &[&str] = &["tagKeys"];
 
 /// Reads operation and input.
-pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
-    for (method, template, name) in ROUTES {
+pub(super) fn read(routes: Routes, request: &Request) -> Result<Operation, ServiceError> {
+    for (method, template, name) in routes {
         if *method != request.method {
             continue;
         }
@@ -51,7 +70,8 @@ pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
             return Ok(Operation { name: (*name).to_owned(), input: Value::Object(input) });
         }
     }
-    Err(ServiceError::unsupported(format_args!("fis: {} {}", request.method, request.path)))
+    let service = request.signed_for().unwrap_or_default();
+    Err(ServiceError::unsupported(format_args!("{service}: {} {}", request.method, request.path)))
 }
 
 fn not_an_object(value: &Value) -> ServiceError {

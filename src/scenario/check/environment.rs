@@ -28,7 +28,7 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 /// Reports a resource that the environment does not have.
-fn known<'a>(
+pub(super) fn known<'a>(
     check: &mut Check<'_>,
     what: &str,
     wanted: &str,
@@ -127,7 +127,7 @@ fn expectation(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>
 }
 
 /// Documents whose name begins with AWS are there in every account, if not always in an environment.
-fn document(check: &mut Check<'_>, inventory: &Inventory, wanted: &str, path: &str) {
+pub(super) fn document(check: &mut Check<'_>, inventory: &Inventory, wanted: &str, path: &str) {
     let names = inventory.documents.iter().map(String::as_str);
     let name = short_name(wanted);
     if name.starts_with("AWS") && !inventory.documents.iter().any(|known| known == name) {

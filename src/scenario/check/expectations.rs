@@ -7,9 +7,9 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation,
-    NotificationExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, StateValue,
+    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, IncidentExpectation,
+    NotificationExpectation, OpsItemExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -89,6 +89,8 @@ pub(super) struct Kinds<'a> {
     pub(super) event: Option<&'a EventExpectation>,
     pub(super) notification: Option<&'a NotificationExpectation>,
     pub(super) experiment: Option<&'a ExperimentExpectation>,
+    pub(super) ops_item: Option<&'a OpsItemExpectation>,
+    pub(super) incident: Option<&'a IncidentExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -105,6 +107,8 @@ impl<'a> Kinds<'a> {
                 event: never.event.as_ref(),
                 notification: never.notification.as_ref(),
                 experiment: never.experiment.as_ref(),
+                ops_item: never.ops_item.as_ref(),
+                incident: never.incident.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -124,6 +128,8 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            ops_item: one.ops_item.as_ref(),
+            incident: one.incident.as_ref(),
             names: Vec::new(),
         }
     }
@@ -137,6 +143,8 @@ impl<'a> Kinds<'a> {
             ("event", self.event.is_some()),
             ("notification", self.notification.is_some()),
             ("experiment", self.experiment.is_some()),
+            ("ops_item", self.ops_item.is_some()),
+            ("incident", self.incident.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))

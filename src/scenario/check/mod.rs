@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod expectations;
 mod faults;
+mod records;
 mod references;
 mod whole;
 
@@ -42,6 +43,7 @@ impl Loaded {
         references::check(&mut check);
         environment::check(&mut check);
         events::check(&mut check);
+        records::check(&mut check);
         check.found
     }
 }

@@ -109,6 +109,7 @@ fn inventory() -> Inventory {
             name: Some("stress".to_owned()),
             has_stop_condition: true,
         }],
+        response_plans: vec!["vpn-down".to_owned()],
     }
 }
 
@@ -582,6 +583,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("references.rs"),
         include_str!("environment.rs"),
         include_str!("events.rs"),
+        include_str!("records.rs"),
         include_str!("../tree.rs"),
         include_str!("../shape.rs"),
         include_str!("../substitute.rs"),
@@ -593,4 +595,21 @@ fn every_rule_that_is_told_has_its_explanation() {
         let constant = rule.code.to_uppercase().replace('-', "_");
         assert!(source.contains(&format!("code::{constant}")), "{} is never told", rule.code);
     }
+}
+
+#[test]
+fn severities_impacts_plans_and_runbooks_of_records_are_known() {
+    let inventory = inventory();
+    let codes = |kind: &str| -> Vec<String> {
+        let text = BASE.replace("notification: {topic: oncall}", kind);
+        told(&text, Some(&inventory)).into_iter().map(|(code, _)| code).collect()
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(codes("ops_item: {title: \"a *\", severity: 4}"), none);
+    assert_eq!(codes("ops_item: {severity: 5}"), ["unknown-level"]);
+    assert_eq!(codes("ops_item: {severity: 2, status: Closed}"), ["unknown-word"]);
+    assert_eq!(codes("incident: {response_plan: vpn-down, impact: 5, runbook: Diagnose}"), none);
+    assert_eq!(codes("incident: {impact: 0}"), ["unknown-level"]);
+    assert_eq!(codes("incident: {response_plan: vpn-up}"), ["unknown-resource"]);
+    assert_eq!(codes("incident: {runbook: Diagnoze}"), ["unknown-resource"]);
 }

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, StateValue, default_bus};
+use super::{Duration, IncidentExpectation, OpsItemExpectation, StateValue, default_bus};
 
 /// One expectation: exactly one kind, and by when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,12 @@ pub struct Expectation {
     /// The FIS experiment of a fault reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// An OpsItem is created in OpsCenter.
+    #[serde(default)]
+    pub ops_item: Option<OpsItemExpectation>,
+    /// An incident is opened in Incident Manager.
+    #[serde(default)]
+    pub incident: Option<IncidentExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -240,6 +246,12 @@ pub struct Never {
     /// The experiment reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// An OpsItem is created in OpsCenter.
+    #[serde(default)]
+    pub ops_item: Option<OpsItemExpectation>,
+    /// An incident is opened in Incident Manager.
+    #[serde(default)]
+    pub incident: Option<IncidentExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,

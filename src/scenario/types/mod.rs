@@ -7,6 +7,7 @@
 
 mod expectation;
 mod fault;
+mod records;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::*;
 pub use fault::*;
+pub use records::*;
 
 /// One scenario file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -15,6 +15,7 @@ use super::timeline;
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::policy::Caller;
 use crate::emulator::services::{Service, ssm};
+use crate::wakeup::Topic;
 
 /// The principal that Incident Manager acts as.
 const PRINCIPAL: &str = "ssm-incidents.amazonaws.com";
@@ -57,6 +58,7 @@ fn create_parent(account: &mut Account, record: &Record) {
 }
 
 fn relate(account: &mut Account, incident: &str, kind: &str, arn: &str) {
+    account.touch(Topic::Incidents);
     let generated = format!("related-item/{kind}/{}", account.ids.hex(32).to_ascii_uppercase());
     if let Some(record) = account.services.incidents.records.get_mut(incident) {
         record.related.push(json!({

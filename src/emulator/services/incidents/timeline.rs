@@ -12,6 +12,7 @@ use super::plans::not_found;
 use super::records::{Filter, page, unknown_filter};
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::Answer;
+use crate::wakeup::Topic;
 
 /// Something that happened to an incident.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub(super) struct Event {
 
 /// Adds an event that happens now.
 pub(super) fn add(account: &mut Account, incident: &str, kind: &str, data: &Value) {
+    account.touch(Topic::Incidents);
     let (id, at) = (account.ids.uuid(), account.now());
     if let Some(record) = account.services.incidents.records.get_mut(incident) {
         let event = Event { id: id.clone(), kind: kind.to_owned(), at, data: data.to_string() };

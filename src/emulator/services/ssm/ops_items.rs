@@ -15,6 +15,7 @@ use super::paging;
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::services::{Service, events};
+use crate::wakeup::Topic;
 
 /// The items of an account, oldest first.
 #[derive(Debug, Clone, Default)]
@@ -179,6 +180,7 @@ fn arn(account: &Account, id: &str) -> String {
 
 /// The event, and the messages to the item's own topics.
 fn announce(account: &mut Account, id: &str, title: &str) {
+    account.touch(Topic::OpsItems);
     let Some(item) = account.services.ssm.ops_items.items.get(id) else { return };
     let mut detail = json!({
         "created-by": item.created_by,

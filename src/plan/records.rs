@@ -1,0 +1,37 @@
+//! OpsItems and incidents in words, the same in the dry run and in the reports.
+//!
+//! No main type: one function a kind. Invariant: what is said is what the observer compares.
+
+use crate::scenario::types::{IncidentExpectation, OpsItemExpectation};
+
+/// Parts that are there, joined; one word where none is.
+fn joined(what: &str, parts: Vec<Option<String>>) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { format!("any {what}") } else { format!("{what} {}", parts.join(", ")) }
+}
+
+/// An OpsItem: `OpsItem "* was lost", severity 2, Open`.
+pub(crate) fn ops_item(item: &OpsItemExpectation) -> String {
+    let data =
+        item.operational_data.iter().map(|(key, value)| Some(format!("{key} = \"{value}\"")));
+    let mut parts = vec![
+        item.title.as_ref().map(|title| format!("\"{title}\"")),
+        item.source.as_ref().map(|source| format!("from {source}")),
+        item.severity.map(|severity| format!("severity {severity}")),
+        item.status.map(|status| status.as_str().to_owned()),
+    ];
+    parts.extend(data);
+    joined("OpsItem", parts)
+}
+
+/// An incident: `incident "VPN *" of vpn-plan, impact 3, OPEN`.
+pub(crate) fn incident(incident: &IncidentExpectation) -> String {
+    let parts = vec![
+        incident.title.as_ref().map(|title| format!("\"{title}\"")),
+        incident.response_plan.as_ref().map(|plan| format!("of {plan}")),
+        incident.impact.map(|impact| format!("impact {impact}")),
+        incident.status.map(|status| status.as_str().to_owned()),
+        incident.runbook.as_ref().map(|runbook| format!("with runbook {runbook}")),
+    ];
+    joined("incident", parts)
+}

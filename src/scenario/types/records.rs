@@ -1,0 +1,93 @@
+//! Expectations over what AWS writes down about trouble: OpsItems and incidents.
+//!
+//! Main types: one struct a kind, as it is written. Invariant: a text that may hold `*` says so; all
+//! others are compared whole.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// An OpsItem of OpsCenter that was created during the drill. One that stood before is no answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpsItemExpectation {
+    /// The title; `*` stands for any text.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Where it comes from, such as `EC2` or `SSM`.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// From 1 (critical) to 4 (low).
+    #[serde(default)]
+    pub severity: Option<u8>,
+    /// The status that it must have, such as `Resolved`; default: any.
+    #[serde(default)]
+    pub status: Option<OpsItemStatus>,
+    /// Operational data by key; in the values, `*` stands for any text.
+    #[serde(default)]
+    pub operational_data: IndexMap<String, String>,
+}
+
+/// The status of an OpsItem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OpsItemStatus {
+    /// Nobody works on it yet.
+    Open,
+    /// Somebody works on it.
+    InProgress,
+    /// It is done.
+    Resolved,
+}
+
+impl OpsItemStatus {
+    /// The status's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::InProgress => "InProgress",
+            Self::Resolved => "Resolved",
+        }
+    }
+}
+
+/// An incident of Incident Manager that was opened during the drill. A trigger that is folded into an
+/// incident which stood open before opens none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentExpectation {
+    /// The title; `*` stands for any text.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The name or ARN of the response plan that opened it.
+    #[serde(default)]
+    pub response_plan: Option<String>,
+    /// From 1 (critical) to 5 (no impact).
+    #[serde(default)]
+    pub impact: Option<u8>,
+    /// The status that it must have; default: any.
+    #[serde(default)]
+    pub status: Option<IncidentStatus>,
+    /// The name of the Automation document that the incident must have started.
+    #[serde(default)]
+    pub runbook: Option<String>,
+}
+
+/// The status of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IncidentStatus {
+    /// It goes on.
+    Open,
+    /// It is over.
+    Resolved,
+}
+
+impl IncidentStatus {
+    /// The status's name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Resolved => "RESOLVED",
+        }
+    }
+}
