@@ -25,10 +25,25 @@ pub enum Topic {
     Experiments,
     /// Messages that became visible in an SQS queue.
     Messages,
+    /// Step Functions executions.
+    Executions,
+}
+
+impl Topic {
+    /// Every topic.
+    const ALL: &[Self] = &[
+        Self::Alarms,
+        Self::RuleMetrics,
+        Self::Automations,
+        Self::Deployments,
+        Self::Experiments,
+        Self::Messages,
+        Self::Executions,
+    ];
 }
 
 /// How many times each topic has rung.
-type Counts = [u64; 6];
+type Counts = [u64; Topic::ALL.len()];
 
 /// The ringing side, held by whoever knows of the change.
 #[derive(Debug)]
@@ -45,7 +60,7 @@ pub struct Wakeups {
 impl Bell {
     /// A bell and its first listener.
     pub fn new() -> (Self, Wakeups) {
-        let (sender, receiver) = watch::channel([0; 6]);
+        let (sender, receiver) = watch::channel([0; Topic::ALL.len()]);
         (Self { counts: sender }, Wakeups { counts: receiver })
     }
 

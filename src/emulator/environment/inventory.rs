@@ -28,6 +28,10 @@ pub struct Inventory {
     pub deployment_groups: Vec<DeploymentGroup>,
     /// FIS experiment templates.
     pub experiment_templates: Vec<ExperimentTemplate>,
+    /// Step Functions state machines: the name and the ARN.
+    pub state_machines: IndexMap<String, String>,
+    /// Lambda functions: the name and the ARN.
+    pub functions: IndexMap<String, String>,
 }
 
 /// An alarm.
@@ -125,6 +129,8 @@ impl Inventory {
             queues: queues(&mut account),
             deployment_groups: deployment_groups(&mut account),
             experiment_templates: experiment_templates(&mut account),
+            state_machines: state_machines(&mut account),
+            functions: functions(&mut account),
         }
     }
 }
@@ -205,7 +211,8 @@ fn read_alarm(account: &Account, alarm: &Value) -> Alarm {
 }
 
 /// Namespaces whose metrics the emulated services publish by themselves.
-const PUBLISHED_BY_SERVICES: &[&str] = &["AWS/Events", "AWS/Lambda", "AWS/AutoScaling"];
+const PUBLISHED_BY_SERVICES: &[&str] =
+    &["AWS/Events", "AWS/Lambda", "AWS/AutoScaling", "AWS/States"];
 
 fn metric(account: &Account, of: &Value) -> Option<Metric> {
     let (namespace, name) = (of["Namespace"].as_str()?, of["MetricName"].as_str()?);
@@ -321,6 +328,18 @@ fn experiment_templates(account: &mut Account) -> Vec<ExperimentTemplate> {
         });
     }
     templates
+}
+
+fn state_machines(account: &mut Account) -> IndexMap<String, String> {
+    let (service, members) = (Service::StepFunctions, ["stateMachines"]);
+    let listed = all(account, service, "ListStateMachines", &json!({}), "nextToken", &members);
+    listed.iter().map(|one| (text(one, "name"), text(one, "stateMachineArn"))).collect()
+}
+
+fn functions(account: &mut Account) -> IndexMap<String, String> {
+    let listed =
+        all(account, Service::Lambda, "ListFunctions", &json!({}), "NextMarker", &["Functions"]);
+    listed.iter().map(|one| (text(one, "FunctionName"), text(one, "FunctionArn"))).collect()
 }
 
 fn text(of: &Value, member: &str) -> String {

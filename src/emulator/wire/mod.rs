@@ -82,6 +82,7 @@ fn endpoint(signing_name: &str) -> Option<(Service, Protocol)> {
         "ssm" => Some((Service::Ssm, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
+        "states" => Some((Service::StepFunctions, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest)),
         "sns" => Some((Service::Sns, Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"))),
         "sts" => Some((Service::Sts, Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"))),

@@ -167,10 +167,8 @@ pub(super) struct Stop {
 pub(super) fn stop(account: &mut Account, input: Stop) -> Answer {
     let arn = &input.execution_arn;
     find_execution(&account.services.stepfunctions, arn)?;
-    let fault = Fault {
-        error: input.error.unwrap_or_default(),
-        cause: input.cause.unwrap_or_default(),
-    };
+    let fault =
+        Fault { error: input.error.unwrap_or_default(), cause: input.cause.unwrap_or_default() };
     engine::stop(account, arn, fault);
     let execution = find_execution(&account.services.stepfunctions, arn)?;
     Ok(json!({ "stopDate": execution.stop.map(epoch_seconds) }))

@@ -297,7 +297,10 @@ mod tests {
                 json!({"And": [{"Variable": "$.gone", "IsPresent": true}, {"Variable": "$.gone", "NumericEquals": 1}]}),
                 false,
             ),
-            (json!({"Or": [{"Variable": "$.n", "NumericEquals": 1}, {"Variable": "$.f", "BooleanEquals": true}]}), true),
+            (
+                json!({"Or": [{"Variable": "$.n", "NumericEquals": 1}, {"Variable": "$.f", "BooleanEquals": true}]}),
+                true,
+            ),
         ] {
             assert_eq!(holds(rule.clone()), Ok(wanted), "{rule}");
         }

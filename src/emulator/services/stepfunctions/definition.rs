@@ -50,9 +50,8 @@ impl Machine {
         place: &str,
         fields: &[&str],
     ) -> Result<Self, ServiceError> {
-        let members = written
-            .as_object()
-            .ok_or_else(|| invalid(place, "a state machine is an object"))?;
+        let members =
+            written.as_object().ok_or_else(|| invalid(place, "a state machine is an object"))?;
         if let Some(name) = members.keys().find(|name| !fields.contains(&name.as_str())) {
             return Err(unsupported(&format!("the field `{name}`"), place));
         }

@@ -184,18 +184,20 @@ impl Execution {
         let mut gone = vec![thread];
         while let Some(next) = gone.pop() {
             self.threads.remove(&next);
-            let below = self.threads.iter().filter(|(_, own)| {
-                own.parent.is_some_and(|(parent, _)| parent == next)
-            });
+            let below = self
+                .threads
+                .iter()
+                .filter(|(_, own)| own.parent.is_some_and(|(parent, _)| parent == next));
             gone.extend(below.map(|(id, _)| *id));
         }
     }
 
     /// The threads right below a thread.
     pub(super) fn below(&self, thread: u32) -> Vec<u32> {
-        let below = self.threads.iter().filter(|(_, own)| {
-            own.parent.is_some_and(|(parent, _)| parent == thread)
-        });
+        let below = self
+            .threads
+            .iter()
+            .filter(|(_, own)| own.parent.is_some_and(|(parent, _)| parent == thread));
         below.map(|(id, _)| *id).collect()
     }
 }

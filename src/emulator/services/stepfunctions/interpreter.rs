@@ -66,7 +66,12 @@ impl Execution {
         let details = json!({
             "input": self.input, "inputDetails": { "truncated": false }, "roleArn": self.role,
         });
-        self.log(hands.now, None, "ExecutionStarted", Some(("executionStartedEventDetails", details)));
+        self.log(
+            hands.now,
+            None,
+            "ExecutionStarted",
+            Some(("executionStartedEventDetails", details)),
+        );
         let machine = Arc::clone(&self.machine);
         self.spawn(None, machine, input, None, hands);
     }
@@ -173,8 +178,9 @@ impl Execution {
                 }
             }
             Kind::Fail { error, cause } => {
-                let fault = words(error, scope, "ErrorPath")
-                    .and_then(|error| Ok(Fault { error, cause: words(cause, scope, "CausePath")? }));
+                let fault = words(error, scope, "ErrorPath").and_then(|error| {
+                    Ok(Fault { error, cause: words(cause, scope, "CausePath")? })
+                });
                 self.failed(id, fault.unwrap_or_else(|fault| fault), hands);
             }
             Kind::Task { resource, timeout, work } => {
@@ -199,10 +205,9 @@ impl Execution {
                 }
             }
             Kind::Map { items, processor, most, work } => {
-                let found = items.as_ref().map_or_else(
-                    || Some(input.clone()),
-                    |path| path.find(&input, &context),
-                );
+                let found = items
+                    .as_ref()
+                    .map_or_else(|| Some(input.clone()), |path| path.find(&input, &context));
                 let Some(Value::Array(items)) = found else {
                     let cause = "Reference path of ItemsPath must point to an array.";
                     return self.failed(id, Fault::runtime(cause), hands);
@@ -217,7 +222,12 @@ impl Execution {
     }
 
     /// What a task returned, or how it failed.
-    pub(super) fn task_done(&mut self, id: u32, result: Result<Value, Fault>, hands: &mut Hands<'_>) {
+    pub(super) fn task_done(
+        &mut self,
+        id: u32,
+        result: Result<Value, Fault>,
+        hands: &mut Hands<'_>,
+    ) {
         let Some(thread) = self.threads.get_mut(&id) else { return };
         thread.stamp += 1;
         thread.doing = Doing::Nothing;
@@ -249,8 +259,7 @@ impl Execution {
         let raw = thread.raw.clone();
         let selected = match &work.selector {
             Some(selector) => {
-                let scope =
-                    &mut Scope { input: &result, context: &context, ids: &mut *hands.ids };
+                let scope = &mut Scope { input: &result, context: &context, ids: &mut *hands.ids };
                 selector.fill(scope)
             }
             None => Ok(result),
@@ -497,7 +506,12 @@ fn delay(retrier: &Retrier, done: u32, ids: &mut Ids) -> SignedDuration {
     SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::from_hours(24 * 366))
 }
 
-fn select(selection: &Selection, from: &Value, context: &Value, field: &str) -> Result<Value, Fault> {
+fn select(
+    selection: &Selection,
+    from: &Value,
+    context: &Value,
+    field: &str,
+) -> Result<Value, Fault> {
     match selection {
         Selection::All => Ok(from.clone()),
         Selection::Nothing => Ok(json!({})),

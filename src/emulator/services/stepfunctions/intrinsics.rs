@@ -281,9 +281,7 @@ fn apply(function: Function, values: &[Value], scope: &mut Scope<'_>) -> Option<
         (Function::ArrayContains, [items, wanted]) => {
             Some(items.as_array()?.contains(wanted).into())
         }
-        (Function::ArrayRange, [from, to, by]) => {
-            range(from.as_i64()?, to.as_i64()?, by.as_i64()?)
-        }
+        (Function::ArrayRange, [from, to, by]) => range(from.as_i64()?, to.as_i64()?, by.as_i64()?),
         (Function::ArrayGetItem, [items, at]) => {
             items.as_array()?.get(usize::try_from(at.as_u64()?).ok()?).cloned()
         }
@@ -357,7 +355,10 @@ mod tests {
     #[test]
     fn functions_return_what_their_page_says() {
         for (call, wanted) in [
-            ("States.Format('Hi {}, \\{{}\\} it\\'s {}', $.name, 7, null)", json!("Hi Arnav, {7} it's null")),
+            (
+                "States.Format('Hi {}, \\{{}\\} it\\'s {}', $.name, 7, null)",
+                json!("Hi Arnav, {7} it's null"),
+            ),
             ("States.Array($.name, 1, true)", json!(["Arnav", 1, true])),
             ("States.ArrayPartition($.list, 3)", json!([[1, 2, 2], [3]])),
             ("States.ArrayContains($.list, 2)", json!(true)),

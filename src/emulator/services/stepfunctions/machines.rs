@@ -111,9 +111,7 @@ fn created(machine: &StateMachine) -> Value {
 /// A name of up to 80 characters without white space, brackets, wildcards and the like.
 pub(super) fn is_name(name: &str) -> bool {
     let bad = |letter: char| {
-        letter.is_whitespace()
-            || letter.is_control()
-            || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(letter)
+        letter.is_whitespace() || letter.is_control() || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(letter)
     };
     !name.is_empty() && name.chars().count() <= 80 && !name.chars().any(bad)
 }
@@ -210,6 +208,7 @@ pub(super) fn update(account: &mut Account, input: Update) -> Answer {
 }
 
 /// `DeleteStateMachine`: a machine that is not there is no error, as on AWS.
+#[expect(clippy::unnecessary_wraps, reason = "every operation of the table answers a result")]
 pub(super) fn delete(account: &mut Account, input: MachineOnly) -> Answer {
     account.services.stepfunctions.machines.shift_remove(&input.state_machine_arn);
     Ok(json!({}))

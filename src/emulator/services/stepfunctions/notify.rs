@@ -23,7 +23,7 @@ pub(super) fn changed(account: &mut Account, arn: &str) {
         "name": execution.name,
         "status": execution.status.name(),
         "startDate": execution.start.as_millisecond(),
-        "stopDate": execution.stop.map(|at| at.as_millisecond()),
+        "stopDate": execution.stop.map(jiff::Timestamp::as_millisecond),
         "input": execution.input,
         "output": execution.output,
         "stateMachineVersionArn": Value::Null,

@@ -56,9 +56,9 @@ impl Path {
         let negative = |step: &Step| matches!(step, Step::Index(index) if *index < 0);
         match &path.way {
             Way::Steps(steps) if !path.of_context && !steps.iter().any(negative) => Ok(path),
-            Way::Steps(_) | Way::Query(_) => {
-                Err(format!("`{text}` is not a reference path: it must name one place in the input"))
-            }
+            Way::Steps(_) | Way::Query(_) => Err(format!(
+                "`{text}` is not a reference path: it must name one place in the input"
+            )),
         }
     }
 

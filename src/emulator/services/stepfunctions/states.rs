@@ -204,9 +204,8 @@ impl Written<'_> {
     /// Refuses every field that is in none of the lists.
     fn only(&self, lists: &[&[&str]]) -> Result<(), ServiceError> {
         let always = ["Type", "Comment", "QueryLanguage"];
-        let known = |name: &str| {
-            always.contains(&name) || lists.iter().any(|list| list.contains(&name))
-        };
+        let known =
+            |name: &str| always.contains(&name) || lists.iter().any(|list| list.contains(&name));
         match self.members.keys().find(|name| !known(name)) {
             Some(name) => Err(unsupported(&format!("the field `{name}`"), self.place)),
             None => Ok(()),
@@ -228,8 +227,12 @@ impl Written<'_> {
 
     fn wrong(&self, field: &str, why: &str) -> ServiceError {
         if why.contains("does not support") {
-            return ServiceError { code: "NotImplemented".to_owned(), status: 501, message: format!(
-                "{why} ({field} at {})", self.place), details: None };
+            return ServiceError {
+                code: "NotImplemented".to_owned(),
+                status: 501,
+                message: format!("{why} ({field} at {})", self.place),
+                details: None,
+            };
         }
         invalid(self.place, &format!("{field}: {why}"))
     }
@@ -375,13 +378,13 @@ impl Written<'_> {
         }
         let most = match self.members.get("MaxConcurrency") {
             None => 0,
-            Some(most) => most.as_u64().and_then(|most| usize::try_from(most).ok()).ok_or_else(
-                || invalid(self.place, "MaxConcurrency must be a whole number"),
-            )?,
+            Some(most) => most
+                .as_u64()
+                .and_then(|most| usize::try_from(most).ok())
+                .ok_or_else(|| invalid(self.place, "MaxConcurrency must be a whole number"))?,
         };
         let has_selector = self.members.contains_key("ItemSelector");
-        let processor =
-            Machine::read(written, &format!("{}/{field}", self.place), PROCESSOR)?;
+        let processor = Machine::read(written, &format!("{}/{field}", self.place), PROCESSOR)?;
         Ok(Kind::Map {
             items: self.path("ItemsPath")?,
             processor: Arc::new(processor),
@@ -409,8 +412,7 @@ fn errors(members: &Map<String, Value>, place: &str) -> Result<Vec<String>, Serv
     let written = members.get("ErrorEquals").and_then(Value::as_array);
     let written = written.filter(|names| !names.is_empty());
     let written = written.ok_or_else(|| invalid(place, "ErrorEquals is missing or empty"))?;
-    let names: Vec<String> =
-        written.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let names: Vec<String> = written.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     if names.len() != written.len() {
         return Err(invalid(place, "ErrorEquals holds names"));
     }
@@ -420,11 +422,7 @@ fn errors(members: &Map<String, Value>, place: &str) -> Result<Vec<String>, Serv
     Ok(names)
 }
 
-fn fields(
-    members: &Map<String, Value>,
-    known: &[&str],
-    place: &str,
-) -> Result<(), ServiceError> {
+fn fields(members: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), ServiceError> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(unsupported(&format!("the field `{name}`"), place)),
         None => Ok(()),
@@ -433,8 +431,13 @@ fn fields(
 
 fn retrier(members: &Map<String, Value>, place: &str) -> Result<Retrier, ServiceError> {
     let known = [
-        "ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds",
-        "JitterStrategy", "Comment",
+        "ErrorEquals",
+        "IntervalSeconds",
+        "MaxAttempts",
+        "BackoffRate",
+        "MaxDelaySeconds",
+        "JitterStrategy",
+        "Comment",
     ];
     fields(members, &known, place)?;
     let number = |field: &str| match members.get(field) {
@@ -455,7 +458,9 @@ fn retrier(members: &Map<String, Value>, place: &str) -> Result<Retrier, Service
     let jitter = match members.get("JitterStrategy").and_then(Value::as_str) {
         None | Some("NONE") => false,
         Some("FULL") => true,
-        Some(other) => return Err(invalid(place, &format!("the JitterStrategy {other} is not known"))),
+        Some(other) => {
+            return Err(invalid(place, &format!("the JitterStrategy {other} is not known")));
+        }
     };
     Ok(Retrier {
         errors: errors(members, place)?,

@@ -233,14 +233,8 @@ fn payload(answer: &Value) -> Result<Value, Fault> {
 
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html>
 fn invoke(account: &mut Account, caller: &Caller, input: &Value) -> Result<Value, Fault> {
-    let mut answer = call(
-        account,
-        caller,
-        "Lambda",
-        Service::Lambda,
-        "Invoke",
-        with_text(input, "Payload"),
-    )?;
+    let mut answer =
+        call(account, caller, "Lambda", Service::Lambda, "Invoke", with_text(input, "Payload"))?;
     if answer.get("Payload").is_some() {
         answer["Payload"] = payload(&answer)?;
     }
