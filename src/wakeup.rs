@@ -29,13 +29,27 @@ pub enum Topic {
     OpsItems,
     /// Incidents and their runbooks.
     Incidents,
+    /// Step Functions executions.
+    Executions,
 }
 
-/// How many topics there are.
-const TOPICS: usize = Topic::Incidents as usize + 1;
+impl Topic {
+    /// Every topic.
+    const ALL: &[Self] = &[
+        Self::Alarms,
+        Self::RuleMetrics,
+        Self::Automations,
+        Self::Deployments,
+        Self::Experiments,
+        Self::Messages,
+        Self::OpsItems,
+        Self::Incidents,
+        Self::Executions,
+    ];
+}
 
 /// How many times each topic has rung.
-type Counts = [u64; TOPICS];
+type Counts = [u64; Topic::ALL.len()];
 
 /// The ringing side, held by whoever knows of the change.
 #[derive(Debug)]
@@ -52,7 +66,7 @@ pub struct Wakeups {
 impl Bell {
     /// A bell and its first listener.
     pub fn new() -> (Self, Wakeups) {
-        let (sender, receiver) = watch::channel([0; TOPICS]);
+        let (sender, receiver) = watch::channel([0; Topic::ALL.len()]);
         (Self { counts: sender }, Wakeups { counts: receiver })
     }
 

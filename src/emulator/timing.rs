@@ -210,3 +210,12 @@ pub(crate) const COMMAND_DELIVERY_TIMEOUT: SignedDuration = SignedDuration::from
 
 /// From the opening of an incident until its plan's messages and runbook are on their way (ours).
 pub(crate) const INCIDENT_RESPONSE: SignedDuration = SignedDuration::from_secs(1);
+
+// --- Step Functions ---
+
+/// From one state of an execution to the next (AWS publishes no figure; ours).
+pub(crate) const STATE_TRANSITION: SignedDuration = SignedDuration::from_millis(50);
+
+/// How long a task takes that makes one API call; one that waits for a function takes as long as the
+/// function (ours).
+pub(crate) const STATE_TASK: SignedDuration = SignedDuration::from_millis(200);

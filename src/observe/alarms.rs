@@ -47,19 +47,14 @@ struct Subject {
 
 /// Watches every alarm of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
-    let subjects = watch.pick(|expectation| match &expectation.kind {
-        Kind::Alarm { name, state, action } => Some(Subject {
+    let subjects = watch.pick(|expectation| {
+        let Kind::Alarm { name, state, action } = &expectation.kind else { return None };
+        Some(Subject {
             expectation: expectation.id.clone(),
             alarm: name.clone(),
             state: *state,
             action: action.clone(),
-        }),
-        Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. } => None,
+        })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

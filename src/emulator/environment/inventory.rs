@@ -30,6 +30,10 @@ pub struct Inventory {
     pub experiment_templates: Vec<ExperimentTemplate>,
     /// The names of Incident Manager's response plans.
     pub response_plans: Vec<String>,
+    /// Step Functions state machines: the name and the ARN.
+    pub state_machines: IndexMap<String, String>,
+    /// Lambda functions: the name and the ARN.
+    pub functions: IndexMap<String, String>,
 }
 
 /// An alarm.
@@ -128,6 +132,8 @@ impl Inventory {
             deployment_groups: deployment_groups(&mut account),
             experiment_templates: experiment_templates(&mut account),
             response_plans: response_plans(&mut account),
+            state_machines: state_machines(&mut account),
+            functions: functions(&mut account),
         }
     }
 }
@@ -208,7 +214,8 @@ fn read_alarm(account: &Account, alarm: &Value) -> Alarm {
 }
 
 /// Namespaces whose metrics the emulated services publish by themselves.
-const PUBLISHED_BY_SERVICES: &[&str] = &["AWS/Events", "AWS/Lambda", "AWS/AutoScaling"];
+const PUBLISHED_BY_SERVICES: &[&str] =
+    &["AWS/Events", "AWS/Lambda", "AWS/AutoScaling", "AWS/States"];
 
 fn metric(account: &Account, of: &Value) -> Option<Metric> {
     let (namespace, name) = (of["Namespace"].as_str()?, of["MetricName"].as_str()?);
@@ -331,6 +338,18 @@ fn response_plans(account: &mut Account) -> Vec<String> {
     let service = Service::Incidents;
     let listed = all(account, service, "ListResponsePlans", &json!({}), "nextToken", &members);
     listed.iter().map(|plan| text(plan, "name")).collect()
+}
+
+fn state_machines(account: &mut Account) -> IndexMap<String, String> {
+    let (service, members) = (Service::StepFunctions, ["stateMachines"]);
+    let listed = all(account, service, "ListStateMachines", &json!({}), "nextToken", &members);
+    listed.iter().map(|one| (text(one, "name"), text(one, "stateMachineArn"))).collect()
+}
+
+fn functions(account: &mut Account) -> IndexMap<String, String> {
+    let listed =
+        all(account, Service::Lambda, "ListFunctions", &json!({}), "NextMarker", &["Functions"]);
+    listed.iter().map(|one| (text(one, "FunctionName"), text(one, "FunctionArn"))).collect()
 }
 
 fn text(of: &Value, member: &str) -> String {

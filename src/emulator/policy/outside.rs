@@ -134,6 +134,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::Sqs
         | Service::Lambda
         | Service::Incidents
-        | Service::Logs => "AccessDeniedException",
+        | Service::Logs
+        | Service::StepFunctions => "AccessDeniedException",
     }
 }

@@ -82,7 +82,8 @@ pub(super) fn guard<'a>(
         | Service::AutoScaling
         | Service::Incidents
         | Service::Iam
-        | Service::Sts => None,
+        | Service::Sts
+        | Service::StepFunctions => None,
     }
 }
 
@@ -128,6 +129,10 @@ pub(super) fn needed(
             .map(|name| identity.arn("cloudwatch", &format!("alarm:{name}")))),
         Service::CodeDeploy => one(code_deploy_resource(account, input)),
         Service::AutoScaling | Service::Sts => one(None),
+        Service::StepFunctions => {
+            let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));
+            one(arn.map(str::to_owned))
+        }
     }
 }
 
@@ -248,6 +253,9 @@ pub(super) fn passed_role<'a>(
             let arn = role.as_str().or_else(|| role.get(0)?.as_str())?;
             // An optional role that is left empty is none.
             (!arn.is_empty()).then_some((arn, "ssm.amazonaws.com"))
+        }
+        (Service::StepFunctions, "CreateStateMachine" | "UpdateStateMachine") => {
+            Some((text(input, "roleArn")?, "states.amazonaws.com"))
         }
         _ => None,
     }

@@ -22,6 +22,7 @@ pub(crate) mod logs;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod stepfunctions;
 pub(crate) mod sts;
 
 /// Generates [`Service`], `Services`, `Due` and the dispatch from one list.
@@ -107,6 +108,7 @@ services! {
     Logs, logs, "logs", "CloudWatch Logs";
     Iam, iam, "iam", "Identity and Access Management";
     Sts, sts, "sts", "Security Token Service";
+    StepFunctions, stepfunctions, "states", "Step Functions";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

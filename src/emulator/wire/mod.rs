@@ -93,6 +93,7 @@ fn endpoint(signing_name: &str) -> Option<(Service, Protocol)> {
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
         "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),
+        "states" => Some((Service::StepFunctions, JSON_1_0)),
         "sns" => Some((Service::Sns, Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"))),
         "sts" => Some((Service::Sts, Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"))),
         _ => None,

@@ -16,6 +16,7 @@ mod functions;
 mod identities;
 mod incidents;
 mod logs;
+mod machines;
 mod messages;
 mod network;
 mod scaling;
@@ -101,6 +102,7 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &scaling::POLICY,
     &logs::LOG_GROUP,
     &logs::RESOURCE_POLICY,
+    &machines::STATE_MACHINE,
 ];
 
 /// The resource type of this name.

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Bus,
     /// An Incident Manager response plan.
     ResponsePlan,
+    /// A Step Functions state machine.
+    StateMachine,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             "logs" if resource.starts_with("log-group:") => Some(Self::LogGroup),
             "events" if resource.starts_with("event-bus/") => Some(Self::Bus),
             "ssm-incidents" if resource.starts_with("response-plan/") => Some(Self::ResponsePlan),
+            "states" if resource.starts_with("stateMachine:") => Some(Self::StateMachine),
             _ => None,
         }
     }
@@ -56,7 +59,7 @@ impl Kind {
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html>).
     pub(super) fn needs_role(self) -> bool {
         match self {
-            Self::Automation | Self::Command | Self::ResponsePlan => true,
+            Self::Automation | Self::Command | Self::ResponsePlan | Self::StateMachine => true,
             Self::Queue | Self::Topic | Self::Function | Self::LogGroup | Self::Bus => false,
         }
     }
@@ -98,7 +101,7 @@ pub(super) fn shape(invocation: &Invocation) -> Result<String, ServiceError> {
 
 /// The call that delivers this input.
 pub(super) fn call(
-    account: &Account,
+    account: &mut Account,
     invocation: &Invocation,
     input: String,
 ) -> Result<Call, ServiceError> {
@@ -128,6 +131,9 @@ pub(super) fn call(
         Kind::Bus => (Service::Events, "PutEvents", forwarded(invocation, arn)),
         Kind::ResponsePlan => {
             (Service::Incidents, "StartIncident", incident(account, invocation, &input))
+        }
+        Kind::StateMachine => {
+            (Service::StepFunctions, "StartExecution", execution(account, invocation, input))
         }
     };
     Ok(Call { service, operation, input })
@@ -273,5 +279,15 @@ fn incident(account: &Account, invocation: &Invocation, input: &str) -> Value {
             "timestamp": epoch_seconds(account.now()),
             "rawData": input,
         },
+    })
+}
+
+/// The name of an execution that a rule starts begins with the event's id (no page says so; seen on AWS).
+fn execution(account: &mut Account, invocation: &Invocation, input: String) -> Value {
+    let event = invocation.event.value["id"].as_str().unwrap_or_default();
+    json!({
+        "stateMachineArn": invocation.target.definition.arn,
+        "name": format!("{event}_{}", account.ids.uuid()),
+        "input": input,
     })
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
+use crate::emulator::services::ssm;
 
 /// A function.
 #[derive(Debug, Clone)]
@@ -241,6 +242,30 @@ pub(super) fn get(account: &mut Account, input: FunctionOnly) -> Answer {
 pub(super) fn get_configuration(account: &mut Account, input: FunctionOnly) -> Answer {
     let (name, function) = find(account, &input.function_name, input.qualifier.as_deref())?;
     Ok(show(name, function))
+}
+
+/// The input of `ListFunctions`; versions are not emulated.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct List {
+    #[serde(default)]
+    marker: Option<String>,
+    #[serde(default)]
+    max_items: Option<usize>,
+}
+
+/// `ListFunctions`: 50 at a time at most.
+pub(super) fn list(account: &mut Account, input: List) -> Answer {
+    let functions = account.services.lambda.functions.iter();
+    let items = functions.map(|(name, function)| show(name, function)).collect();
+    let most = Some(input.max_items.unwrap_or(50).min(50));
+    let (items, next) = ssm::page(items, most, input.marker.as_deref(), 50)
+        .map_err(|_| invalid("The marker is not valid.".to_owned()))?;
+    let mut answer = json!({ "Functions": items });
+    if let Some(next) = next {
+        answer["NextMarker"] = next.into();
+    }
+    Ok(answer)
 }
 
 fn show(name: &str, function: &Function) -> Value {

@@ -51,6 +51,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "CreateFunction": functions::CreateFunction => functions::create,
     "GetFunction": functions::FunctionOnly => functions::get,
     "GetFunctionConfiguration": functions::FunctionOnly => functions::get_configuration,
+    "ListFunctions": functions::List => functions::list,
     "DeleteFunction": functions::FunctionOnly => functions::delete,
     "AddPermission": functions::AddPermission => functions::add_permission,
     "RemovePermission": functions::RemovePermission => functions::remove_permission,
