@@ -28,6 +28,7 @@ mod readme;
 mod real_input;
 mod reports;
 mod scenarios;
+mod served;
 mod stage;
 mod support;
 mod templates;

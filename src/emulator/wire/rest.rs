@@ -1,7 +1,7 @@
-//! restJson1 as FIS speaks it: the operation is the method and the path, whose labels and query
+//! restJson1: the operation is the method and the path, whose labels and query
 //! parameters join the JSON body as one input.
 //!
-//! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_Operations.html>.
+//! One table of routes a service. Source: <https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html>.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,10 @@ use super::{Operation, Request, json, percent_decode};
 use crate::emulator::error::ServiceError;
 
 /// Method, path template, operation. A label in braces becomes a member of the input.
-const ROUTES: &[(&str, &str, &str)] = &[
+pub(super) type Route = (&'static str, &'static str, &'static str);
+
+/// <https://docs.aws.amazon.com/fis/latest/APIReference/API_Operations.html>.
+pub(super) const FIS: &[Route] = &[
     ("POST", "/experimentTemplates", "CreateExperimentTemplate"),
     ("GET", "/experimentTemplates", "ListExperimentTemplates"),
     ("GET", "/experimentTemplates/{id}", "GetExperimentTemplate"),
@@ -34,8 +37,8 @@ const NUMBERS: &[&str] = &["maxResults"];
 const LISTS: &[&str] = &["tagKeys"];
 
 /// Reads operation and input.
-pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
-    for (method, template, name) in ROUTES {
+pub(super) fn read(request: &Request, routes: &[Route]) -> Result<Operation, ServiceError> {
+    for (method, template, name) in routes {
         if *method != request.method {
             continue;
         }
@@ -51,7 +54,7 @@ pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
             return Ok(Operation { name: (*name).to_owned(), input: Value::Object(input) });
         }
     }
-    Err(ServiceError::unsupported(format_args!("fis: {} {}", request.method, request.path)))
+    Err(ServiceError::unsupported(format_args!("{} {}", request.method, request.path)))
 }
 
 fn not_an_object(value: &Value) -> ServiceError {
