@@ -5,7 +5,7 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, emulator, help, match_events, plan, report, run, schema};
+use crate::commands::{check, emulate, emulator, help, match_events, plan, report, run, schema};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -114,6 +114,7 @@ pub enum Verb {
     Match(match_events::MatchArgs),
     Report(report::ReportArgs),
     Schema(schema::SchemaArgs),
+    Emulate(emulate::EmulateArgs),
     Emulator(emulator::EmulatorArgs),
     Completions(CompletionsArgs),
     Help(help::HelpArgs),

@@ -4,6 +4,7 @@
 //! rehearsal under tokio's paused clock lives in virtual time with no second code path. Invariant:
 //! nothing else in this crate asks the system for the time.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_async::time::TimeSource;
@@ -15,12 +16,20 @@ use tokio::time::Instant;
 pub struct Clock {
     epoch: Timestamp,
     started: Instant,
+    /// How many of this clock's seconds pass in one of tokio's.
+    speed: NonZeroU32,
 }
 
 impl Clock {
     /// A clock that shows `epoch` now and runs with tokio's clock (virtual when that is paused).
     pub fn starting_at(epoch: Timestamp) -> Self {
-        Self { epoch, started: Instant::now() }
+        Self { epoch, started: Instant::now(), speed: NonZeroU32::MIN }
+    }
+
+    /// The same clock, running this many times as fast from its epoch on.
+    #[must_use]
+    pub fn at_speed(self, speed: NonZeroU32) -> Self {
+        Self { speed, ..self }
     }
 
     /// A clock that shows the system's time.
@@ -34,14 +43,14 @@ impl Clock {
 
     /// The time, in whole milliseconds, as AWS's own timestamps have it.
     pub fn now(&self) -> Timestamp {
-        let at = self.epoch + self.started.elapsed();
+        let at = self.epoch + self.started.elapsed() * self.speed.get();
         Timestamp::from_millisecond(at.as_millisecond()).expect("it was a timestamp before")
     }
 
     /// The tokio instant at which this clock will show `at`; now, if that has passed.
     pub fn instant(&self, at: Timestamp) -> Instant {
         let ahead = at.duration_since(self.epoch);
-        self.started + Duration::try_from(ahead).unwrap_or_default()
+        self.started + Duration::try_from(ahead).unwrap_or_default() / self.speed.get()
     }
 
     /// Sleeps until this clock shows `at`.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
-use firedrill::commands::{check, emulator, help, match_events, plan, report, run, schema};
+use firedrill::commands::{
+    check, emulate, emulator, help, match_events, plan, report, run, schema,
+};
 
 fn main() -> ExitCode {
     let exit = match Cli::parse().verb {
@@ -14,6 +16,7 @@ fn main() -> ExitCode {
         Verb::Match(arguments) => match_events::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
+        Verb::Emulate(arguments) => emulate::run(&arguments),
         Verb::Emulator(arguments) => emulator::run(&arguments),
         Verb::Help(arguments) => help::run(&arguments),
         Verb::Completions(arguments) => {

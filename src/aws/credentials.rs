@@ -105,9 +105,10 @@ pub(super) fn way_out(code: &str) -> Option<&'static str> {
         | "InvalidSignatureException"
         | "IncompleteSignature"
         | "IncompleteSignatureException"
-        | "RequestTimeTooSkewed" => {
-            Some("the secret key does not belong to the key id, or this machine's clock is wrong")
-        }
+        | "RequestTimeTooSkewed" => Some(
+            "the secret key does not belong to the key id, the endpoint is of another region, or \
+                 this machine's clock is wrong",
+        ),
         _ => None,
     }
 }

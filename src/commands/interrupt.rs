@@ -158,21 +158,21 @@ fn left(running: &[Running]) -> String {
 
 /// The signals that ask a run to end, from the moment on at which they are armed.
 #[cfg(unix)]
-struct Signals {
+pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn arm() -> Option<Self> {
+    pub(super) fn arm() -> Option<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt()).ok()?;
         let terminate = signal(SignalKind::terminate()).ok()?;
         Some(Self { interrupt, terminate })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",
             _ = self.terminate.recv() => "SIGTERM",
@@ -182,15 +182,15 @@ impl Signals {
 
 /// The signal that asks a run to end.
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn arm() -> Option<Self> {
+    pub(super) fn arm() -> Option<Self> {
         Some(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         match tokio::signal::ctrl_c().await {
             Ok(()) => "interrupt",
             Err(_) => std::future::pending().await,

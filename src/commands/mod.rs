@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod drill;
+pub mod emulate;
 pub mod emulator;
 pub mod help;
 mod interrupt;

@@ -78,6 +78,8 @@ pub struct Workshop {
     /// The texts that the diagnostics point into.
     pub sources: Sources,
     seed: u64,
+    /// When the accounts stand.
+    epoch: Timestamp,
     stages: IndexMap<PathBuf, Option<Arc<Stage>>>,
     /// The scenarios' names, and the file that has each first.
     names: BTreeMap<String, String>,
@@ -90,9 +92,16 @@ impl Workshop {
             diagnostics: Vec::new(),
             sources: Sources::default(),
             seed,
+            epoch: epoch(),
             stages: IndexMap::new(),
             names: BTreeMap::new(),
         }
+    }
+
+    /// Accounts stand at this moment instead of a rehearsal's.
+    #[must_use]
+    pub fn standing_at(self, epoch: Timestamp) -> Self {
+        Self { epoch, ..self }
     }
 
     /// The scenario files behind the paths: a file is itself, a folder is the YAML files directly in it,
@@ -197,7 +206,7 @@ impl Workshop {
             self.sources.add(&file, &bytes);
         }
         let account = environment.filter(|_| !has_errors(&found)).map(|environment| {
-            let (account, mut more) = environment.account(epoch(), self.seed);
+            let (account, mut more) = environment.account(self.epoch, self.seed);
             found.append(&mut more);
             account
         });

@@ -3,7 +3,8 @@
 //! The main type is [`Account`]: plain data (state, an agenda of what is due, a seeded generator) with
 //! two verbs, [`Account::call`] and [`Account::advance`]. It is sans-IO: it never reads a clock,
 //! spawns a task or opens a socket, it can be cloned, and two runs with one seed are byte-equal.
-//! [`transport`] puts it under the real SDK, so serializers, signer, retries and error parser all run.
+//! [`transport`] puts it under the real SDK, so serializers, signer, retries and error parser all run;
+//! [`served`] puts it behind HTTP on loopback, for whole processes and other people's clients.
 //!
 //! Deliberately absent: any knowledge of scenarios, plans, runners or judges. The emulator cannot know
 //! what is expected of it. What it does not support it refuses with an AWS-shaped error that names the
@@ -12,6 +13,7 @@
 pub mod account;
 pub(crate) mod agenda;
 pub mod automation;
+pub mod belongings;
 pub mod cloudformation;
 pub mod coverage;
 pub mod environment;
@@ -20,6 +22,7 @@ pub(crate) mod facts;
 pub(crate) mod ids;
 pub(crate) mod operation;
 pub(crate) mod policy;
+pub mod served;
 pub mod services;
 pub(crate) mod signals;
 pub(crate) mod timing;

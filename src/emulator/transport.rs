@@ -99,17 +99,23 @@ impl Emulator {
         self.inner.account.lock().expect("no call panics while it holds the account")
     }
 
-    fn answer(&self, request: &wire::Request) -> wire::Response {
+    /// Answers one request, at the present moment of the account's clock.
+    pub(crate) fn answer(&self, request: &wire::Request) -> wire::Response {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
-        let (response, changes) = {
+        self.now(|account| wire::answer(account, request))
+    }
+
+    /// Does something with the account at the present moment of its clock.
+    pub(crate) fn now<T>(&self, what: impl FnOnce(&mut Account) -> T) -> T {
+        let (done, changes) = {
             let mut account = self.lock();
             account.advance(self.inner.clock.now());
-            let response = wire::answer(&mut account, request);
-            (response, account.take_changes())
+            let done = what(&mut account);
+            (done, account.take_changes())
         };
         self.inner.bell.ring(&changes);
         self.inner.rescheduled.notify_one();
-        response
+        done
     }
 }
 

@@ -142,10 +142,13 @@ impl<'a> Drill<'a> {
             places.map(|place| Watch::new(place, self.recorder, self.pace, self.plan)).collect();
         match self.listen(&watches).await {
             Ok(listeners) => {
+                // Without a listener nothing new has to begin to deliver.
+                let listens = listeners.iter().any(Option::is_some);
+                let settle = if listens { self.settle } else { Duration::ZERO };
                 tokio::select! {
                     biased;
                     _pressed = self.stop.pressed() => {}
-                    () = tokio::time::sleep(self.settle) => {}
+                    () = tokio::time::sleep(settle) => {}
                 }
                 self.live(&watches, &listeners).await;
             }

@@ -29,6 +29,7 @@ mod real_input;
 mod records;
 mod reports;
 mod scenarios;
+mod served;
 mod stage;
 mod support;
 mod templates;

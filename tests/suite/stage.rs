@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use firedrill::commands::drill::{Finished, rehearse_and};
 use firedrill::commands::prepare::{Workshop, epoch};
 use firedrill::emulator::Account;
+use firedrill::emulator::belongings::alarm_states;
+pub(crate) use firedrill::emulator::belongings::belongings;
 use firedrill::emulator::environment::Environment;
-use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
 use firedrill::plan::Plan;
 use firedrill::recorder::Sink;
 use firedrill::runner::StopSwitch;
 use firedrill::scenario::{self, Values};
 use firedrill::timeline::{Entry, EntryKind, Purpose};
-use serde_json::{Value, json};
 
 /// The drill's id in everything that runs in this process.
 pub(crate) const RUN_ID: &str = "fd-suite";
@@ -74,79 +74,15 @@ pub(crate) fn unheard() -> Sink {
     Box::new(|_| Ok(()))
 }
 
-fn call(account: &mut Account, service: Service, operation: &str, input: Value) -> Value {
-    account.call(service, operation, input).unwrap_or_else(|error| panic!("{operation}: {error}"))
-}
-
-fn rows<'v>(answer: &'v Value, key: &str) -> &'v [Value] {
-    answer[key].as_array().map_or(&[], Vec::as_slice)
-}
-
-/// What a drill could leave behind: queues, rules with their targets, subscriptions, experiment templates,
-/// experiments that run, alarms and whether their actions are enabled.
-pub(crate) fn belongings(account: &Account) -> Value {
-    let mut account = account.clone();
-    let queues = call(&mut account, Service::Sqs, "ListQueues", json!({}));
-    let buses = call(&mut account, Service::Events, "ListEventBuses", json!({}));
-    let mut rules = Vec::new();
-    for bus in rows(&buses, "EventBuses") {
-        let on_bus = json!({"EventBusName": bus["Name"]});
-        let found = call(&mut account, Service::Events, "ListRules", on_bus);
-        for rule in rows(&found, "Rules") {
-            let of_rule = json!({"EventBusName": bus["Name"], "Rule": rule["Name"]});
-            let targets = call(&mut account, Service::Events, "ListTargetsByRule", of_rule);
-            rules.push(json!({"rule": rule, "targets": targets["Targets"]}));
-        }
-    }
-    let topics = call(&mut account, Service::Sns, "ListTopics", json!({}));
-    let mut subscriptions = Vec::new();
-    for topic in rows(&topics, "Topics") {
-        let of_topic = json!({"TopicArn": topic["TopicArn"]});
-        let found = call(&mut account, Service::Sns, "ListSubscriptionsByTopic", of_topic);
-        subscriptions.extend(rows(&found, "Subscriptions").to_vec());
-    }
-    let templates = call(&mut account, Service::Fis, "ListExperimentTemplates", json!({}));
-    let templates: Vec<&Value> =
-        rows(&templates, "experimentTemplates").iter().map(|template| &template["id"]).collect();
-    let experiments = call(&mut account, Service::Fis, "ListExperiments", json!({}));
-    let running: Vec<&Value> = rows(&experiments, "experiments")
-        .iter()
-        .filter(|one| {
-            let over = ["completed", "stopped", "failed", "cancelled"];
-            !over.iter().any(|state| one["state"]["status"] == *state)
-        })
-        .map(|experiment| &experiment["id"])
-        .collect();
-    let kinds = json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
-    let found = call(&mut account, Service::CloudWatch, "DescribeAlarms", kinds);
-    let alarms: Vec<Value> = ["MetricAlarms", "CompositeAlarms"]
-        .iter()
-        .flat_map(|key| rows(&found, key))
-        .map(|alarm| json!([alarm["AlarmName"], alarm["ActionsEnabled"]]))
-        .collect();
-    json!({
-        "queues": queues["QueueUrls"],
-        "rules": rules,
-        "subscriptions": subscriptions,
-        "templates": templates,
-        "running experiments": running,
-        "alarms": alarms,
-    })
-}
-
 /// Alarms that still show a state which the drill set by hand and did not set back.
 pub(crate) fn set_by_hand(account: &Account) -> Vec<String> {
-    let kinds = json!({"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]});
-    let found = call(&mut account.clone(), Service::CloudWatch, "DescribeAlarms", kinds);
-    ["MetricAlarms", "CompositeAlarms"]
-        .iter()
-        .flat_map(|key| rows(&found, key))
-        .filter(|alarm| {
-            let reason = alarm["StateReason"].as_str().unwrap_or_default();
-            reason.contains(RUN_ID) && !reason.contains("set back")
-        })
-        .map(|alarm| format!("{} is {}", alarm["AlarmName"], alarm["StateValue"]))
-        .collect()
+    let states = alarm_states(account);
+    let states = states.as_object().expect("an object of alarms");
+    let ours = states.iter().filter(|(_, alarm)| {
+        let reason = alarm["reason"].as_str().unwrap_or_default();
+        reason.contains(RUN_ID) && !reason.contains("set back")
+    });
+    ours.map(|(name, alarm)| format!("{name} is {}", alarm["state"])).collect()
 }
 
 /// The number of the last entry that announces a call which breaks something, from 0.

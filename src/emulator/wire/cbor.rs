@@ -12,7 +12,7 @@ use super::{Operation, Request, Response};
 use crate::emulator::error::ServiceError;
 
 /// Members of `CloudWatch` outputs that are timestamps (or lists of them).
-const TIMESTAMPS: &[&str] = &[
+pub(super) const TIMESTAMPS: &[&str] = &[
     "Timestamp",
     "Timestamps",
     "StateUpdatedTimestamp",

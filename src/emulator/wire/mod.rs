@@ -16,7 +16,7 @@ use super::error::{Answer, ServiceError};
 use super::services::Service;
 
 /// The largest request body that is read, in bytes: well above AWS's own limits.
-const MAX_BODY: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// An HTTP request as it leaves the SDK.
 #[derive(Debug, Clone, Default)]
@@ -64,29 +64,47 @@ impl Request {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The service that the request was signed for.
-    fn signed_for(&self) -> Option<&str> {
-        self.scope()?.split('/').nth(3)
-    }
-
-    /// The access key that the request was signed with.
-    fn access_key(&self) -> &str {
-        self.scope().and_then(|scope| scope.split('/').next()).unwrap_or_default()
-    }
-
-    /// The signature's scope: access key, date, region, service.
-    fn scope(&self) -> Option<&str> {
+    /// What the request was signed for; nothing for a request without a signature.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html>.
+    fn scope(&self) -> Option<Scope<'_>> {
         let authorization = self.header("authorization")?;
-        authorization.split("Credential=").nth(1)?.split(',').next()
+        let scope = authorization.split("Credential=").nth(1)?.split(',').next()?;
+        let mut parts = scope.trim().split('/');
+        let (access_key, _date) = (parts.next()?, parts.next()?);
+        Some(Scope { access_key, region: parts.next()?, service: parts.next()? })
+    }
+
+    /// Whether the body is an HTML form, as awsQuery sends it.
+    fn is_form(&self) -> bool {
+        let kind = self.header("content-type").unwrap_or_default();
+        kind.starts_with("application/x-www-form-urlencoded")
     }
 }
 
-/// The service and protocol behind a signing name.
-fn endpoint(signing_name: &str) -> Option<(Service, Protocol)> {
+/// The parts of a signature's credential scope that say who sends a request, and where to.
+struct Scope<'a> {
+    access_key: &'a str,
+    region: &'a str,
+    service: &'a str,
+}
+
+/// The service behind a signing name, and how this request speaks to it.
+fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)> {
     const JSON_1_0: Protocol = Protocol::Json("application/x-amz-json-1.0");
     const JSON_1_1: Protocol = Protocol::Json("application/x-amz-json-1.1");
     match signing_name {
-        "monitoring" => Some((Service::CloudWatch, Protocol::Cbor)),
+        // CloudWatch speaks three protocols, and clients choose.
+        "monitoring" => {
+            let protocol = if request.path.contains("/operation/") {
+                Protocol::Cbor
+            } else if request.header("x-amz-target").is_some() {
+                JSON_1_0
+            } else {
+                Protocol::Query("http://monitoring.amazonaws.com/doc/2010-08-01/")
+            };
+            Some((Service::CloudWatch, protocol))
+        }
         "events" => Some((Service::Events, JSON_1_1)),
         "ssm" => Some((Service::Ssm, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
@@ -100,38 +118,100 @@ fn endpoint(signing_name: &str) -> Option<(Service, Protocol)> {
     }
 }
 
+/// The protocol for an answer to a request whose service is not known.
+fn guess(request: &Request) -> Protocol {
+    if request.is_form() { Protocol::Query("") } else { Protocol::Json("application/json") }
+}
+
 /// Answers one request out of the account.
 pub(crate) fn answer(account: &mut Account, request: &Request) -> Response {
-    let Some(signing_name) = request.signed_for() else {
-        let error = ServiceError {
-            status: 403,
-            ..ServiceError::new("MissingAuthenticationToken", "the request is not signed")
-        };
-        return json::refuse(&error, "application/json");
-    };
-    let Some((service, protocol)) = endpoint(signing_name) else {
-        let error = ServiceError::unsupported(format_args!("the service `{signing_name}`"));
-        return json::refuse(&error, "application/json");
-    };
     let request_id = account.ids.uuid();
-    let read = if request.body.len() > MAX_BODY {
-        Err(ServiceError::new("RequestEntityTooLarge", "the request body is too large"))
-    } else {
-        read(protocol, request)
-    };
-    let (name, answer) = match read {
-        Ok(operation) => {
-            let key = request.access_key();
-            let answer = account.call_signed(key, service, &operation.name, operation.input);
-            (operation.name, answer)
+    let response = match route(account, request) {
+        Ok((service, protocol)) => {
+            let (name, answer) = call(account, service, protocol, request);
+            write(protocol, &name, &request_id, answer)
         }
-        Err(error) => (String::new(), Err(error)),
+        Err((protocol, error)) => write(protocol, "", &request_id, Err(error)),
     };
-    let mut response = write(protocol, service, &name, &request_id, answer);
+    signed_off(account, response, request_id)
+}
+
+/// Refuses a request that could not be read whole, in its own protocol.
+pub(crate) fn refuse(account: &mut Account, request: &Request, error: ServiceError) -> Response {
+    let request_id = account.ids.uuid();
+    let protocol = match route(account, request) {
+        Ok((_, protocol)) | Err((protocol, _)) => protocol,
+    };
+    let response = write(protocol, "", &request_id, Err(error));
+    signed_off(account, response, request_id)
+}
+
+/// The headers of every answer: which request it was, and the account's own time.
+fn signed_off(account: &Account, mut response: Response, request_id: String) -> Response {
     response.headers.push(("x-amzn-requestid", request_id));
     let date = account.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     response.headers.push(("date", date));
     response
+}
+
+/// Where a request is meant to go; or why it can't, in the protocol in which that is to be said.
+fn route(
+    account: &Account,
+    request: &Request,
+) -> Result<(Service, Protocol), (Protocol, ServiceError)> {
+    let Some(scope) = request.scope() else {
+        let error = ServiceError::new("MissingAuthenticationToken", "the request is not signed");
+        return Err((guess(request), ServiceError { status: 403, ..error }));
+    };
+    let Some((service, protocol)) = endpoint(scope.service, request) else {
+        let error = ServiceError::unsupported(format_args!("the service `{}`", scope.service));
+        return Err((guess(request), error));
+    };
+    let here = &account.identity().region;
+    if scope.region != here {
+        return Err((protocol, elsewhere(protocol, scope.region, here)));
+    }
+    Ok((service, protocol))
+}
+
+/// The refusal of a request that is signed for another region.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>.
+fn elsewhere(protocol: Protocol, region: &str, here: &str) -> ServiceError {
+    let code = match protocol {
+        Protocol::Query(_) => "SignatureDoesNotMatch",
+        Protocol::Cbor | Protocol::Json(_) | Protocol::Rest(_) => "InvalidSignatureException",
+    };
+    let message = format!(
+        "Credential should be scoped to a valid region, not '{region}': this account is emulated in {here}"
+    );
+    ServiceError { status: 403, ..ServiceError::new(code, message) }
+}
+
+/// The refusal of a body beyond [`MAX_BODY`].
+pub(crate) fn too_large() -> ServiceError {
+    let message = format!("the request body is larger than {MAX_BODY} bytes");
+    ServiceError { status: 413, ..ServiceError::new("RequestEntityTooLarge", message) }
+}
+
+/// Reads the request and makes its call; answers the operation's name as well.
+fn call(
+    account: &mut Account,
+    service: Service,
+    protocol: Protocol,
+    request: &Request,
+) -> (String, Answer) {
+    if request.body.len() > MAX_BODY {
+        return (String::new(), Err(too_large()));
+    }
+    match read(protocol, request) {
+        Ok(operation) => {
+            let key = request.scope().map(|scope| scope.access_key).unwrap_or_default();
+            let answer = account.call_signed(key, service, &operation.name, operation.input);
+            (operation.name, answer)
+        }
+        Err(error) => (String::new(), Err(error)),
+    }
 }
 
 fn read(protocol: Protocol, request: &Request) -> Result<Operation, ServiceError> {
@@ -143,13 +223,7 @@ fn read(protocol: Protocol, request: &Request) -> Result<Operation, ServiceError
     }
 }
 
-fn write(
-    protocol: Protocol,
-    service: Service,
-    operation: &str,
-    request_id: &str,
-    answer: Answer,
-) -> Response {
+fn write(protocol: Protocol, operation: &str, request_id: &str, answer: Answer) -> Response {
     match protocol {
         Protocol::Cbor => match answer {
             Ok(output) => cbor::write(&output),
@@ -164,7 +238,7 @@ fn write(
             Err(error) => json::refuse(&error, "application/json"),
         },
         Protocol::Query(namespace) => match answer {
-            Ok(output) => query::write(service, operation, namespace, request_id, &output),
+            Ok(output) => query::write(operation, namespace, request_id, &output),
             Err(error) => query::refuse(&error, namespace, request_id),
         },
     }
@@ -174,3 +248,6 @@ fn write(
 fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

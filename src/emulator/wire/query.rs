@@ -1,17 +1,45 @@
-//! awsQuery as SNS and STS speak it: a form in, XML out.
+//! awsQuery as SNS, STS and older clients of CloudWatch speak it: a form in, XML out.
 //!
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>. A form has no types, so the
-//! reader knows the few members that are not strings; the writer knows the members that are maps.
+//! reader knows the members that are not strings; the writer knows the members that are maps and those
+//! that are timestamps.
 
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
+use super::cbor::TIMESTAMPS;
 use super::{Operation, Request, Response, percent_decode};
+use crate::emulator::account::{epoch_seconds, from_epoch_seconds};
 use crate::emulator::error::ServiceError;
-use crate::emulator::services::Service;
 
-const BOOLEANS: &[&str] = &["ReturnSubscriptionArn"];
-const NUMBERS: &[&str] = &["DurationSeconds"];
+const BOOLEANS: &[&str] = &["ReturnSubscriptionArn", "ActionsEnabled", "ReturnData"];
+
+/// Members that are numbers wherever they stand.
+const NUMBERS: &[&str] = &[
+    "ActionsSuppressorExtensionPeriod",
+    "ActionsSuppressorWaitPeriod",
+    "Counts",
+    "DatapointsToAlarm",
+    "DurationSeconds",
+    "EvaluationPeriods",
+    "MaxDatapoints",
+    "MaxRecords",
+    "Maximum",
+    "Minimum",
+    "Period",
+    "SampleCount",
+    "StorageResolution",
+    "Sum",
+    "Threshold",
+];
+
+/// Members that are numbers right below this one; elsewhere (a dimension, a tag) they are text.
+const NUMBERS_BELOW: (&str, &[&str]) = ("MetricData", &["Value", "Values"]);
+
+/// Members that are timestamps: ISO 8601 in a form, seconds since the epoch in an input.
+const INSTANTS: &[&str] =
+    &["EndDate", "EndTime", "ExpireDate", "StartDate", "StartTime", "Timestamp"];
+
 /// Members of outputs that are maps from string to string.
 const MAPS: &[&str] = &["Attributes"];
 /// How many parts a parameter's name may have.
@@ -35,7 +63,7 @@ pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
                 if parts.len() > MAX_DEPTH {
                     return Err(ServiceError::new("MalformedQueryString", "a name is too deep"));
                 }
-                insert(&mut tree, &parts, leaf(parts[parts.len() - 1], value));
+                insert(&mut tree, &parts, leaf(&parts, value));
             }
         }
     }
@@ -45,14 +73,31 @@ pub(super) fn read(request: &Request) -> Result<Operation, ServiceError> {
     Ok(Operation { name, input: gather(Value::Object(tree)) })
 }
 
-fn leaf(name: &str, value: String) -> Value {
+/// A member's value in its own type; a text that has another form is left for the service to refuse.
+fn leaf(parts: &[&str], value: String) -> Value {
+    let is_name = |part: &&&str| {
+        !matches!(**part, "member" | "entry") && !part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut names = parts.iter().rev().filter(is_name).copied();
+    let name = names.next().unwrap_or_default();
+    let (above, below) = NUMBERS_BELOW;
     if BOOLEANS.contains(&name) {
-        return Value::Bool(value == "true");
+        return value.parse().map_or(Value::String(value), Value::Bool);
     }
-    if NUMBERS.contains(&name) {
-        return value.parse::<i64>().map_or(Value::String(value), Value::from);
+    if NUMBERS.contains(&name) || (below.contains(&name) && names.next() == Some(above)) {
+        return number(value);
+    }
+    if INSTANTS.contains(&name) {
+        return value.parse().map_or(Value::String(value), epoch_seconds);
     }
     Value::String(value)
+}
+
+fn number(value: String) -> Value {
+    if let Ok(whole) = value.parse::<i64>() {
+        return Value::from(whole);
+    }
+    value.parse::<f64>().map_or(Value::String(value), Value::from)
 }
 
 fn insert(tree: &mut Map<String, Value>, parts: &[&str], value: Value) {
@@ -99,7 +144,6 @@ fn entry(item: Value) -> Option<(String, Value)> {
 
 /// Writes a successful answer.
 pub(super) fn write(
-    _service: Service,
     operation: &str,
     namespace: &str,
     request_id: &str,
@@ -130,8 +174,32 @@ fn write_members(xml: &mut String, value: &Value) {
     let Value::Object(members) = value else { return };
     for (key, member) in members {
         open(xml, key);
-        write_value(xml, member, MAPS.contains(&key.as_str()));
+        if TIMESTAMPS.contains(&key.as_str()) {
+            write_instants(xml, member);
+        } else {
+            write_value(xml, member, MAPS.contains(&key.as_str()));
+        }
         close(xml, key);
+    }
+}
+
+/// Writes one timestamp, or a list of them, as ISO 8601.
+fn write_instants(xml: &mut String, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                open(xml, "member");
+                write_instants(xml, item);
+                close(xml, "member");
+            }
+        }
+        Value::Number(seconds) => {
+            let at = seconds.as_f64().and_then(from_epoch_seconds);
+            xml.push_str(&at.map(|at| at.to_string()).unwrap_or_default());
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) | Value::Object(_) => {
+            write_value(xml, value, false);
+        }
     }
 }
 

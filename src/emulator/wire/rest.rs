@@ -70,7 +70,7 @@ pub(super) fn read(routes: Routes, request: &Request) -> Result<Operation, Servi
             return Ok(Operation { name: (*name).to_owned(), input: Value::Object(input) });
         }
     }
-    let service = request.signed_for().unwrap_or_default();
+    let service = request.scope().map_or("", |scope| scope.service);
     Err(ServiceError::unsupported(format_args!("{service}: {} {}", request.method, request.path)))
 }
 
