@@ -109,8 +109,8 @@ async fn guard_between(
     progress: &mut Progress,
     stop: &dyn Fn(String),
 ) -> Result<(), CallError> {
-    let guards = &watch.plan.stop_conditions;
-    for alarm in found.iter().filter(|alarm| guards.contains(&alarm.name)) {
+    let guards: BTreeSet<&str> = watch.stop_conditions().collect();
+    for alarm in found.iter().filter(|alarm| guards.contains(alarm.name.as_str())) {
         let now = (alarm.state.clone(), alarm.since);
         let before = progress.harmless.get(&alarm.name);
         let moved = match before {
@@ -179,8 +179,8 @@ async fn look(
             continue;
         }
         let now = (alarm.state.clone(), alarm.since);
-        let before = progress.latest.insert(alarm.name.clone(), now.clone());
-        let Some(before) = before else {
+        let Some(before) = progress.latest.get(&alarm.name) else {
+            progress.latest.insert(alarm.name.clone(), now);
             progress.first.insert(alarm.name.clone(), alarm.state.clone());
             baseline(watch, &of_alarm, &alarm);
             continue;
@@ -188,9 +188,11 @@ async fn look(
         let wants_action = of_alarm.iter().any(|subject| subject.action.is_some());
         // An action follows its transition; a suppressor or a mute rule may hold it back for long.
         let recent = alarm.since.is_none_or(|since| watch.clock().now() < since + ACTION_FOLLOWS);
-        if before != now || (wants_action && (alarm.state != "OK" || recent)) {
+        if *before != now || (wants_action && (alarm.state != "OK" || recent)) {
             read_history(watch, &of_alarm, &alarm.name, progress).await?;
         }
+        // Only now: a history that could not be read is read again at the next look.
+        progress.latest.insert(alarm.name.clone(), now);
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
 use firedrill::commands::drill::{emulated_config, rehearse};
-use firedrill::context::Context;
+use firedrill::context::{Context, Place, Places};
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
@@ -170,21 +170,26 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
+    let place = |aws| Place {
+        name: None,
+        aws,
+        target: Target {
+            account: identity.account.clone(),
+            region: identity.region.clone(),
+            kind: TargetKind::Emulator,
+        },
+        partition: identity.partition.clone(),
+    };
     let aws = Aws::new(&emulated_config(&SharedHttpClient::new(crash), &identity.region, clock));
+    let places = Places::new(place(aws), Vec::new());
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
-        aws: &aws,
+        places: &places,
         recorder: &recorder,
         pace: &pace,
         urgency: &urgency,
         stop: &StopSwitch::default(),
-        target: Target {
-            account: identity.account,
-            region: identity.region.clone(),
-            kind: TargetKind::Emulator,
-        },
-        partition: identity.partition,
         settle: Duration::ZERO,
     };
     tokio::select! {
@@ -193,9 +198,9 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let aws = Aws::new(&emulated_config(emulator, &identity.region, clock));
+    let place = place(Aws::new(&emulated_config(emulator, &identity.region, clock)));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let context = Context { aws: &aws, recorder: &recorder, pace: &pace, run_id: &plan.run_id };
+    let context = Context::new(&place, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
     for purpose in [Purpose::Inject, Purpose::Listen] {
         for change in revert::pending(&record, purpose) {

@@ -13,8 +13,10 @@
 
 mod automation_documents;
 mod bad_input;
+mod between;
 mod blindness;
 mod cli;
+mod clocks;
 mod determinism;
 mod goldens;
 mod guardrails;

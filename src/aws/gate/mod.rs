@@ -273,7 +273,9 @@ fn by_request(request: &HttpRequest) -> String {
 }
 
 /// Our own refusal among the causes of an error.
-pub(crate) fn over_budget<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e OverBudget> {
+pub(crate) fn over_budget<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e OverBudget> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(refused) = error.downcast_ref() {
