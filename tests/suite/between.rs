@@ -75,9 +75,14 @@ fn operation(request: &HttpRequest) -> String {
     path.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// An error in every protocol at once, as AWS would answer it.
-pub(crate) fn refuse(status: u16, code: &str) -> HttpConnectorFuture {
-    let words = format!(r#"{{"__type":"{code}","message":"{code} by the test"}}"#);
+/// An error of AWS in the request's own protocol.
+pub(crate) fn refuse(request: &HttpRequest, status: u16, code: &str) -> HttpConnectorFuture {
+    let words = if request.headers().get("smithy-protocol") == Some("rpc-v2-cbor") {
+        let pairs = [("__type", code), ("message", "by the test")];
+        minicbor::to_vec(std::collections::BTreeMap::from(pairs)).expect("two texts")
+    } else {
+        format!(r#"{{"__type":"{code}","message":"by the test"}}"#).into_bytes()
+    };
     let status = StatusCode::try_from(status).expect("a status");
     let mut response = HttpResponse::new(status, SdkBody::from(words));
     response.headers_mut().insert("x-amzn-errortype", code.to_owned());

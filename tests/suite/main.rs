@@ -14,6 +14,7 @@
 mod automation_documents;
 mod bad_input;
 mod between;
+mod blind_spots;
 mod blindness;
 mod cli;
 mod clocks;

@@ -63,7 +63,7 @@ const PUBLISHED: &[(&str, Budget)] = &[
 const UNPUBLISHED: Budget = budget(1, 10);
 
 /// After this long without being asked to slow down, a bucket doubles its speed again.
-const CALMS_AFTER: Duration = Duration::from_secs(60);
+const CALMS_AFTER: Duration = Duration::from_mins(1);
 
 /// How many times its speed is halved at the most.
 const MOST_HALVINGS: u32 = 4;

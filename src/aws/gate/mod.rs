@@ -53,7 +53,7 @@ tokio::task_local! {
 
 /// Does what takes a change back: its calls have a share of their own, so that no look holds them up.
 pub async fn undoing<T>(work: impl Future<Output = T>) -> T {
-    SHARE.scope(Share::Undo, work).await
+    SHARE.scope(Share::Undo, Box::pin(work)).await
 }
 
 /// Whether this is part of what takes a change back.
@@ -68,7 +68,7 @@ pub struct Tally(Arc<Mutex<Counts>>);
 impl Tally {
     /// Does the work and counts its calls, retries included.
     pub async fn of<T>(&self, work: impl Future<Output = T>) -> T {
-        TALLY.scope(self.clone(), work).await
+        TALLY.scope(self.clone(), Box::pin(work)).await
     }
 
     /// What was counted so far.
