@@ -47,6 +47,14 @@ impl Clock {
         Timestamp::from_millisecond(at.as_millisecond()).expect("it was a timestamp before")
     }
 
+    /// What this clock showed, or will show, at a tokio instant.
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        match instant.checked_duration_since(self.started) {
+            Some(since) => self.epoch + since,
+            None => self.epoch - self.started.duration_since(instant),
+        }
+    }
+
     /// The tokio instant at which this clock will show `at`; now, if that has passed.
     pub fn instant(&self, at: Timestamp) -> Instant {
         let ahead = at.duration_since(self.epoch);

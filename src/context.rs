@@ -7,6 +7,7 @@
 use std::ops::Deref;
 
 use indexmap::IndexMap;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, CallError, CallErrorKind};
 use crate::clock::Clock;
@@ -131,11 +132,40 @@ pub struct Context<'a> {
     pub run_id: &'a str,
 }
 
+/// A moment of AWS's clock, as exactly as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The moment.
+    pub(crate) at: Timestamp,
+    /// It is off by this much at the most, either way.
+    pub(crate) uncertain: SignedDuration,
+}
+
+/// A time that AWS itself gave.
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self { at, uncertain: SignedDuration::ZERO }
+    }
+}
+
 impl<'a> Context<'a> {
     /// What it takes to change something at this place.
     pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &'a Pace, run_id: &'a str) -> Self {
         let recorder = Scribe { recorder, target: here.name.as_deref() };
         Self { place: here, aws: &here.aws, recorder, pace, run_id }
+    }
+
+    /// What AWS's clock showed when ours showed `at`, for what AWS gives no time of.
+    ///
+    /// Ours is corrected by the measured skew where the two surely differ. Where they agree as far as the
+    /// measurement goes, ours stands as it is. What may still be wrong is the moment's uncertainty.
+    pub(crate) fn at_aws(&self, at: Timestamp) -> Moment {
+        let Some(skew) = self.aws.gate.skew(&self.clock()) else { return Moment::from(at) };
+        let uncertain =
+            if skew.is_certain() { skew.uncertainty } else { skew.uncertainty + skew.offset.abs() };
+        let corrected = if skew.is_certain() { at + skew.offset } else { at };
+        let at = Timestamp::from_millisecond(corrected.as_millisecond());
+        Moment { at: at.expect("a time between two that are times"), uncertain }
     }
 
     /// Our clock.

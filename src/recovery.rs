@@ -207,6 +207,8 @@ pub fn first_fault(timeline: &[Entry]) -> Option<Timestamp> {
         | EntryKind::Looked { .. }
         | EntryKind::Blind { .. }
         | EntryKind::Stopping { .. }
+        | EntryKind::ClockSkew { .. }
+        | EntryKind::Calls { .. }
         | EntryKind::Reverting
         | EntryKind::Reverted { .. }
         | EntryKind::DrillEnded => None,

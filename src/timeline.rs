@@ -74,6 +74,11 @@ pub fn parse_lines(text: &[u8]) -> Result<Lines, LineError> {
     Ok(lines)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
@@ -149,6 +154,10 @@ pub enum EntryKind {
         fault: String,
         /// When, by AWS's clock: the moment that latencies count from.
         occurred_at: Timestamp,
+        /// `occurred_at` is off by this many milliseconds at the most, either way. More than nothing where
+        /// AWS gives no time, so that it is our own clock's, corrected by the skew that was measured.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        uncertain_ms: u64,
         /// What proves it (experiment id, event ids, …).
         evidence: IndexMap<String, String>,
     },
@@ -196,6 +205,24 @@ pub enum EntryKind {
         reason: StopReason,
         /// In words.
         detail: String,
+    },
+    /// How far our clock is from AWS's, as the `Date` header of its answers shows.
+    ClockSkew {
+        /// Where: the name of a target; nothing for the home target.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        /// AWS's clock minus ours, in milliseconds: positive where ours is behind.
+        offset_ms: i64,
+        /// The offset is off by this much at the most, in milliseconds.
+        uncertainty_ms: u64,
+        /// How many answers it was read from.
+        samples: usize,
+    },
+    /// The API calls that the drill made, retries included. A call that served several drills stands in the
+    /// record of the one that made it.
+    Calls {
+        /// How many, by the action's name as IAM spells it.
+        counts: IndexMap<String, u64>,
     },
     /// Injection and observation are over; reverting starts.
     Reverting,
@@ -421,7 +448,7 @@ mod tests {
     /// Every kind of entry.
     fn kind() -> impl Strategy<Value = EntryKind> {
         let texts = (".{0,8}", ".{0,8}", prop::option::of(".{0,8}"));
-        let plain = (0..15_u8, texts, any::<bool>(), any::<u32>(), moment(), pairs());
+        let plain = (0..17_u8, texts, any::<bool>(), any::<u32>(), moment(), pairs());
         let plain =
             plain.prop_map(|(kind, (one, two, maybe), flag, number, at, pairs)| match kind {
                 0 => EntryKind::DrillStarted {
@@ -447,7 +474,12 @@ mod tests {
                     reason: maybe,
                 },
                 4 => EntryKind::Receipt { intent: number, error: maybe, ids: pairs },
-                5 => EntryKind::FaultStarted { fault: one, occurred_at: at, evidence: pairs },
+                5 => EntryKind::FaultStarted {
+                    fault: one,
+                    occurred_at: at,
+                    uncertain_ms: u64::from(number),
+                    evidence: pairs,
+                },
                 6 => EntryKind::FaultFailed { fault: one, reason: two, blind: flag },
                 7 => {
                     EntryKind::FaultEnded { fault: one, occurred_at: at, state: two, reason: maybe }
@@ -457,6 +489,13 @@ mod tests {
                 10 => EntryKind::Stopping { reason: StopReason::ExperimentStopped, detail: one },
                 11 => EntryKind::Reverting,
                 12 => EntryKind::Reverted { left: vec![one, two] },
+                14 => EntryKind::ClockSkew {
+                    target: maybe,
+                    offset_ms: -i64::from(number),
+                    uncertainty_ms: 500,
+                    samples: 3,
+                },
+                15 => EntryKind::Calls { counts: IndexMap::from([(one, u64::from(number))]) },
                 13 => EntryKind::Stopping { reason: StopReason::FailFast, detail: two },
                 _ => EntryKind::DrillEnded,
             });

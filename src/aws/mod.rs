@@ -7,15 +7,20 @@
 pub(crate) mod alarms;
 mod credentials;
 pub(crate) mod experiments;
+pub mod gate;
 pub mod secrets;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
 
-/// The clients of one account and region.
+pub use gate::{Gate, Skew, Tally};
+
+/// The clients of one account and region. Clones share the gate: its budget, its counts, its clock.
 #[derive(Debug, Clone)]
 pub struct Aws {
+    /// What every call goes through.
+    pub gate: Gate,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -54,19 +59,31 @@ pub struct RuleFound {
     pub enabled: bool,
 }
 
+/// A client whose calls the gate knows by name.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $gate:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from($config).interceptor($gate.clone()).build(),
+        )
+    };
+}
+
 impl Aws {
     /// Makes the clients; no call is made.
     pub fn new(config: &SdkConfig) -> Self {
+        let gate = Gate::default();
+        let config = &gate.guard(config);
         Self {
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            codedeploy: aws_sdk_codedeploy::Client::new(config),
-            events: aws_sdk_eventbridge::Client::new(config),
-            fis: aws_sdk_fis::Client::new(config),
-            incidents: aws_sdk_ssmincidents::Client::new(config),
-            sns: aws_sdk_sns::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
-            ssm: aws_sdk_ssm::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
+            cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
+            codedeploy: client!(aws_sdk_codedeploy, config, gate),
+            events: client!(aws_sdk_eventbridge, config, gate),
+            fis: client!(aws_sdk_fis, config, gate),
+            incidents: client!(aws_sdk_ssmincidents, config, gate),
+            sns: client!(aws_sdk_sns, config, gate),
+            sqs: client!(aws_sdk_sqs, config, gate),
+            ssm: client!(aws_sdk_ssm, config, gate),
+            sts: client!(aws_sdk_sts, config, gate),
+            gate,
         }
     }
 
@@ -155,12 +172,16 @@ impl CallError {
             | SdkError::TimeoutError(_)
             | SdkError::DispatchFailure(_)
             | SdkError::ResponseError(_)
-            | _ => match credentials::missing(error) {
-                Some((code, message)) => {
+            | _ => match (gate::over_budget(error), credentials::missing(error)) {
+                (Some(refused), _) => {
+                    let message = refused.to_string();
+                    Self { kind: CallErrorKind::Throttled, operation, code: None, message }
+                }
+                (None, Some((code, message))) => {
                     let code = Some(code.to_owned());
                     Self { kind: CallErrorKind::Denied, operation, code, message }
                 }
-                None => Self {
+                (None, None) => Self {
                     kind: CallErrorKind::Unreachable,
                     operation,
                     code: None,
@@ -196,21 +217,23 @@ impl CallError {
     }
 }
 
-/// Sorts AWS's error codes. The names of the throttling ones are those that the SDK itself retries.
+/// The error codes with which AWS asks to slow down: those that the SDK itself retries.
+const THROTTLED: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "SlowDown",
+    "PriorRequestNotComplete",
+];
+
+/// Sorts AWS's error codes.
 fn kind_of(code: &str) -> CallErrorKind {
-    const THROTTLED: &[&str] = &[
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "SlowDown",
-        "PriorRequestNotComplete",
-    ];
     if THROTTLED.contains(&code) {
         CallErrorKind::Throttled
     } else if code.contains("AccessDenied")

@@ -152,6 +152,8 @@ impl View {
             | EntryKind::Intent { .. }
             | EntryKind::Receipt { .. }
             | EntryKind::Looked { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. }
             | EntryKind::Reverted { .. } => {}
         }
     }

@@ -14,8 +14,8 @@ mod set_alarm_state;
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
 
-use crate::context::Context;
 pub(crate) use crate::context::{ChangeError, ids};
+use crate::context::{Context, Moment};
 use crate::plan::{FaultAction, PlannedFault};
 use crate::timeline::EntryKind;
 
@@ -50,18 +50,20 @@ pub async fn inject<'a>(
     }
 }
 
-/// Announces a fault's start, by AWS's clock.
+/// Announces a fault's start, by AWS's clock; [`Context::at_aws`] is for what AWS gives no time of.
 fn started<const N: usize>(
     context: Context<'_>,
     fault: &PlannedFault,
-    occurred_at: jiff::Timestamp,
+    occurred_at: impl Into<Moment>,
     evidence: [(&str, String); N],
 ) {
+    let Moment { at: occurred_at, uncertain } = occurred_at.into();
     let evidence: IndexMap<String, String> =
         evidence.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     context.recorder.record(EntryKind::FaultStarted {
         fault: fault.id.clone(),
         occurred_at,
+        uncertain_ms: u64::try_from(uncertain.as_millis()).unwrap_or_default(),
         evidence,
     });
 }

@@ -29,7 +29,8 @@ pub(super) async fn inject<'a>(
         .send()
         .await
         .map_err(|error| CallError::of("events:DescribeEventBus", &error))?;
-    let occurred_at = context.clock().now();
+    // AWS gives no time of its own; an event is accepted after it was sent.
+    let sent_at = context.clock().now();
     let mut event_ids = Vec::new();
     for batch in entries.chunks(BATCH) {
         event_ids.extend(put(context, fault, bus, batch).await?);
@@ -37,7 +38,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        occurred_at,
+        context.at_aws(sent_at),
         [("events", event_ids.join(" ")), ("bus", bus.to_owned())],
     );
     Ok(Injected { experiment: None, continuation: None })

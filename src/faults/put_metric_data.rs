@@ -13,7 +13,7 @@ pub(super) async fn inject<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
 ) -> Result<Injected<'a>, ChangeError> {
-    let occurred_at = context.clock().now();
+    let sent_at = context.clock().now();
     publish(context, fault).await?;
     let FaultAction::PutMetricData { namespace, metric, datapoints, every, .. } = &fault.action
     else {
@@ -22,12 +22,12 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        occurred_at,
+        context.at_aws(sent_at),
         [("metric", format!("{namespace}/{metric}")), ("datapoints", datapoints.to_string())],
     );
     let (datapoints, every) = (*datapoints, *every);
     let continuation = Box::pin(async move {
-        let (clock, mut next) = (context.clock(), occurred_at);
+        let (clock, mut next) = (context.clock(), sent_at);
         for _ in 1..datapoints {
             next += every;
             tokio::select! {

@@ -3,7 +3,7 @@
 //! The main type is [`Judged`]: a verdict, and whether more observation could still change it.
 //! Invariant: every expectation is judged once, and a chain of any length or a cycle ends.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Anchor, Demand, Kind, Phase, Plan, PlannedExpectation};
 use crate::scenario::names::at_target;
@@ -210,9 +210,15 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
         }
     };
     let sight = (&facts.seen[index], facts);
+    let uncertain = match &expectation.anchor {
+        Anchor::Fault(fault) => facts.uncertain.get(fault.as_str()).copied().unwrap_or_default(),
+        // Counted from what AWS dated.
+        Anchor::Expectation(_) => SignedDuration::ZERO,
+    };
     match expectation.demand {
         Demand::Happens { within, count, sustain } => {
-            let window = Window::new(expectation, sight, anchor, within, plan.grace);
+            let window =
+                Window::new(expectation, sight, anchor, within, plan.grace).uncertain(uncertain);
             let demand = Happening { window, count: count.max(1), sustain };
             match state_sought(expectation) {
                 Some(_) if demand.count == 1 => {
@@ -222,7 +228,9 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
             }
         }
         Demand::Never { watch_for, more_than } => {
-            Window::new(expectation, sight, anchor, watch_for, plan.grace).never(more_than)
+            Window::new(expectation, sight, anchor, watch_for, plan.grace)
+                .uncertain(uncertain)
+                .never(more_than)
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::Plan;
 use crate::timeline::{Entry, EntryKind, Observation, Problem, Purpose, StopReason};
@@ -67,6 +67,8 @@ pub(super) struct Facts<'a> {
     pub(super) position: HashMap<&'a str, usize>,
     /// The start of each fault, by AWS's clock.
     pub(super) started: IndexMap<&'a str, Timestamp>,
+    /// By how much the start of a fault may be off; only of those whose start is by our clock.
+    pub(super) uncertain: IndexMap<&'a str, SignedDuration>,
     pub(super) failed: IndexMap<&'a str, Failure<'a>>,
     pub(super) ended: Vec<End<'a>>,
     /// The last word on each preflight subject, before injection.
@@ -90,6 +92,7 @@ impl<'a> Facts<'a> {
             seen: plan.expectations.iter().map(|_| Seen::default()).collect(),
             position: ids.enumerate().map(|(index, id)| (id, index)).collect(),
             started: IndexMap::new(),
+            uncertain: IndexMap::new(),
             failed: IndexMap::new(),
             ended: Vec::new(),
             preflight: IndexMap::new(),
@@ -134,8 +137,12 @@ impl<'a> Facts<'a> {
                 self.steady.insert((target.as_deref(), alarm), Steady { expected, found, reason });
             }
             EntryKind::Intent { purpose: Purpose::Inject, .. } => self.owe(),
-            EntryKind::FaultStarted { fault, occurred_at, .. } => {
+            EntryKind::FaultStarted { fault, occurred_at, uncertain_ms, .. } => {
                 self.owe();
+                if *uncertain_ms > 0 && !self.started.contains_key(fault.as_str()) {
+                    let most = i64::try_from(*uncertain_ms).unwrap_or(i64::MAX);
+                    self.uncertain.insert(fault, SignedDuration::from_millis(most));
+                }
                 self.started.entry(fault).or_insert(*occurred_at);
             }
             EntryKind::FaultFailed { fault, reason, blind } => {
@@ -163,7 +170,9 @@ impl<'a> Facts<'a> {
             | EntryKind::ObserverArmed { .. }
             | EntryKind::SteadyState { .. }
             | EntryKind::Intent { .. }
-            | EntryKind::Receipt { .. } => {}
+            | EntryKind::Receipt { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. } => {}
         }
     }
 
@@ -196,6 +205,8 @@ impl<'a> Facts<'a> {
             | EntryKind::FaultFailed { .. }
             | EntryKind::FaultEnded { .. }
             | EntryKind::Stopping { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. }
             | EntryKind::Reverting
             | EntryKind::Reverted { .. }
             | EntryKind::DrillEnded => {}

@@ -54,12 +54,13 @@ impl<'a> Happening<'a> {
     }
 
     fn timing(&self, hit: &Observation) -> Timing {
-        let Window { deadline, closes, .. } = self.window;
-        if end(hit) <= deadline {
+        let deadline = self.window.deadline;
+        let (earliest, latest) = (self.window.earliest(hit), self.window.latest(hit));
+        if latest <= deadline {
             Timing::InTime
-        } else if end(hit) > closes {
+        } else if latest > self.window.grace_ends() {
             Timing::AcrossClose
-        } else if hit.occurred_at > deadline {
+        } else if earliest > deadline {
             Timing::Late
         } else {
             Timing::AcrossDeadline
@@ -132,10 +133,10 @@ impl<'a> Happening<'a> {
                 format!("held for {lasted} of the {sustain} asked for: {}", leaving.summary)
             }
             (_, Timing::AcrossDeadline) => {
-                format!("met or late, it can't be told: {}", exactness(hit))
+                format!("met or late, it can't be told: {}", window.exactness(hit))
             }
             (_, Timing::AcrossClose) => {
-                format!("late or missed, it can't be told: {}", exactness(hit))
+                format!("late or missed, it can't be told: {}", window.exactness(hit))
             }
             (Hold::Unclear(leaving), Timing::InTime | Timing::Late) => {
                 format!("may have held for {sustain} or less: {}", exactness(leaving))
@@ -216,7 +217,7 @@ impl<'a> Happening<'a> {
                 format!("observed only after {after}, past the end of the grace period")
             }
             None => {
-                let limit = human(window.closes.duration_since(window.anchor));
+                let limit = human(window.grace_ends().duration_since(window.anchor));
                 format!("not observed within {limit}, grace included")
             }
         };

@@ -112,6 +112,7 @@ pub(super) fn started(fault: &str) -> Entry {
     entry(EntryKind::FaultStarted {
         fault: fault.to_owned(),
         occurred_at: at(0),
+        uncertain_ms: 0,
         evidence: IndexMap::new(),
     })
 }
@@ -219,6 +220,51 @@ fn every_verdict_of_something_that_must_happen() {
         let (verdict, still_open) = one(&expectation, entries);
         assert_eq!((verdict.verdict, still_open), (kind, is_open), "{name}: {}", verdict.reason);
         assert!(verdict.reason.contains(words), "{name}: {}", verdict.reason);
+    }
+}
+
+/// The fault's start is by our clock, exact to two seconds.
+fn about_started(fault: &str) -> Entry {
+    let mut entry = started(fault);
+    if let EntryKind::FaultStarted { uncertain_ms, .. } = &mut entry.kind {
+        *uncertain_ms = 2000;
+    }
+    entry
+}
+
+#[test]
+fn what_happens_at_the_ends_of_a_window_over_an_uncertain_start_is_not_decided() {
+    use VerdictKind::{Inconclusive, Late, Met, Missed};
+    let cases = [
+        (seen("detected", 118, true), Met),
+        (seen("detected", 119, true), Inconclusive),
+        (seen("detected", 122, true), Inconclusive),
+        (seen("detected", 123, true), Late),
+        (seen("detected", 178, true), Late),
+        (seen("detected", 181, true), Inconclusive),
+        (looked("detected", 180), Inconclusive),
+        (looked("detected", 182), Missed),
+    ];
+    for (entry, kind) in cases {
+        let timeline = [about_started("down"), entry, reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &timeline), "detected");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+    }
+    let across = [about_started("down"), seen("detected", 119, true), reverted(&[])];
+    let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &across), "detected");
+    assert!(
+        judged.reason.ends_with("the fault's start is by our clock, exact to 2s"),
+        "{judged:?}"
+    );
+    let cases = [
+        (seen("quiet", 598, true), VerdictKind::Violated),
+        (seen("quiet", 601, true), Inconclusive),
+        (seen("quiet", 603, true), Met),
+    ];
+    for (entry, kind) in cases {
+        let timeline = [about_started("down"), entry, looked("quiet", 602), reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
     }
 }
 

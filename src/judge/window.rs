@@ -40,7 +40,10 @@ pub(super) struct Window<'a> {
     pub(super) anchor: Timestamp,
     pub(super) within: SignedDuration,
     pub(super) deadline: Timestamp,
+    /// When the grace period is surely over.
     pub(super) closes: Timestamp,
+    /// By how much the anchor may be off, either way.
+    pub(super) uncertain: SignedDuration,
     facts: &'a Facts<'a>,
 }
 
@@ -54,7 +57,39 @@ impl<'a> Window<'a> {
     ) -> Self {
         let deadline = later(anchor, within);
         let closes = later(deadline, grace.max(SignedDuration::ZERO));
-        Self { expectation, seen, anchor, within, deadline, closes, facts }
+        let uncertain = SignedDuration::ZERO;
+        Self { expectation, seen, anchor, within, deadline, closes, uncertain, facts }
+    }
+
+    /// The same window over an anchor that may be off by `uncertain`, either way: it is looked at for that
+    /// much longer, and what happens within that of its ends is not decided by them.
+    pub(super) fn uncertain(mut self, uncertain: SignedDuration) -> Self {
+        self.uncertain = uncertain.max(SignedDuration::ZERO);
+        self.closes = later(self.closes, self.uncertain);
+        self
+    }
+
+    /// The end of the grace period, as far as the anchor is known.
+    pub(super) fn grace_ends(&self) -> Timestamp {
+        later(self.closes, -self.uncertain)
+    }
+
+    /// The latest, towards this window, that it can have happened.
+    pub(super) fn latest(&self, observation: &Observation) -> Timestamp {
+        later(end(observation), self.uncertain)
+    }
+
+    /// The earliest, towards this window, that it can have happened.
+    pub(super) fn earliest(&self, observation: &Observation) -> Timestamp {
+        later(observation.occurred_at, -self.uncertain)
+    }
+
+    /// How exact what is known of an observation in this window is, in words.
+    pub(super) fn exactness(&self, observation: &Observation) -> String {
+        if self.uncertain.is_zero() || observation.resolution_ms > 0 {
+            return exactness(observation);
+        }
+        format!("the fault's start is by our clock, exact to {}", human(self.uncertain))
     }
 
     /// Words, unless nobody reads them.
@@ -132,8 +167,8 @@ impl<'a> Window<'a> {
     pub(super) fn never(&self, more_than: u32) -> Judged {
         let mut certain = Vec::new();
         let mut unclear = None;
-        for (_, hit) in self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline) {
-            if end(hit) <= self.deadline {
+        for (_, hit) in self.hits().filter(|(_, hit)| self.earliest(hit) <= self.deadline) {
+            if self.latest(hit) <= self.deadline {
                 certain.push(hit);
             } else {
                 unclear = unclear.or(Some(hit));
@@ -147,12 +182,13 @@ impl<'a> Window<'a> {
             judged.verdict.latency = Some(latency);
             judged.verdict.observation = self.proof(one_too_many);
             judged
-        } else if !self.looked(self.deadline) {
-            let unseen = || format!("not seen so far, but {}", self.unseen(self.deadline));
+        } else if !self.looked(later(self.deadline, self.uncertain)) {
+            let needed = later(self.deadline, self.uncertain);
+            let unseen = || format!("not seen so far, but {}", self.unseen(needed));
             let reason = self.word(unseen);
             self.judged(VerdictKind::Inconclusive, false, reason)
         } else if let Some(hit) = unclear.filter(|_| certain.len() == limit) {
-            let unclear = || format!("may have happened after the window: {}", exactness(hit));
+            let unclear = || format!("may have happened after the window: {}", self.exactness(hit));
             let reason = self.word(unclear);
             let mut judged = self.judged(VerdictKind::Inconclusive, true, reason);
             judged.verdict.observation = self.proof(hit);
@@ -173,7 +209,7 @@ impl<'a> Window<'a> {
         let inside = self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline).count();
         judged.verdict.occurrences = u32::try_from(inside).unwrap_or(u32::MAX);
         // A grace tells late from missed; a `never` has neither.
-        judged.closes_at = Some(self.deadline);
+        judged.closes_at = Some(later(self.deadline, self.uncertain));
         judged
     }
 }

@@ -191,9 +191,9 @@ async fn look(
         let recent = alarm.since.is_none_or(|since| watch.clock().now() < since + ACTION_FOLLOWS);
         if *before != now || (wants_action && (alarm.state != "OK" || recent)) {
             read_history(watch, &of_alarm, &alarm.name, progress).await?;
-            // Only now: a history that could not be read is read again at the next look.
-            progress.latest.insert(alarm.name.clone(), now);
         }
+        // Only now: a history that could not be read is read again at the next look.
+        progress.latest.insert(alarm.name.clone(), now);
     }
     Ok(())
 }

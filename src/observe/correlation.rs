@@ -40,6 +40,8 @@ fn known_ids(timeline: &[Entry]) -> impl Iterator<Item = &str> {
             | EntryKind::Looked { .. }
             | EntryKind::Blind { .. }
             | EntryKind::Stopping { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. }
             | EntryKind::Reverting
             | EntryKind::Reverted { .. }
             | EntryKind::DrillEnded => None,

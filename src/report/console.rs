@@ -39,6 +39,9 @@ pub fn drill(drill: &Drill, name: &str) -> String {
         lines.push(format!("  - {skipped} skipped: nothing was injected\n"));
         return lines.join("\n");
     }
+    for clock in drill.clocks.iter().filter(|clock| clock.is_off()) {
+        lines.push(format!("  ! {}: {}", words::clock(clock), words::CLOCK_IS_OFF));
+    }
     let width = drill.expectations.iter().map(|told| told.verdict.expectation.chars().count());
     let width = width.max().unwrap_or(0).min(WIDEST_NAME);
     let latencies = drill.expectations.iter().map(|told| latency(told).chars().count());

@@ -187,6 +187,7 @@ impl Record {
             EntryKind::FaultStarted {
                 fault: "fault-1".to_owned(),
                 occurred_at: at(0),
+                uncertain_ms: 0,
                 evidence: IndexMap::from([("experiment".to_owned(), "EXP1a2b3c".to_owned())]),
             },
         );

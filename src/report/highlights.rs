@@ -112,8 +112,13 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         EntryKind::Receipt { error: Some(error), .. } => {
             ours("error", format!("the call failed: {error}"))
         }
-        EntryKind::FaultStarted { fault, occurred_at, .. } => {
+        EntryKind::FaultStarted { fault, occurred_at, uncertain_ms: 0, .. } => {
             Some((*occurred_at, Clock::Aws, "fault", format!("fault `{fault}` took effect")))
+        }
+        EntryKind::FaultStarted { fault, occurred_at, uncertain_ms, .. } => {
+            let within = human(milliseconds(*uncertain_ms));
+            let text = format!("fault `{fault}` took effect (exact to {within})");
+            Some((*occurred_at, Clock::Ours, "fault", text))
         }
         EntryKind::FaultFailed { fault, reason, .. } => {
             ours("fault", format!("fault `{fault}` could not be injected: {reason}"))
@@ -137,8 +142,14 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         | EntryKind::ObserverArmed { .. }
         | EntryKind::Intent { purpose: Purpose::Listen, .. }
         | EntryKind::Receipt { error: None, .. }
+        | EntryKind::ClockSkew { .. }
+        | EntryKind::Calls { .. }
         | EntryKind::Looked { .. } => None,
     }
+}
+
+fn milliseconds(count: u64) -> SignedDuration {
+    SignedDuration::from_millis(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// An observation; what was so long before the drill is its baseline and no moment of it.
@@ -152,8 +163,7 @@ fn observed(observation: &Observation, began: Option<Timestamp>) -> Option<Momen
         text = format!("{text} (blocked: {blocked})");
     }
     if observation.resolution_ms > 0 {
-        let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
-        text = format!("{text} (exact to {})", human(SignedDuration::from_millis(resolution)));
+        text = format!("{text} (exact to {})", human(milliseconds(observation.resolution_ms)));
     }
     Some((observation.occurred_at, Clock::Aws, "observed", text))
 }

@@ -152,6 +152,7 @@ mod tests {
                   "what": "FIS experiment `vpn-tunnel-outage`",
                   "start": "at once",
                   "started": "2026-01-01T00:00:00Z",
+                  "uncertain_ms": null,
                   "evidence": {
                     "experiment": "EXP1a2b3c"
                   },
@@ -268,6 +269,8 @@ mod tests {
                 }
               ],
               "left": [],
+              "clocks": [],
+              "calls": {},
               "highlights": [
                 {
                   "at": "2025-12-31T23:59:30Z",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::highlights::{Highlight, highlights};
 use super::words;
 use crate::judge::{Outcome, Verdict, VerdictKind, judge};
-use crate::plan::{About, Anchor, Phase, Plan};
+use crate::plan::{About, Anchor, Phase, Plan, millis};
 use crate::recovery::{PerStage, Recovery, Statistic, recovery, statistics};
 use crate::scenario::types::Stage;
 use crate::timeline::{Entry, EntryKind, Problem, Purpose, Target};
@@ -93,9 +93,42 @@ pub struct Drill {
     pub reverts: Vec<RevertTold>,
     /// What is left behind.
     pub left: Vec<String>,
+    /// How far our clock was from AWS's, a place each; nothing where no answer said it.
+    #[serde(default)]
+    pub clocks: Vec<ClockTold>,
+    /// How many API calls the drill made, by action, retries included.
+    #[serde(default)]
+    pub calls: IndexMap<String, u64>,
     /// The timeline, for people.
     pub highlights: Vec<Highlight>,
 }
+
+/// How far our clock was from AWS's, as the last word on it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockTold {
+    /// Where: the name of a target; nothing for the home target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// AWS's clock minus ours: positive where ours is behind.
+    #[serde(rename = "offset_ms", with = "millis")]
+    pub offset: SignedDuration,
+    /// The offset is off by this much at the most.
+    #[serde(rename = "uncertainty_ms", with = "millis")]
+    pub uncertainty: SignedDuration,
+    /// How many answers it was read from.
+    pub samples: usize,
+}
+
+impl ClockTold {
+    /// Whether the clocks are so far apart that whoever runs drills should set theirs.
+    pub fn is_off(&self) -> bool {
+        self.offset.abs().saturating_sub(self.uncertainty) > CLOCK_TOLERANCE
+    }
+}
+
+/// A clock that is surely further from AWS's than this is warned of. Deadlines are seconds or more, and a
+/// clock that is kept by NTP is off by milliseconds.
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Something that was wrong before injection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +173,9 @@ pub struct FaultTold {
     pub start: String,
     /// When it took effect, by AWS's clock.
     pub started: Option<Timestamp>,
+    /// By how much that may be off, where it is our clock's time, corrected.
+    #[serde(default, rename = "uncertain_ms", with = "millis::option")]
+    pub uncertain: Option<SignedDuration>,
     /// What proves that.
     pub evidence: IndexMap<String, String>,
     /// Why it could not be injected.
@@ -260,6 +296,8 @@ impl Drill {
             recovery,
             reverts: Vec::new(),
             left: Vec::new(),
+            clocks: Vec::new(),
+            calls: IndexMap::new(),
             highlights: highlights(timeline),
         };
         let mut revert_of = IndexMap::new();
@@ -294,9 +332,12 @@ impl Drill {
                     look.reason.clone_from(reason);
                 }
             }
-            EntryKind::FaultStarted { fault, occurred_at, evidence } => {
+            EntryKind::FaultStarted { fault, occurred_at, uncertain_ms, evidence } => {
+                let uncertain = i64::try_from(*uncertain_ms).unwrap_or(i64::MAX);
+                let uncertain = SignedDuration::from_millis(uncertain);
                 for told in self.faults.iter_mut().filter(|told| told.id == *fault) {
                     told.started = told.started.or(Some(*occurred_at));
+                    told.uncertain = Some(uncertain).filter(|most| !most.is_zero());
                     told.evidence.clone_from(evidence);
                 }
             }
@@ -326,6 +367,17 @@ impl Drill {
                 }
             }
             EntryKind::Reverted { left } => self.left.clone_from(left),
+            EntryKind::ClockSkew { target, offset_ms, uncertainty_ms, samples } => {
+                let uncertainty = i64::try_from(*uncertainty_ms).unwrap_or(i64::MAX);
+                self.clocks.retain(|clock| clock.target != *target);
+                self.clocks.push(ClockTold {
+                    target: target.clone(),
+                    offset: SignedDuration::from_millis(*offset_ms),
+                    uncertainty: SignedDuration::from_millis(uncertainty),
+                    samples: *samples,
+                });
+            }
+            EntryKind::Calls { counts } => self.calls.clone_from(counts),
             EntryKind::Preflight { problem: None, .. }
             | EntryKind::ObserverArmed { .. }
             | EntryKind::Intent { .. }
@@ -355,6 +407,7 @@ fn planned_faults(plan: &Plan) -> Vec<FaultTold> {
         what: words::action(&fault.action),
         start: words::start(&fault.start),
         started: None,
+        uncertain: None,
         evidence: IndexMap::new(),
         failed: None,
         ended: None,

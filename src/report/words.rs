@@ -2,6 +2,7 @@
 //!
 //! No main type: one function per thing. Invariant: one line each, names in backticks.
 
+use super::tree::ClockTold;
 use crate::judge::words::{human, often};
 use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
 use crate::scenario::types::{RuleState, Stage};
@@ -131,6 +132,24 @@ fn list(names: &[String]) -> String {
 pub(crate) fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
+}
+
+/// What a clock that is far off means for a reader.
+pub(super) const CLOCK_IS_OFF: &str =
+    "set it (NTP); what AWS dates is right all the same, and a fault's start is corrected by this";
+
+/// How our clock stands to AWS's, in words: `our clock is 1.2s behind AWS's (exact to 80ms, 40 answers)`.
+pub(super) fn clock(clock: &ClockTold) -> String {
+    let ClockTold { target, offset, uncertainty, samples } = clock;
+    let place = target.as_ref().map_or_else(String::new, |name| format!(" of `{name}`"));
+    let answers = format!("{}{place}", count(*samples, "answer"));
+    if offset.abs() <= *uncertainty {
+        let most = human(offset.abs().saturating_add(*uncertainty));
+        return format!("our clock agrees with AWS's as far as {answers} can tell, to {most}");
+    }
+    let direction = if offset.is_negative() { "ahead of" } else { "behind" };
+    let (by, exact) = (human(offset.abs()), human(*uncertainty));
+    format!("our clock is {by} {direction} AWS's (exact to {exact}, by {answers})")
 }
 
 /// What a rehearsal proves, said wherever one is reported.

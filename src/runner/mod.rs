@@ -13,6 +13,8 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use crate::aws::Tally;
+use crate::aws::gate::undoing;
 use crate::clock::Clock;
 use crate::context::{Context, Place, Places};
 use crate::faults::{self, revert};
@@ -100,18 +102,11 @@ pub async fn run(drill: Drill<'_>) {
             .filter_map(|place| Some((place.name.clone()?, place.target.clone())))
             .collect(),
     });
-    // Looking changes nothing, so it may be dropped at any moment.
-    let fine = tokio::select! {
-        biased;
-        pressed = drill.stop.pressed() => {
-            let _stopped = drill.stopping(pressed);
-            false
-        }
-        fine = preflight::holds(&drill) => fine,
-    };
-    if fine {
-        drill.run_armed().await;
-    }
+    let tally = Tally::default();
+    tally.of(drill.run()).await;
+    drill.tell_clock();
+    let counts = tally.counts().into_iter().collect();
+    drill.recorder.record(EntryKind::Calls { counts });
     drill.recorder.record(EntryKind::DrillEnded);
 }
 
@@ -133,6 +128,35 @@ impl<'a> Drill<'a> {
     /// The place of something that the plan has.
     fn place(&self, target: Option<&str>) -> &'a Place {
         self.places.find(target).expect("each target of the plan is a place of its drill")
+    }
+
+    /// Looks, and drills if what it sees allows it.
+    async fn run(&self) {
+        // Looking changes nothing, so it may be dropped at any moment.
+        let fine = tokio::select! {
+            biased;
+            pressed = self.stop.pressed() => {
+                let _stopped = self.stopping(pressed);
+                false
+            }
+            fine = preflight::holds(self) => fine,
+        };
+        if fine {
+            self.run_armed().await;
+        }
+    }
+
+    /// Records how far our clock is from AWS's, at each place.
+    fn tell_clock(&self) {
+        for place in self.places.all() {
+            let Some(skew) = place.aws.gate.skew(&self.clock()) else { continue };
+            self.recorder.record(EntryKind::ClockSkew {
+                target: place.name.clone(),
+                offset_ms: i64::try_from(skew.offset.as_millis()).unwrap_or(i64::MAX),
+                uncertainty_ms: u64::try_from(skew.uncertainty.as_millis()).unwrap_or(u64::MAX),
+                samples: skew.samples,
+            });
+        }
     }
 
     /// From the first listener to the last: whatever is made here is taken away here.
@@ -201,6 +225,7 @@ impl<'a> Drill<'a> {
         if !may_inject {
             return;
         }
+        self.tell_clock();
         let injections = async {
             join_all(self.plan.faults.iter().map(|fault| self.inject(watches, fault))).await;
             std::future::pending::<()>().await;
@@ -399,7 +424,7 @@ impl<'a> Drill<'a> {
         for change in self.recorder.read(|timeline| revert::pending(timeline, purpose)) {
             // A failed undo is in the record; the others are tried all the same.
             let place = self.place(change.target.as_deref());
-            let _recorded = revert::undo(self.context(place), &change).await;
+            let _recorded = undoing(revert::undo(self.context(place), &change)).await;
         }
         self.left_behind(purpose)
     }
@@ -441,6 +466,8 @@ fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
         | EntryKind::Looked { .. }
         | EntryKind::Blind { .. }
         | EntryKind::Stopping { .. }
+        | EntryKind::ClockSkew { .. }
+        | EntryKind::Calls { .. }
         | EntryKind::Reverting
         | EntryKind::Reverted { .. }
         | EntryKind::DrillEnded => None,
@@ -470,6 +497,8 @@ fn all_answered(timeline: &[Entry]) -> bool {
             | EntryKind::Looked { .. }
             | EntryKind::Blind { .. }
             | EntryKind::Stopping { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. }
             | EntryKind::Reverting
             | EntryKind::Reverted { .. }
             | EntryKind::DrillEnded => {}

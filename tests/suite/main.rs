@@ -13,8 +13,11 @@
 
 mod automation_documents;
 mod bad_input;
+mod between;
+mod blind_spots;
 mod blindness;
 mod cli;
+mod clocks;
 mod determinism;
 mod goldens;
 mod guardrails;

@@ -11,7 +11,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("pattern", &[]),
     ("clock", &[]),
     ("wakeup", &["clock"]),
-    ("aws", &[]),
+    ("aws", &["clock"]),
     ("scenario", &["diagnostic", "pattern"]),
     ("plan", &["scenario"]),
     ("timeline", &["scenario"]),

@@ -89,6 +89,8 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
             | EntryKind::Looked { .. }
             | EntryKind::Blind { .. }
             | EntryKind::Stopping { .. }
+            | EntryKind::ClockSkew { .. }
+            | EntryKind::Calls { .. }
             | EntryKind::Reverting
             | EntryKind::Reverted { .. }
             | EntryKind::DrillEnded => {}

@@ -95,6 +95,7 @@ fn one_drill(text: &mut String, drill: &Drill, name: &str) {
     before(text, drill);
     faults(text, drill);
     reverts(text, drill);
+    calls(text, drill);
     retrospective(text, drill);
 }
 
@@ -131,6 +132,15 @@ fn timeline(text: &mut String, drill: &Drill) {
         say(text, &format!("| {offset} | {at} | {clock} | {topic} | {what} |"));
     }
     text.push('\n');
+    for clock in &drill.clocks {
+        say(
+            text,
+            &format!("Times by our clock stand as they were read; {}.\n", words::clock(clock)),
+        );
+        if clock.is_off() {
+            say(text, &format!("**Warning:** {}.\n", words::CLOCK_IS_OFF));
+        }
+    }
 }
 
 fn signed(duration: SignedDuration) -> String {
@@ -266,7 +276,10 @@ fn fate(fault: &FaultTold) -> String {
         let why = end.reason.as_ref().map(|why| format!(" ({})", escape(why))).unwrap_or_default();
         format!(", {} at {}{why}", escape(&end.state), stamp(end.at))
     });
-    format!("took effect at {}{end}", stamp(started))
+    let exact = fault.uncertain.map_or_else(String::new, |most| {
+        format!(" (our clock, corrected; exact to {})", human(most))
+    });
+    format!("took effect at {}{exact}{end}", stamp(started))
 }
 
 fn pairs(text: &mut String, pairs: &IndexMap<String, String>) {
@@ -296,6 +309,18 @@ fn reverts(text: &mut String, drill: &Drill) {
         say(text, &format!("- **left behind**: {}", escape(left)));
     }
     text.push('\n');
+}
+
+/// Our own footprint on the account's quotas.
+fn calls(text: &mut String, drill: &Drill) {
+    if drill.calls.is_empty() {
+        return;
+    }
+    let all: u64 = drill.calls.values().sum();
+    let each: Vec<String> =
+        drill.calls.iter().map(|(action, count)| format!("{} {count}", code(action))).collect();
+    say(text, "### API calls\n");
+    say(text, &format!("{all}, retries included: {}\n", each.join(", ")));
 }
 
 /// The stages of an incident and its roles, filled in as far as the drill knows them.
