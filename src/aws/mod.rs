@@ -16,6 +16,9 @@ use aws_types::SdkConfig;
 
 pub use gate::{Gate, Skew, Tally};
 
+/// No call may take longer than this, retries included.
+pub(crate) const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The clients of one account and region. Clones share the gate: its budget, its counts, its clock.
 #[derive(Debug, Clone)]
 pub struct Aws {

@@ -14,10 +14,11 @@ use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
-use crate::aws::Aws;
+use crate::aws::{Aws, CALL_TIMEOUT};
 use crate::clock::Clock;
 use crate::context::{Place, Places};
 use crate::emulator::Account;
@@ -79,7 +80,9 @@ pub fn rehearse_through(
     between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
 ) -> (Finished, Account) {
     let sink: Sink = Box::new(|_| Ok(()));
-    rehearse_on(plan, account, stop, sink, between, Emulator::account)
+    // What stands between may never answer, as a real network may.
+    let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
+    rehearse_on(plan, account, stop, sink, (between, timeouts), Emulator::account)
 }
 
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
@@ -93,7 +96,8 @@ pub fn rehearse_and<T>(
     sink: Sink,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
-    rehearse_on(plan, account, stop, sink, |client| client, look)
+    let between = (|client| client, TimeoutConfig::disabled());
+    rehearse_on(plan, account, stop, sink, between, look)
 }
 
 fn rehearse_on<T>(
@@ -101,7 +105,7 @@ fn rehearse_on<T>(
     account: Account,
     stop: &StopSwitch,
     sink: Sink,
-    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+    (between, timeouts): (impl FnOnce(SharedHttpClient) -> SharedHttpClient, TimeoutConfig),
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -114,7 +118,8 @@ fn rehearse_on<T>(
         let identity = account.identity().clone();
         let (emulator, wakeups) = Emulator::new(account, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
-        let aws = Aws::new(&emulated_config(&client, &identity.region, clock));
+        let config = emulated_config(&client, &identity.region, clock).into_builder();
+        let aws = Aws::new(&config.timeout_config(timeouts).build());
         let recorder = Recorder::new(clock, sink);
         let (pace, urgency) = Pace::on_change(wakeups);
         let target = Target {

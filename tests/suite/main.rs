@@ -21,6 +21,7 @@ mod clocks;
 mod determinism;
 mod goldens;
 mod guardrails;
+mod hostile;
 mod interrupts;
 mod least_policy;
 mod limits;

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -20,10 +19,7 @@ use aws_types::SdkConfig;
 use aws_types::region::Region;
 
 use super::super::run::Refusal;
-use crate::aws::secrets;
-
-/// No call may take longer than this, retries included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::aws::{CALL_TIMEOUT, secrets};
 
 /// The name of our session where a role is assumed; CloudTrail shows it with every call.
 const SESSION_NAME: &str = "firedrill";
