@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Seen, Watch};
+use super::{Seen, Watch, queue};
 use crate::aws::CallError;
 use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
 use crate::pattern::Pattern;
@@ -27,14 +27,12 @@ use crate::wakeup::Topic;
 /// Delivery from a bus or a topic to the queue takes up to this long.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
 
-/// The queue keeps a message hidden for this long once it was read: the longest that SQS allows.
-const VISIBILITY_TIMEOUT_SECONDS: &str = "43200";
+/// The queue keeps a message hidden for this long once it was given out. What was read is deleted; what
+/// was given out in an answer that never arrived comes back.
+pub(super) const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
 
 /// The queue forgets messages after this long: what a crash leaves behind empties itself.
 const RETENTION_SECONDS: &str = "3600";
-
-/// How many receive calls one look makes at the most.
-const RECEIVES: usize = 20;
 
 /// What the drill listens with.
 #[derive(Debug)]
@@ -204,13 +202,14 @@ async fn create_queue(
 ) -> Result<String, ChangeError> {
     let undo = Undo::DeleteQueue { name: names.queue() };
     let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
+    let hidden = VISIBILITY_TIMEOUT.as_secs().to_string();
     let sent = context
         .aws
         .sqs
         .create_queue()
         .queue_name(names.queue())
         .attributes(QueueAttributeName::Policy, names.policy(topics))
-        .attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY_TIMEOUT_SECONDS)
+        .attributes(QueueAttributeName::VisibilityTimeout, hidden)
         .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS)
         .tags("firedrill:run", context.run_id)
         .send()
@@ -399,39 +398,14 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         .map(|subject| subject.expectation.clone())
         .collect();
     let mut told = BTreeSet::new();
+    let mut lost = None;
     watch
         .keep_looking("listener queue", Topic::Messages, LAG, &expectations, async || {
-            receive(watch, listener, matches, &mut told).await
+            let read = |message: &Message| read(watch, listener, matches, &mut told, message);
+            let received = queue::receive(watch, &listener.queue, read).await;
+            queue::without_doubt(watch.clock().now(), received, &mut lost)
         })
         .await;
-}
-
-async fn receive(
-    watch: &Watch<'_>,
-    listener: &Listener,
-    matches: &Matches,
-    told: &mut BTreeSet<(String, String)>,
-) -> Result<(), CallError> {
-    for _ in 0..RECEIVES {
-        let answer = watch
-            .aws
-            .sqs
-            .receive_message()
-            .queue_url(&listener.queue)
-            .max_number_of_messages(10)
-            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
-            .send()
-            .await
-            .map_err(|error| CallError::of("sqs:ReceiveMessage", &error))?;
-        let messages = answer.messages.unwrap_or_default();
-        for message in &messages {
-            read(watch, listener, matches, told, message);
-        }
-        if messages.len() < 10 {
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// The envelope that SNS puts around a message for a queue.

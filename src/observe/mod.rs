@@ -11,6 +11,7 @@ mod experiments;
 mod incidents;
 mod listener;
 mod ops_items;
+mod queue;
 mod rollbacks;
 mod rules;
 mod runbooks;

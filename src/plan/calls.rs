@@ -370,6 +370,7 @@ fn queue_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
     calls.add(Step::Listen, "sqs:TagQueue", id, queue());
     calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
     // After a crash only the name is known.
     calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());

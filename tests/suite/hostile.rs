@@ -19,7 +19,7 @@ use firedrill::emulator::Account;
 use firedrill::judge::{Outcome, VerdictKind, judge};
 use firedrill::plan::Plan;
 use firedrill::runner::StopSwitch;
-use firedrill::timeline::EntryKind;
+use firedrill::timeline::{Entry, EntryKind};
 
 use crate::{stage, support};
 use weather::Weather;
@@ -92,15 +92,18 @@ fn wrong(known: &Known, seed: u64) -> (String, Option<Outcome>) {
     let timeline = &finished.timeline;
     let judgement = judge(&known.plan, timeline);
     let mut words = String::new();
-    let injected =
-        timeline.iter().any(|entry| matches!(entry.kind, EntryKind::FaultStarted { .. }));
+    let started = |entry: &&Entry| matches!(entry.kind, EntryKind::FaultStarted { .. });
+    let started = timeline.iter().filter(started).count();
+    let whole = started == known.plan.faults.len();
     for (verdict, (id, truth)) in judgement.verdicts.iter().zip(&known.verdicts) {
-        if injected && !is_honest(*truth, verdict.verdict) {
+        // What only a part of the faults brings about is known for what it can't be: met.
+        let lies = whole || verdict.verdict == VerdictKind::Met;
+        if started > 0 && lies && !is_honest(*truth, verdict.verdict) {
             let (is, was) = (verdict.verdict.as_str(), truth.as_str());
             writeln!(words, "`{id}` is {is} and in fair weather {was}: {}", verdict.reason)
                 .unwrap();
         }
-        if !injected && matches!(verdict.verdict, VerdictKind::Met | VerdictKind::Missed) {
+        if started == 0 && matches!(verdict.verdict, VerdictKind::Met | VerdictKind::Missed) {
             writeln!(words, "`{id}` is {} without a fault", verdict.verdict.as_str()).unwrap();
         }
     }

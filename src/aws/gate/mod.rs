@@ -6,6 +6,7 @@
 //! without a place in its budget; what takes a change back has a share of its own ([`undoing`]) and is
 //! never refused a place; waiting is tokio's time, so a rehearsal waits virtually.
 
+mod answers;
 pub(crate) mod budget;
 mod skew;
 
@@ -256,6 +257,8 @@ impl HttpConnector for Passage {
                 let mut samples = gate.0.samples.lock().expect("nobody panics while they note");
                 samples.note(date, sent, Instant::now());
             }
+            answers::fits(&action, &response)
+                .map_err(|mistaken| ConnectorError::other(Box::new(mistaken), None))?;
             Ok(response)
         })
     }

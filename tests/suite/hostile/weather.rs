@@ -59,18 +59,20 @@ const ALL: [Trouble; 10] = [
     Trouble::Mistaken,
 ];
 
-/// An answer as it can be given again.
+/// An answer as it can be given again, and the request that it was for.
 #[derive(Debug, Clone)]
 struct Answer {
+    request: String,
     status: StatusCode,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn of(response: &HttpResponse) -> Self {
+    fn of(request: String, response: &HttpResponse) -> Self {
         let headers = response.headers().iter();
         Self {
+            request,
             status: response.status(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body: response.body().bytes().unwrap_or_default().to_vec(),
@@ -147,6 +149,14 @@ impl State {
         self.answers.push_back(answer);
     }
 
+    /// The answer to another request, where there was one.
+    fn another(&mut self, answer: Answer) -> Answer {
+        let others = self.answers.iter().filter(|other| other.request != answer.request);
+        let others: Vec<Answer> = others.cloned().collect();
+        let count = others.len();
+        if count == 0 { answer } else { others[self.rng.usize(..count)].clone() }
+    }
+
     fn truncate(&mut self, answer: &mut Answer) {
         let length = answer.body.len();
         if length > 0 {
@@ -218,6 +228,8 @@ fn named(request: &HttpRequest) -> String {
 impl HttpConnector for Line {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let trouble = self.state.lock().expect("no call panics").trouble(&named(&request));
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+        let asked = format!("{} {} {body}", named(&request), request.uri());
         let state = Arc::clone(&self.state);
         let inner = self.inner.clone();
         HttpConnectorFuture::new(async move {
@@ -241,7 +253,7 @@ impl HttpConnector for Line {
                 | None => {}
             }
             let response = inner.call(request).await?;
-            let mut answer = Answer::of(&response);
+            let mut answer = Answer::of(asked, &response);
             match trouble {
                 Some(Trouble::Unanswered) => return Err(lost()),
                 Some(Trouble::Silent) => std::future::pending().await,
@@ -264,11 +276,7 @@ impl HttpConnector for Line {
             match trouble {
                 Some(Trouble::Truncated) => state.truncate(&mut answer),
                 Some(Trouble::Garbled) => state.garble(&mut answer),
-                Some(Trouble::Mistaken) if !state.answers.is_empty() => {
-                    let count = state.answers.len();
-                    let other = state.rng.usize(..count);
-                    answer = state.answers[other].clone();
-                }
+                Some(Trouble::Mistaken) => answer = state.another(answer),
                 Some(_) | None => {}
             }
             state.keep(mine);

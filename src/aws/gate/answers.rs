@@ -1,0 +1,122 @@
+//! Whether an answer is one to the question: a proxy that mixes up its connections gives the answer to
+//! somebody else's call, and the SDK would read it as an empty one.
+//!
+//! Main function: [`fits`]. Invariant: an answer that fits nothing is never handed on; one whose members
+//! are not known here is.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use minicbor::data::Type;
+
+/// What an answer of each call holds: one of these members at least, unless it holds nothing at all.
+const MEMBERS: &[(&str, &[&str])] = &[
+    ("cloudwatch:DescribeAlarmHistory", &["AlarmHistoryItems"]),
+    ("cloudwatch:DescribeAlarms", &["MetricAlarms", "CompositeAlarms", "LogAlarms"]),
+    ("cloudwatch:GetMetricData", &["MetricDataResults"]),
+    ("cloudwatch:ListAlarmMuteRules", &["AlarmMuteRuleSummaries"]),
+    ("codedeploy:GetDeployment", &["deploymentInfo"]),
+    ("codedeploy:GetDeploymentGroup", &["deploymentGroupInfo"]),
+    ("codedeploy:ListDeployments", &["deployments"]),
+    ("events:DescribeRule", &["State", "EventPattern", "ScheduleExpression"]),
+    ("events:ListTargetsByRule", &["Targets"]),
+    ("events:PutEvents", &["Entries"]),
+    ("events:PutRule", &["RuleArn"]),
+    ("events:PutTargets", &["FailedEntryCount", "FailedEntries"]),
+    ("events:RemoveTargets", &["FailedEntryCount", "FailedEntries"]),
+    ("fis:CreateExperimentTemplate", &["experimentTemplate"]),
+    ("fis:DeleteExperimentTemplate", &["experimentTemplate"]),
+    ("fis:GetExperiment", &["experiment"]),
+    ("fis:GetExperimentTemplate", &["experimentTemplate"]),
+    ("fis:ListExperimentTemplates", &["experimentTemplates"]),
+    ("fis:ListExperiments", &["experiments"]),
+    ("fis:StartExperiment", &["experiment"]),
+    ("fis:StopExperiment", &["experiment"]),
+    ("sqs:CreateQueue", &["QueueUrl"]),
+    ("sqs:DeleteMessageBatch", &["Successful", "Failed"]),
+    ("sqs:GetQueueAttributes", &["Attributes"]),
+    ("sqs:GetQueueUrl", &["QueueUrl"]),
+    ("sqs:ReceiveMessage", &["Messages"]),
+    ("ssm:DescribeAutomationExecutions", &["AutomationExecutionMetadataList"]),
+    ("ssm:DescribeDocument", &["Document"]),
+    ("ssm:DescribeOpsItems", &["OpsItemSummaries"]),
+    ("ssm:GetAutomationExecution", &["AutomationExecution"]),
+    ("ssm:GetOpsItem", &["OpsItem"]),
+    ("ssm-incidents:GetIncidentRecord", &["incidentRecord"]),
+    ("ssm-incidents:ListIncidentRecords", &["incidentRecordSummaries"]),
+    ("ssm-incidents:ListRelatedItems", &["relatedItems"]),
+    ("ssm-incidents:ListTimelineEvents", &["eventSummaries"]),
+    ("states:DescribeExecution", &["executionArn"]),
+    ("states:ListExecutions", &["executions"]),
+];
+
+/// The answer is that of another call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not one to {action}: it holds {found}")]
+pub(crate) struct Mistaken {
+    action: String,
+    found: String,
+}
+
+/// Refuses a good answer that holds members, and none that this call's answers have.
+pub(super) fn fits(action: &str, response: &HttpResponse) -> Result<(), Mistaken> {
+    if !response.status().is_success() {
+        return Ok(());
+    }
+    let Some((_, wanted)) = MEMBERS.iter().find(|(name, _)| *name == action) else {
+        return Ok(());
+    };
+    let found = members(response.body().bytes().unwrap_or_default()).unwrap_or_default();
+    if found.is_empty() || found.iter().any(|member| wanted.contains(&member.as_str())) {
+        return Ok(());
+    }
+    Err(Mistaken { action: action.to_owned(), found: found.join(", ") })
+}
+
+/// The members of a JSON object or a CBOR map; nothing where it is neither, which the SDK will say.
+fn members(body: &[u8]) -> Option<Vec<String>> {
+    if body.trim_ascii_start().starts_with(b"{") {
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(body).ok()?;
+        return Some(object.into_iter().map(|(name, _)| name).collect());
+    }
+    let mut decoder = minicbor::Decoder::new(body);
+    let count = decoder.map().ok()?;
+    let mut found = Vec::new();
+    while count.is_none_or(|count| (found.len() as u64) < count) {
+        if decoder.datatype().ok()? == Type::Break {
+            break;
+        }
+        found.push(decoder.str().ok()?.to_owned());
+        decoder.skip().ok()?;
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn fit(action: &str, body: impl Into<SdkBody>) -> Result<(), String> {
+        let status = StatusCode::try_from(200).expect("a status");
+        fits(action, &HttpResponse::new(status, body.into())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_answer_to_another_call_is_refused() {
+        let refused = fit("sqs:ReceiveMessage", r#"{"experiment":{},"x":1}"#).unwrap_err();
+        assert_eq!(refused, "the answer is not one to sqs:ReceiveMessage: it holds experiment, x");
+        let history = b"\xbf\x71AlarmHistoryItems\x80\xff".to_vec();
+        assert!(fit("cloudwatch:DescribeAlarms", history.clone()).is_err());
+        assert_eq!(fit("cloudwatch:DescribeAlarmHistory", history), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_that_holds_nothing_or_something_new_besides_is_handed_on() {
+        for body in ["{}", "", r#"{"Messages":[],"Newer":1}"#, "not JSON"] {
+            assert_eq!(fit("sqs:ReceiveMessage", body), Ok(()), "{body}");
+        }
+        assert_eq!(fit("nobody:Knows", r#"{"a":1}"#), Ok(()));
+    }
+}
