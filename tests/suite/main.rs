@@ -24,6 +24,7 @@ mod guardrails;
 mod interrupts;
 mod least_policy;
 mod limits;
+mod machines;
 mod match_command;
 mod patterns;
 mod properties;
