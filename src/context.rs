@@ -50,6 +50,15 @@ impl Place {
     pub(crate) fn topic_arn(&self, topic: &str) -> String {
         topic_arn(&self.partition, &self.target.region, &self.target.account, topic)
     }
+
+    /// A state machine's ARN in this place; one that is given by its ARN is itself.
+    pub(crate) fn state_machine_arn(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
+        let Target { region, account, .. } = &self.target;
+        format!("arn:{}:states:{region}:{account}:stateMachine:{name}", self.partition)
+    }
 }
 
 /// Every place that a drill reaches: the home target, and the scenario's others.

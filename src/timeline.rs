@@ -321,6 +321,25 @@ pub enum Undo {
         /// The queue's ARN.
         endpoint: String,
     },
+    /// Stop the runbook execution that was started with this token.
+    StopAutomation {
+        /// The token, which ends the key of one of its tags.
+        token: String,
+    },
+    /// Cancel the command that was sent with this comment.
+    CancelCommand {
+        /// Its document.
+        document: String,
+        /// The comment.
+        comment: String,
+    },
+    /// Stop a Step Functions execution.
+    StopExecution {
+        /// Its state machine's name or ARN.
+        state_machine: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Why a drill was ended early, mildest first.
@@ -410,13 +429,16 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..6_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..9_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
             3 => Undo::DeleteQueue { name: one },
             4 => Undo::DeleteRule { bus: one, name: two },
-            _ => Undo::Unsubscribe { topic: one, endpoint: two },
+            5 => Undo::Unsubscribe { topic: one, endpoint: two },
+            6 => Undo::StopAutomation { token: one },
+            7 => Undo::CancelCommand { document: one, comment: two },
+            _ => Undo::StopExecution { state_machine: one, name: two },
         })
     }
 

@@ -42,6 +42,10 @@ pub struct Aws {
     pub ssm: aws_sdk_ssm::Client,
     /// Security Token Service.
     pub sts: aws_sdk_sts::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -86,6 +90,8 @@ impl Aws {
             sqs: client!(aws_sdk_sqs, config, gate),
             ssm: client!(aws_sdk_ssm, config, gate),
             sts: client!(aws_sdk_sts, config, gate),
+            lambda: client!(aws_sdk_lambda, config, gate),
+            sfn: client!(aws_sdk_sfn, config, gate),
             gate,
         }
     }

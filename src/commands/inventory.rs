@@ -53,6 +53,8 @@ pub fn of(name: &str, account: &Account) -> Inventory {
             })
             .collect(),
         response_plans: found.response_plans.clone(),
+        state_machines: found.state_machines.keys().cloned().collect(),
+        functions: found.functions.keys().cloned().collect(),
     }
 }
 

@@ -18,8 +18,8 @@ const OVER: &[&str] = &["completed", "stopped", "failed", "cancelled"];
 /// What a drill could leave behind.
 ///
 /// `queues` (URLs), `rules` (each with its targets), `subscriptions`, `templates` (ids of experiment
-/// templates), `running_experiments` (ids) and `alarms` (name, and whether its actions are enabled). The
-/// states of alarms change by themselves, so they stand in [`alarm_states`].
+/// templates), `running_experiments` (ids), `alarms` (name, and whether its actions are enabled) and
+/// `started` (what drills started and still runs: runbooks, commands, executions). The states of alarms change by themselves, so they stand in [`alarm_states`].
 ///
 /// # Panics
 /// Never: an administrator may list what is there.
@@ -36,6 +36,7 @@ pub fn belongings(account: &Account) -> Value {
         "templates": templates(account),
         "running_experiments": running(account),
         "alarms": alarms,
+        "started": started(account),
     })
 }
 
@@ -109,6 +110,36 @@ fn running(account: &mut Account) -> Vec<Value> {
         .filter(|one| !OVER.iter().any(|state| one["state"]["status"] == *state))
         .map(|one| one["id"].clone())
         .collect()
+}
+
+/// What carries a drill's mark and still runs: what the system itself started is its own affair.
+fn started(account: &mut Account) -> Value {
+    let is_over = |status: &Value| {
+        ["Success", "Failed", "Cancelled", "TimedOut"].iter().any(|over| status == over)
+    };
+    let tagged = json!({"Filters": [{"Key": "TagKey", "Values": ["firedrill:run"]}]});
+    let key = "AutomationExecutionMetadataList";
+    let runbooks = all(account, Service::Ssm, "DescribeAutomationExecutions", key, tagged);
+    let runbooks = runbooks.into_iter().filter(|one| !is_over(&one["AutomationExecutionStatus"]));
+    let runbooks: Vec<Value> = runbooks.map(|one| one["AutomationExecutionId"].clone()).collect();
+    let marked = |one: &Value| {
+        one["Comment"].as_str().is_some_and(|comment| comment.starts_with("firedrill:token="))
+    };
+    let commands = all(account, Service::Ssm, "ListCommands", "Commands", json!({}));
+    let commands = commands.into_iter().filter(|one| marked(one) && !is_over(&one["Status"]));
+    let commands: Vec<Value> = commands.map(|one| one["CommandId"].clone()).collect();
+    let service = Service::StepFunctions;
+    let mut executions = Vec::new();
+    for machine in all(account, service, "ListStateMachines", "stateMachines", json!({})) {
+        let running =
+            json!({"stateMachineArn": machine["stateMachineArn"], "statusFilter": "RUNNING"});
+        let found = all(account, service, "ListExecutions", "executions", running);
+        // A drill's id begins so, and the name of what it starts begins with its id.
+        let names = found.into_iter().map(|one| one["name"].clone());
+        executions
+            .extend(names.filter(|name| name.as_str().is_some_and(|name| name.starts_with("fd-"))));
+    }
+    json!({"runbooks": runbooks, "commands": commands, "executions": executions})
 }
 
 fn alarms(account: &mut Account) -> Vec<Value> {

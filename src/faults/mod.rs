@@ -6,10 +6,14 @@
 
 pub(crate) mod fis;
 mod inline;
+mod invoke;
 mod put_events;
 mod put_metric_data;
 pub mod revert;
 mod set_alarm_state;
+mod ssm_automation;
+mod ssm_command;
+mod start_execution;
 
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
@@ -47,6 +51,10 @@ pub async fn inject<'a>(
             set_alarm_state::inject(context, fault, alarm, *state, reason).await
         }
         FaultAction::PutMetricData { .. } => put_metric_data::inject(context, fault).await,
+        FaultAction::SsmAutomation(start) => ssm_automation::inject(context, fault, start).await,
+        FaultAction::SsmCommand(send) => ssm_command::inject(context, fault, send).await,
+        FaultAction::StartExecution(start) => start_execution::inject(context, fault, start).await,
+        FaultAction::Invoke(invoke) => invoke::inject(context, fault, invoke).await,
     }
 }
 
@@ -65,5 +73,21 @@ fn started<const N: usize>(
         occurred_at,
         uncertain_ms: u64::try_from(uncertain.as_millis()).unwrap_or_default(),
         evidence,
+    });
+}
+
+/// Announces a fault's end by itself, by AWS's clock.
+fn ended(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    occurred_at: jiff::Timestamp,
+    state: &str,
+    reason: Option<String>,
+) {
+    context.recorder.record(EntryKind::FaultEnded {
+        fault: fault.id.clone(),
+        occurred_at,
+        state: state.to_owned(),
+        reason,
     });
 }

@@ -3,7 +3,7 @@
 //! The main type is [`Weighing`]. Invariant: a drill is passed only if something positive was met that
 //! shows the fault; every step below can make the outcome worse, none can make it better.
 
-use crate::plan::{Demand, Kind, Plan};
+use crate::plan::{Demand, FaultAction, Kind, Plan};
 use crate::timeline::StopReason;
 
 use super::expectation::{Judged, refusals};
@@ -121,7 +121,7 @@ fn weigh_faults(plan: &Plan, facts: &Facts<'_>, weighing: &mut Weighing) {
         };
         if !expects_state(plan, Some(end.fault), end.state) {
             let why = end.reason.unwrap_or("AWS gives no reason");
-            let reason = format!("the experiment of fault `{}` {}: {why}", end.fault, end.state);
+            let reason = format!("{} `{}` {}: {why}", thing(plan, end.fault), end.fault, end.state);
             weighing.because(outcome, reason);
         }
     }
@@ -130,6 +130,25 @@ fn weigh_faults(plan: &Plan, facts: &Facts<'_>, weighing: &mut Weighing) {
         let id = fault.id.as_str();
         if !explained && !facts.started.contains_key(id) && !facts.failed.contains_key(id) {
             weighing.because(Outcome::Inconclusive, format!("fault `{id}` was never injected"));
+        }
+    }
+}
+
+/// What it is that ended: only FIS runs experiments.
+fn thing(plan: &Plan, fault: &str) -> &'static str {
+    let planned = plan.faults.iter().find(|planned| planned.id == fault);
+    match planned.map(|planned| &planned.action) {
+        Some(
+            FaultAction::PutEvents { .. }
+            | FaultAction::SetAlarmState { .. }
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::SsmAutomation(_)
+            | FaultAction::SsmCommand(_)
+            | FaultAction::StartExecution(_)
+            | FaultAction::Invoke(_),
+        ) => "what was started by fault",
+        Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
+            "the experiment of fault"
         }
     }
 }

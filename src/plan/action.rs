@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::millis;
+use super::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke, millis};
 use crate::scenario::types::{EventEntry, StateValue};
 
 /// What a fault does.
@@ -57,4 +57,12 @@ pub enum FaultAction {
         /// How many.
         datapoints: u32,
     },
+    /// Starts a runbook.
+    SsmAutomation(AutomationStart),
+    /// Sends a command.
+    SsmCommand(CommandSend),
+    /// Starts an execution.
+    StartExecution(ExecutionStart),
+    /// Invokes a function.
+    Invoke(FunctionInvoke),
 }

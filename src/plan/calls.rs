@@ -3,7 +3,7 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
-use super::{Demand, FaultAction, Kind, Plan, RUN_MARKER};
+use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::types::{IncidentExpectation, RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
@@ -202,6 +202,21 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             let resource = any(NO_LEVEL);
             calls.add_if(Step::Inject, "cloudwatch:PutMetricData", id, resource, Some(condition));
         }
+        FaultAction::SsmAutomation(start) => automation_calls(calls, id, start),
+        FaultAction::SsmCommand(send) => command_calls(calls, id, send),
+        FaultAction::StartExecution(start) => execution_calls(calls, id, &start.state_machine),
+        FaultAction::Invoke(invoke) => {
+            let function = named("lambda", "function:", &invoke.function);
+            calls.add(Step::Preflight, "lambda:GetFunctionConfiguration", id, function.clone());
+            // A version or an alias is a resource of its own.
+            let function = match &invoke.qualifier {
+                Some(qualifier) => {
+                    named("lambda", "function:", &format!("{}:{qualifier}", invoke.function))
+                }
+                None => function,
+            };
+            calls.add(Step::Inject, "lambda:InvokeFunction", id, function);
+        }
     }
 }
 
@@ -264,6 +279,73 @@ fn experiment_calls(calls: &mut Calls, id: &str) {
     // After a crash the experiment is found again by its tags.
     calls.add(Step::Revert, "fis:ListExperiments", id, any(NO_LEVEL));
     calls.add(Step::Revert, "fis:StopExperiment", id, experiment);
+}
+
+/// A document's ARN; AWS's own documents have no account in it.
+fn document(kind: &str, name: &str) -> Resource {
+    if name.starts_with("AWS") {
+        return Resource::Shared { service: "ssm", name: format!("{kind}{name}") };
+    }
+    named("ssm", kind, name)
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html>
+fn automation_calls(calls: &mut Calls, id: &str, start: &AutomationStart) {
+    let execution = named("ssm", "automation-execution/", "*");
+    let name = crate::scenario::inventory::short_name(&start.document);
+    let version = start.version.as_deref().unwrap_or("$DEFAULT");
+    let definition = document("automation-definition/", &format!("{name}:{version}"));
+    let described = document("document/", &start.document);
+    calls.add(Step::Preflight, "ssm:DescribeDocument", id, described);
+    calls.add(Step::Inject, "ssm:StartAutomationExecution", id, definition);
+    calls.add(Step::Inject, "ssm:AddTagsToResource", id, execution.clone());
+    if let Some(role) = start.parameters.get("AutomationAssumeRole").and_then(|roles| roles.first())
+    {
+        let condition = Condition {
+            operator: "StringEquals",
+            key: "iam:PassedToService".to_owned(),
+            value: "ssm.amazonaws.com".to_owned(),
+        };
+        let role = Resource::Arn(role.clone());
+        calls.add_if(Step::Inject, "iam:PassRole", id, role, Some(condition));
+    }
+    calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution.clone());
+    // After a crash the execution is found again by its tag.
+    calls.add(Step::Revert, "ssm:DescribeAutomationExecutions", id, any(NO_LEVEL));
+    calls.add(Step::Revert, "ssm:StopAutomationExecution", id, execution);
+}
+
+/// A command needs the permission on its document and on each instance.
+fn command_calls(calls: &mut Calls, id: &str, send: &CommandSend) {
+    let described = document("document/", &send.document);
+    calls.add(Step::Preflight, "ssm:DescribeDocument", id, described.clone());
+    calls.add(Step::Inject, "ssm:SendCommand", id, described);
+    for instance in &send.instances {
+        let instance = named("ec2", "instance/", instance);
+        calls.add(Step::Inject, "ssm:SendCommand", id, instance);
+    }
+    if send.instances.is_empty() {
+        calls.add(Step::Inject, "ssm:SendCommand", id, named("ec2", "instance/", "*"));
+    }
+    calls.add(Step::Observe, "ssm:ListCommandInvocations", id, any(NO_LEVEL));
+    calls.add(Step::Revert, "ssm:ListCommands", id, any(NO_LEVEL));
+    calls.add(Step::Revert, "ssm:CancelCommand", id, any(NO_LEVEL));
+}
+
+/// The ends of the ARNs of a state machine and of its executions.
+fn machine(state_machine: &str) -> (Resource, Resource) {
+    let name = crate::scenario::inventory::short_name(state_machine);
+    let executions = format!("execution:{name}:*");
+    let executions = Resource::Named { service: "states", name: executions };
+    (named("states", "stateMachine:", state_machine), executions)
+}
+
+fn execution_calls(calls: &mut Calls, id: &str, state_machine: &str) {
+    let (machine, executions) = machine(state_machine);
+    calls.add(Step::Preflight, "states:DescribeStateMachine", id, machine.clone());
+    calls.add(Step::Inject, "states:StartExecution", id, machine);
+    calls.add(Step::Observe, "states:DescribeExecution", id, executions.clone());
+    calls.add(Step::Revert, "states:StopExecution", id, executions);
 }
 
 fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {

@@ -8,6 +8,7 @@ mod action;
 pub mod calls;
 pub mod iam;
 mod kind;
+mod machines;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
@@ -20,6 +21,8 @@ use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateVa
 
 pub use action::FaultAction;
 pub use kind::Kind;
+pub(crate) use machines::token;
+pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };

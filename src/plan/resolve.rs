@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, schedule,
+    PlannedSteadyState, PlannedStop, Start, machines, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
@@ -249,6 +249,10 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         }),
         fault.set_alarm_state.as_ref().map(|set| Some(alarm_action(set, run_id))),
         fault.put_metric_data.as_ref().map(|put| Some(metric_action(put))),
+        fault.ssm_automation.as_ref().map(|start| Some(machines::automation(start))),
+        fault.ssm_command.as_ref().map(|send| Some(machines::command(send, id, run_id))),
+        fault.start_execution.as_ref().map(|start| Some(machines::execution(start, id, run_id))),
+        fault.invoke.as_ref().map(|invoke| Some(machines::invoke(invoke))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {

@@ -65,7 +65,11 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             FaultAction::FisTemplate { .. }
             | FaultAction::FisInline { .. }
             | FaultAction::PutEvents { .. }
-            | FaultAction::SetAlarmState { .. } => SignedDuration::ZERO,
+            | FaultAction::SetAlarmState { .. }
+            | FaultAction::SsmAutomation(_)
+            | FaultAction::SsmCommand(_)
+            | FaultAction::StartExecution(_)
+            | FaultAction::Invoke(_) => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -100,13 +104,18 @@ impl<'a> Solver<'a> {
             Start::After { fault: other, delay } => self.effect(other)?.saturating_add(*delay),
         };
         self.depth_left += 1;
-        let start = match fault.action {
+        let start = match &fault.action {
             FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. } => {
                 start.saturating_add(FIS_START)
             }
             FaultAction::PutEvents { .. }
             | FaultAction::SetAlarmState { .. }
-            | FaultAction::PutMetricData { .. } => start,
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::SsmAutomation(_)
+            | FaultAction::StartExecution(_)
+            | FaultAction::Invoke(_) => start,
+            // An instance that has not begun by then never does.
+            FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
         };
         self.faults.insert(&fault.id, start);
         Ok(start)

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 
 use super::calls::Step;
+use super::machines;
 use super::schedule::{MARGIN, Schedule};
 use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
 use crate::scenario::types::{Correlation, RuleState, Stage};
@@ -122,6 +123,10 @@ pub fn describe_fault(action: &FaultAction) -> String {
             };
             format!("{datapoints} datapoint(s) of {namespace} {metric} = {value}{spacing}")
         }
+        FaultAction::SsmAutomation(_)
+        | FaultAction::SsmCommand(_)
+        | FaultAction::StartExecution(_)
+        | FaultAction::Invoke(_) => machines::words(action).unwrap_or_default(),
     }
 }
 
@@ -316,6 +321,18 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             }
             FaultAction::PutMetricData { namespace, metric, .. } => {
                 all.insert(format!("metric {namespace} {metric}, and the alarms on it"));
+            }
+            FaultAction::SsmAutomation(start) => {
+                all.insert(format!("whatever runbook {} changes", start.document));
+            }
+            FaultAction::SsmCommand(send) => {
+                all.insert(format!("instances {}", machines::command_targets(send)));
+            }
+            FaultAction::StartExecution(start) => {
+                all.insert(format!("whatever state machine {} changes", start.state_machine));
+            }
+            FaultAction::Invoke(invoke) => {
+                all.insert(format!("whatever function {} changes", invoke.function));
             }
         }
     }

@@ -91,6 +91,12 @@ pub(crate) fn action(action: &FaultAction) -> String {
             let datapoints = usize::try_from(*datapoints).unwrap_or(usize::MAX);
             format!("{} of `{namespace}` `{metric}` = {value}", count(datapoints, "datapoint"))
         }
+        FaultAction::SsmAutomation(start) => format!("runbook `{}` started", start.document),
+        FaultAction::SsmCommand(send) => format!("command `{}` sent", send.document),
+        FaultAction::StartExecution(start) => {
+            format!("execution of state machine `{}` started", start.state_machine)
+        }
+        FaultAction::Invoke(invoke) => format!("function `{}` invoked", invoke.function),
     }
 }
 

@@ -15,7 +15,8 @@ use crate::aws::alarms::{self, Snapshot};
 use crate::context::{ChangeError, Place};
 use crate::faults;
 use crate::plan::{
-    Demand, FaultAction, Kind, Phase, PlannedExpectation, PlannedFault, PlannedSteadyState,
+    AutomationStart, CommandSend, Demand, FaultAction, Kind, Phase, PlannedExpectation,
+    PlannedFault, PlannedSteadyState,
 };
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
@@ -97,6 +98,16 @@ async fn holds_at(drill: Here<'_>) -> bool {
             FaultAction::PutEvents { bus, .. } => {
                 subjects.insert(Subject::Bus(bus.clone()));
             }
+            FaultAction::SsmAutomation(AutomationStart { document, .. })
+            | FaultAction::SsmCommand(CommandSend { document, .. }) => {
+                subjects.insert(Subject::Document(document.clone()));
+            }
+            FaultAction::StartExecution(start) => {
+                subjects.insert(Subject::Machine(start.state_machine.clone()));
+            }
+            FaultAction::Invoke(invoke) => {
+                subjects.insert(Subject::Function(invoke.function.clone()));
+            }
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. } => {}
@@ -130,6 +141,8 @@ enum Subject {
     Topic(String),
     Group { application: String, group: String },
     ResponsePlan(String),
+    Machine(String),
+    Function(String),
 }
 
 impl Subject {
@@ -143,6 +156,8 @@ impl Subject {
                 format!("deployment group {group} of {application}")
             }
             Self::ResponsePlan(plan) => format!("response plan {plan}"),
+            Self::Machine(name) => format!("state machine {name}"),
+            Self::Function(name) => format!("function {name}"),
         }
     }
 }
@@ -205,6 +220,18 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             };
             let sent = aws.incidents.get_response_plan().arn(arn).send().await;
             let sent = sent.map_err(|error| CallError::of("ssm-incidents:GetResponsePlan", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::Machine(name) => {
+            let arn = drill.place.state_machine_arn(name);
+            let sent = aws.sfn.describe_state_machine().state_machine_arn(arn).send().await;
+            let sent = sent.map_err(|error| CallError::of("states:DescribeStateMachine", &error));
+            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::Function(name) => {
+            let sent = aws.lambda.get_function_configuration().function_name(name).send().await;
+            let sent =
+                sent.map_err(|error| CallError::of("lambda:GetFunctionConfiguration", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
     }

@@ -181,6 +181,12 @@ rules! {
     BAD_TEMPLATE = "bad-template": "An inline FIS template is not one that `CreateExperimentTemplate` takes.",
         "It is an object with description, roleArn, actions and stopConditions, and targets where actions name some. \
          https://docs.aws.amazon.com/fis/latest/APIReference/API_CreateExperimentTemplate.html";
+    BAD_PARAMETER = "bad-parameter": "A parameter of a document is neither text nor a list of text.",
+        "SSM documents take text and lists of text; numbers and flags are written as their text. \
+         https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-syntax-data-elements-parameters.html";
+    BAD_COMMAND = "bad-command": "A command is not one that `SendCommand` takes.",
+        "It goes either to instances (at most 50) or to targets, each with a key and values, and its delivery timeout is \
+         at least 30s. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";
 
     // Expectations.
     WITHIN_MISSING = "within-missing": "An expectation has no deadline.",

@@ -9,7 +9,16 @@ use serde_json::{Value, json};
 use super::shape;
 
 /// The kinds of a fault.
-pub(crate) const FAULTS: &[&str] = &["fis", "put_events", "set_alarm_state", "put_metric_data"];
+pub(crate) const FAULTS: &[&str] = &[
+    "fis",
+    "put_events",
+    "set_alarm_state",
+    "put_metric_data",
+    "ssm_automation",
+    "ssm_command",
+    "start_execution",
+    "invoke",
+];
 
 /// The kinds of an expectation that happens, which are also those of a never.
 pub(crate) const HAPPENINGS: &[&str] = &[

@@ -470,6 +470,10 @@ mod on_the_way {
             "sqs:CreateQueue",
             "sns:Subscribe",
             "events:PutRule",
+            "ssm:StartAutomationExecution",
+            "ssm:SendCommand",
+            "states:StartExecution",
+            "lambda:InvokeFunction",
         ];
         for call in calls {
             for delay in [200, 3_000, 20_000].map(Duration::from_millis) {

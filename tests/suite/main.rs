@@ -25,6 +25,7 @@ mod hostile;
 mod interrupts;
 mod least_policy;
 mod limits;
+mod machines;
 mod match_command;
 mod patterns;
 mod properties;

@@ -59,6 +59,9 @@ pub(super) fn of(account: &Account, service: Service, operation: &str, input: &V
             let resource = format!("deploymentgroup:{application}/{group}");
             vec![Need::on(&action, account.identity.arn("codedeploy", &resource))]
         }
+        (Service::Ssm, "StartAutomationExecution" | "SendCommand") => {
+            of_started(account, &action, service, operation, input)
+        }
         (Service::Iam, "SimulatePrincipalPolicy") => named(&action, text(input, "PolicySourceArn")),
         (Service::Ssm, "GetOpsItem") => {
             let id = text(input, "OpsItemId").unwrap_or("*");
@@ -92,6 +95,9 @@ fn has_no_level(action: &str) -> bool {
         "ssm:DescribeAutomationExecutions",
         "ssm:DescribeOpsItems",
         "ssm-incidents:ListIncidentRecords",
+        "ssm:ListCommands",
+        "ssm:ListCommandInvocations",
+        "ssm:CancelCommand",
     ];
     NONE.contains(&action)
 }
@@ -104,6 +110,27 @@ fn without_level(action: &str, input: &Value) -> Need {
         }
         Some(_) | None => need,
     }
+}
+
+/// Runbooks that are started with tags, and commands whose instances are found by targets.
+fn of_started(
+    account: &Account,
+    action: &str,
+    service: Service,
+    operation: &str,
+    input: &Value,
+) -> Vec<Need> {
+    let needed = resources::needed(account, service, action, input);
+    let own = |any_of| Need { action: action.to_owned(), any_of, keys: Vec::new() };
+    let mut needs: Vec<Need> = needed.into_iter().map(own).collect();
+    if operation == "SendCommand" && input.get("Targets").is_some() {
+        needs.push(Need::on(action, account.identity.arn("ec2", "instance/*")));
+    }
+    if operation == "StartAutomationExecution" && input.get("Tags").is_some() {
+        let execution = account.identity.arn("ssm", "automation-execution/*");
+        needs.push(Need::on("ssm:AddTagsToResource", execution));
+    }
+    needs
 }
 
 fn named(action: &str, arn: Option<&str>) -> Vec<Need> {

@@ -6,6 +6,7 @@
 
 mod cbor;
 mod json;
+mod lambda;
 mod query;
 mod rest;
 
@@ -56,6 +57,8 @@ enum Protocol {
     Rest(rest::Routes),
     /// awsQuery: a form in, XML out; the text is the XML namespace.
     Query(&'static str),
+    /// restJson1 with payloads as bodies.
+    Lambda,
 }
 
 impl Request {
@@ -112,6 +115,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
         "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),
         "states" => Some((Service::StepFunctions, JSON_1_0)),
+        "lambda" => Some((Service::Lambda, Protocol::Lambda)),
         "sns" => Some((Service::Sns, Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"))),
         "sts" => Some((Service::Sts, Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"))),
         _ => None,
@@ -180,7 +184,9 @@ fn route(
 fn elsewhere(protocol: Protocol, region: &str, here: &str) -> ServiceError {
     let code = match protocol {
         Protocol::Query(_) => "SignatureDoesNotMatch",
-        Protocol::Cbor | Protocol::Json(_) | Protocol::Rest(_) => "InvalidSignatureException",
+        Protocol::Cbor | Protocol::Json(_) | Protocol::Rest(_) | Protocol::Lambda => {
+            "InvalidSignatureException"
+        }
     };
     let message = format!(
         "Credential should be scoped to a valid region, not '{region}': this account is emulated in {here}"
@@ -220,6 +226,7 @@ fn read(protocol: Protocol, request: &Request) -> Result<Operation, ServiceError
         Protocol::Json(_) => json::read(request),
         Protocol::Rest(routes) => rest::read(routes, request),
         Protocol::Query(_) => query::read(request),
+        Protocol::Lambda => lambda::read(request),
     }
 }
 
@@ -241,6 +248,7 @@ fn write(protocol: Protocol, operation: &str, request_id: &str, answer: Answer) 
             Ok(output) => query::write(operation, namespace, request_id, &output),
             Err(error) => query::refuse(&error, namespace, request_id),
         },
+        Protocol::Lambda => lambda::write(operation, answer),
     }
 }
 

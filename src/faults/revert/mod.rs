@@ -5,6 +5,9 @@
 //! is already gone counts as done; nothing is needed but the timeline, so it works after a crash as well.
 
 mod alarm;
+mod automation;
+mod command;
+mod execution;
 mod experiment;
 mod queue;
 mod rule;
@@ -123,6 +126,13 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::Unsubscribe { topic, endpoint } => {
             subscription::undo(context, change, topic, endpoint).await
         }
+        Undo::StopAutomation { token } => automation::undo(context, change, token).await,
+        Undo::CancelCommand { document, comment } => {
+            command::undo(context, change, document, comment).await
+        }
+        Undo::StopExecution { state_machine, name } => {
+            execution::undo(context, change, state_machine, name).await
+        }
     }
 }
 
@@ -135,6 +145,9 @@ pub fn describe(undo: &Undo) -> String {
         Undo::DeleteQueue { name } => queue::words(name),
         Undo::DeleteRule { bus, name } => rule::words(bus, name),
         Undo::Unsubscribe { topic, endpoint } => subscription::words(topic, endpoint),
+        Undo::StopAutomation { token } => automation::words(token),
+        Undo::CancelCommand { document, comment } => command::words(document, comment),
+        Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
     }
 }
 

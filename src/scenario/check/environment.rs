@@ -11,7 +11,7 @@ use super::expectations::{Kinds, Placed, all};
 use crate::scenario::inventory::{Evaluation, Inventory, short_name};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, shortened};
-use crate::scenario::types::{RuleExpectation, StateValue};
+use crate::scenario::types::{Fault, RuleExpectation, StateValue};
 
 /// How often CloudWatch evaluates an alarm whose period is a minute or longer, and a shorter one:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
@@ -76,6 +76,29 @@ fn faults(check: &mut Check<'_>, inventory: &Inventory) {
             let names = inventory.buses.iter().map(String::as_str);
             known(check, "event bus", &put.bus, &format!("{path}/put_events/bus"), names);
         }
+        started(check, inventory, fault, &path);
+    }
+}
+
+/// What a fault starts or runs.
+fn started(check: &mut Check<'_>, inventory: &Inventory, fault: &Fault, path: &str) {
+    if let Some(start) = &fault.ssm_automation {
+        let at = format!("{path}/ssm_automation/document");
+        document(check, inventory, &start.document, &at);
+    }
+    if let Some(send) = &fault.ssm_command
+        && !short_name(&send.document).starts_with("AWS-")
+    {
+        document(check, inventory, &send.document, &format!("{path}/ssm_command/document"));
+    }
+    if let Some(start) = &fault.start_execution {
+        let names = inventory.state_machines.iter().map(String::as_str);
+        let at = format!("{path}/start_execution/state_machine");
+        known(check, "state machine", &start.state_machine, &at, names);
+    }
+    if let Some(invoke) = &fault.invoke {
+        let names = inventory.functions.iter().map(String::as_str);
+        known(check, "function", &invoke.function, &format!("{path}/invoke/function"), names);
     }
 }
 

@@ -110,6 +110,8 @@ fn inventory() -> Inventory {
             has_stop_condition: true,
         }],
         response_plans: vec!["vpn-down".to_owned()],
+        state_machines: vec!["Break".to_owned()],
+        functions: vec!["breaker".to_owned()],
     }
 }
 

@@ -6,7 +6,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, StateValue, default_bus};
+use super::{
+    Duration, InvokeFault, SsmAutomationFault, SsmCommandFault, StartExecutionFault, StateValue,
+    default_bus,
+};
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +39,18 @@ pub struct Fault {
     /// Publishes datapoints of a metric.
     #[serde(default)]
     pub put_metric_data: Option<PutMetricDataFault>,
+    /// Starts an SSM Automation runbook.
+    #[serde(default)]
+    pub ssm_automation: Option<SsmAutomationFault>,
+    /// Runs a command on managed instances.
+    #[serde(default)]
+    pub ssm_command: Option<SsmCommandFault>,
+    /// Starts a Step Functions execution.
+    #[serde(default)]
+    pub start_execution: Option<StartExecutionFault>,
+    /// Invokes a Lambda function.
+    #[serde(default)]
+    pub invoke: Option<InvokeFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

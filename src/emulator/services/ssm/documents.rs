@@ -280,6 +280,16 @@ pub(super) struct DescribeDocument {
 
 /// `DescribeDocument`.
 pub(super) fn describe(account: &mut Account, input: DescribeDocument) -> Answer {
+    // AWS's own command documents have no text here; what is known of them is that they are there.
+    let name = input.name.rsplit('/').next().unwrap_or(&input.name);
+    let known = owned::command(name).is_some() || account.services.ssm.declared.knows(name);
+    if known && !account.services.ssm.documents.stored.contains_key(name) {
+        let document = json!({
+            "Name": name, "Owner": "Amazon", "Status": "Active", "DocumentType": "Command",
+            "DocumentVersion": VERSION, "DefaultVersion": VERSION, "LatestVersion": VERSION,
+        });
+        return Ok(json!({ "Document": document }));
+    }
     let (name, stored) = find(account, &input.name, input.document_version.as_deref())?;
     Ok(json!({"Document": description(account, &name, &stored)}))
 }

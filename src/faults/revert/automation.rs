@@ -1,0 +1,97 @@
+//! A runbook that a fault started: it is stopped if it still runs.
+//!
+//! Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StopAutomationExecution.html>.
+
+use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, StopType};
+use jiff::SignedDuration;
+
+use super::{ChangeError, Context, Pending, revert};
+use crate::aws::{CallError, CallErrorKind};
+use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get};
+use crate::wakeup::Topic;
+
+const STOP: &str = "ssm:StopAutomationExecution";
+
+/// How long a stopped execution may take to end before it counts as left behind.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) async fn undo(
+    context: Context<'_>,
+    change: &Pending,
+    token: &str,
+) -> Result<(), ChangeError> {
+    let work = async {
+        let id = match change.ids.get("execution").cloned() {
+            Some(id) => Some(id),
+            None => find(context, token).await?,
+        };
+        let Some(id) = id else { return Ok(()) };
+        if is_over(context, &id).await? {
+            return Ok(());
+        }
+        let request = context.aws.ssm.stop_automation_execution();
+        let sent = request.automation_execution_id(&id).r#type(StopType::Cancel).send().await;
+        if let Err(error) = sent {
+            let error = CallError::of(STOP, &error);
+            // It may have ended by itself between the look and the stop.
+            if !is_over(context, &id).await? {
+                return Err(error);
+            }
+        }
+        wait_until_over(context, &id).await
+    };
+    revert(context, change, STOP, work).await
+}
+
+async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
+    let execution = get(context, id).await?;
+    Ok(execution.automation_execution_status().is_some_and(|status| end_of(status).is_some()))
+}
+
+/// Reads back that the execution is over, within a bound.
+async fn wait_until_over(context: Context<'_>, id: &str) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + PATIENCE;
+    loop {
+        let mark = context.pace.mark(Topic::Automations);
+        if is_over(context, id).await? {
+            return Ok(());
+        }
+        if clock.now() >= give_up {
+            return Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation: STOP,
+                code: None,
+                message: format!("execution {id} was told to stop and has not ended"),
+            });
+        }
+        tokio::select! {
+            biased;
+            () = context.pace.pause(Topic::Automations, mark) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
+    }
+}
+
+async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {
+    let operation = "ssm:DescribeAutomationExecutions";
+    let filter = AutomationExecutionFilter::builder()
+        .key(AutomationExecutionFilterKey::TagKey)
+        .values(format!("{TOKEN_TAG}{token}"))
+        .build()
+        .map_err(|error| CallError {
+            kind: CallErrorKind::Refused,
+            operation,
+            code: None,
+            message: error.to_string(),
+        })?;
+    let sent = context.aws.ssm.describe_automation_executions().filters(filter).send().await;
+    let answer = sent.map_err(|error| CallError::of(operation, &error))?;
+    let found = answer.automation_execution_metadata_list.unwrap_or_default();
+    Ok(found.into_iter().find_map(|execution| execution.automation_execution_id))
+}
+
+/// What is left, in words.
+pub(super) fn words(token: &str) -> String {
+    format!("the runbook execution with the tag {TOKEN_TAG}{token} may still run")
+}

@@ -1,0 +1,105 @@
+//! A command that a fault sent: it is cancelled where it still runs.
+//!
+//! Cancelling is an attempt (an agent that is gone can't be told); the command's own timeouts are its
+//! dead-man limits. Source:
+//! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CancelCommand.html>.
+
+use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, CommandStatus};
+use jiff::SignedDuration;
+
+use super::{ChangeError, Context, Pending, revert};
+use crate::aws::{CallError, CallErrorKind};
+use crate::wakeup::Topic;
+
+const CANCEL: &str = "ssm:CancelCommand";
+const LIST: &str = "ssm:ListCommands";
+
+/// How long a cancelled command may take to end before it counts as left behind.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) async fn undo(
+    context: Context<'_>,
+    change: &Pending,
+    document: &str,
+    comment: &str,
+) -> Result<(), ChangeError> {
+    let work = async {
+        let id = match change.ids.get("command").cloned() {
+            Some(id) => Some(id),
+            None => find(context, document, comment).await?,
+        };
+        let Some(id) = id else { return Ok(()) };
+        if is_over(context, &id).await? {
+            return Ok(());
+        }
+        let sent = context.aws.ssm.cancel_command().command_id(&id).send().await;
+        sent.map_err(|error| CallError::of(CANCEL, &error))?;
+        wait_until_over(context, &id).await
+    };
+    revert(context, change, CANCEL, work).await
+}
+
+async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
+    let sent = context.aws.ssm.list_commands().command_id(id).send().await;
+    let answer = sent.map_err(|error| CallError::of(LIST, &error))?;
+    let status = answer.commands().first().and_then(Command::status);
+    Ok(!matches!(
+        status,
+        Some(CommandStatus::Pending | CommandStatus::InProgress | CommandStatus::Cancelling)
+    ))
+}
+
+/// Reads back that the command is over, within a bound.
+async fn wait_until_over(context: Context<'_>, id: &str) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + PATIENCE;
+    loop {
+        let mark = context.pace.mark(Topic::Automations);
+        if is_over(context, id).await? {
+            return Ok(());
+        }
+        if clock.now() >= give_up {
+            return Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation: CANCEL,
+                code: None,
+                message: format!("command {id} was cancelled and has not ended"),
+            });
+        }
+        tokio::select! {
+            biased;
+            () = context.pace.pause(Topic::Automations, mark) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
+    }
+}
+
+/// Only the document's name can be asked for; the comment is looked for among its commands.
+async fn find(
+    context: Context<'_>,
+    document: &str,
+    comment: &str,
+) -> Result<Option<String>, CallError> {
+    let name = document.rsplit('/').next().unwrap_or(document);
+    let filter = CommandFilter::builder().key(CommandFilterKey::DocumentName).value(name).build();
+    let filter = filter.map_err(|error| CallError {
+        kind: CallErrorKind::Refused,
+        operation: LIST,
+        code: None,
+        message: error.to_string(),
+    })?;
+    let request = context.aws.ssm.list_commands().filters(filter);
+    let mut pages = request.into_paginator().items().send();
+    while let Some(command) = pages.next().await {
+        let command = command.map_err(|error| CallError::of(LIST, &error))?;
+        if command.comment() == Some(comment) {
+            return Ok(command.command_id);
+        }
+    }
+    Ok(None)
+}
+
+/// What is left, in words.
+pub(super) fn words(document: &str, comment: &str) -> String {
+    format!("the command of {document} with the comment `{comment}` may still run")
+}
