@@ -321,6 +321,13 @@ pub enum Undo {
         /// The queue's ARN.
         endpoint: String,
     },
+    /// Enable a rule that was enabled.
+    EnableRule {
+        /// Its bus.
+        bus: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Why a drill was ended early, mildest first.
@@ -410,13 +417,14 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..6_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..7_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
             3 => Undo::DeleteQueue { name: one },
             4 => Undo::DeleteRule { bus: one, name: two },
-            _ => Undo::Unsubscribe { topic: one, endpoint: two },
+            5 => Undo::Unsubscribe { topic: one, endpoint: two },
+            _ => Undo::EnableRule { bus: one, name: two },
         })
     }
 

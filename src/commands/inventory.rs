@@ -53,6 +53,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
             })
             .collect(),
         response_plans: found.response_plans.clone(),
+        queues: found.queues.keys().cloned().collect(),
     }
 }
 

@@ -4,11 +4,14 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
+pub(crate) mod disable_rule;
 pub(crate) mod fis;
 mod inline;
+mod publish;
 mod put_events;
 mod put_metric_data;
 pub mod revert;
+mod send_message;
 mod set_alarm_state;
 
 use futures_util::future::LocalBoxFuture;
@@ -47,6 +50,15 @@ pub async fn inject<'a>(
             set_alarm_state::inject(context, fault, alarm, *state, reason).await
         }
         FaultAction::PutMetricData { .. } => put_metric_data::inject(context, fault).await,
+        FaultAction::DisableRule { bus, name } => {
+            disable_rule::inject(context, fault, bus, name).await
+        }
+        FaultAction::Publish { topic, subject, message } => {
+            publish::inject(context, fault, topic, subject.as_deref(), message).await
+        }
+        FaultAction::SendMessage { queue, message } => {
+            send_message::inject(context, fault, queue, message).await
+        }
     }
 }
 

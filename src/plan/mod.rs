@@ -8,6 +8,7 @@ mod action;
 pub mod calls;
 pub mod iam;
 mod kind;
+mod messages;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
-pub use action::FaultAction;
-pub use kind::Kind;
+pub use action::{FaultAction, Message};
+pub use kind::{Kind, Level};
+pub use messages::RUN_ATTRIBUTE;
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };

@@ -65,7 +65,10 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             FaultAction::FisTemplate { .. }
             | FaultAction::FisInline { .. }
             | FaultAction::PutEvents { .. }
-            | FaultAction::SetAlarmState { .. } => SignedDuration::ZERO,
+            | FaultAction::SetAlarmState { .. }
+            | FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -106,7 +109,10 @@ impl<'a> Solver<'a> {
             }
             FaultAction::PutEvents { .. }
             | FaultAction::SetAlarmState { .. }
-            | FaultAction::PutMetricData { .. } => start,
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. } => start,
         };
         self.faults.insert(&fault.id, start);
         Ok(start)

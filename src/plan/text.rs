@@ -87,6 +87,9 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::Queue { name, messages, level } => {
+            format!("queue {name} holds {}", level.words(*messages))
+        }
     }
 }
 
@@ -122,6 +125,15 @@ pub fn describe_fault(action: &FaultAction) -> String {
             };
             format!("{datapoints} datapoint(s) of {namespace} {metric} = {value}{spacing}")
         }
+        FaultAction::DisableRule { bus, name } => {
+            let on = if bus == "default" { String::new() } else { format!(" on {bus}") };
+            format!("rule {name}{on} is disabled")
+        }
+        FaultAction::Publish { topic, subject, .. } => match subject {
+            Some(subject) => format!("message on topic {topic}: {subject}"),
+            None => format!("message on topic {topic}"),
+        },
+        FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
     }
 }
 
@@ -317,6 +329,17 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::PutMetricData { namespace, metric, .. } => {
                 all.insert(format!("metric {namespace} {metric}, and the alarms on it"));
             }
+            FaultAction::DisableRule { bus, name } => {
+                all.insert(format!(
+                    "rule {name} on bus {bus}: while it is disabled, nothing that it starts happens"
+                ));
+            }
+            FaultAction::Publish { topic, .. } => {
+                all.insert(format!("topic {topic}, and whoever is subscribed to it"));
+            }
+            FaultAction::SendMessage { queue, .. } => {
+                all.insert(format!("queue {queue}, and whoever receives from it"));
+            }
         }
     }
     all
@@ -357,7 +380,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
-            | Kind::Incident(_) => None,
+            | Kind::Incident(_)
+            | Kind::Queue { .. } => None,
         })
         .collect()
 }

@@ -45,6 +45,9 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Experiment { fault, state } => format!("experiment of `{fault}` {state}"),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::Queue { name, messages, level } => {
+            format!("queue `{name}` with {}", level.words(*messages))
+        }
     }
 }
 
@@ -91,6 +94,9 @@ pub(crate) fn action(action: &FaultAction) -> String {
             let datapoints = usize::try_from(*datapoints).unwrap_or(usize::MAX);
             format!("{} of `{namespace}` `{metric}` = {value}", count(datapoints, "datapoint"))
         }
+        FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
+        FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
+        FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
     }
 }
 

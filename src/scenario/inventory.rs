@@ -32,6 +32,8 @@ pub struct Inventory {
     pub templates: Vec<ExperimentTemplate>,
     /// The names of the response plans of Incident Manager.
     pub response_plans: Vec<String>,
+    /// The names of the SQS queues.
+    pub queues: Vec<String>,
 }
 
 /// An alarm.

@@ -9,7 +9,15 @@ use serde_json::{Value, json};
 use super::shape;
 
 /// The kinds of a fault.
-pub(crate) const FAULTS: &[&str] = &["fis", "put_events", "set_alarm_state", "put_metric_data"];
+pub(crate) const FAULTS: &[&str] = &[
+    "fis",
+    "put_events",
+    "set_alarm_state",
+    "put_metric_data",
+    "disable_rule",
+    "publish",
+    "send_message",
+];
 
 /// The kinds of an expectation that happens, which are also those of a never.
 pub(crate) const HAPPENINGS: &[&str] = &[
@@ -22,6 +30,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "experiment",
     "ops_item",
     "incident",
+    "queue",
 ];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.

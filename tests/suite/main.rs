@@ -25,6 +25,7 @@ mod interrupts;
 mod least_policy;
 mod limits;
 mod match_command;
+mod messages;
 mod patterns;
 mod properties;
 mod readme;

@@ -5,6 +5,7 @@
 //! is already gone counts as done; nothing is needed but the timeline, so it works after a crash as well.
 
 mod alarm;
+mod enabled_rule;
 mod experiment;
 mod queue;
 mod rule;
@@ -123,6 +124,7 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::Unsubscribe { topic, endpoint } => {
             subscription::undo(context, change, topic, endpoint).await
         }
+        Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
     }
 }
 
@@ -135,6 +137,7 @@ pub fn describe(undo: &Undo) -> String {
         Undo::DeleteQueue { name } => queue::words(name),
         Undo::DeleteRule { bus, name } => rule::words(bus, name),
         Undo::Unsubscribe { topic, endpoint } => subscription::words(topic, endpoint),
+        Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events};
+use super::{Check, events, messages};
 use crate::scenario::FAULTS;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
@@ -76,6 +76,9 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         ("put_events", fault.put_events.is_some()),
         ("set_alarm_state", fault.set_alarm_state.is_some()),
         ("put_metric_data", fault.put_metric_data.is_some()),
+        ("disable_rule", fault.disable_rule.is_some()),
+        ("publish", fault.publish.is_some()),
+        ("send_message", fault.send_message.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, present)| present.then_some(name))
@@ -98,6 +101,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
     if let Some(put) = &fault.put_metric_data {
         put_metric_data(check, put, &format!("{path}/put_metric_data"));
     }
+    messages::fault(check, fault, path);
 }
 
 fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {

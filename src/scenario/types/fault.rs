@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, StateValue, default_bus};
+use super::{DisableRuleFault, Duration, PublishFault, SendMessageFault, StateValue, default_bus};
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +36,15 @@ pub struct Fault {
     /// Publishes datapoints of a metric.
     #[serde(default)]
     pub put_metric_data: Option<PutMetricDataFault>,
+    /// Switches an EventBridge rule off.
+    #[serde(default)]
+    pub disable_rule: Option<DisableRuleFault>,
+    /// Publishes a message to an SNS topic.
+    #[serde(default)]
+    pub publish: Option<PublishFault>,
+    /// Sends a message to an SQS queue.
+    #[serde(default)]
+    pub send_message: Option<SendMessageFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

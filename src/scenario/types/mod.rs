@@ -7,6 +7,7 @@
 
 mod expectation;
 mod fault;
+mod messages;
 mod records;
 
 use indexmap::IndexMap;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::*;
 pub use fault::*;
+pub use messages::*;
 pub use records::*;
 
 /// One scenario file.
