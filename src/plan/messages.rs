@@ -55,7 +55,7 @@ fn grouped(
     run_id: &str,
 ) -> Message {
     let deduplication = || format!("{run_id}-{id}").chars().take(MAX_DEDUPLICATION).collect();
-    let deduplication = name.ends_with(".fifo").then(deduplication);
+    let deduplication = name.strip_suffix(".fifo").map(|_| deduplication());
     Message { group: group.cloned(), deduplication, ..message }
 }
 

@@ -391,7 +391,7 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } => Stage::Detect,
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -403,7 +403,6 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
             "pending" | "initiating" | "running" => Stage::Act,
             _ => Stage::Mitigate,
         },
-        Kind::Queue { .. } => Stage::Detect,
     }
 }
 

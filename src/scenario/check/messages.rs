@@ -95,7 +95,7 @@ fn message(
 }
 
 fn fifo(check: &mut Check<'_>, name: &str, what: &str, group: bool, path: &str) {
-    let first_in_first_out = name.ends_with(".fifo");
+    let first_in_first_out = name.strip_suffix(".fifo").is_some();
     if first_in_first_out && !group {
         let message = format!("the {what} `{}` needs a message group", shortened(name));
         let hint = "add `group: drill`".to_owned();
