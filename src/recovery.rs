@@ -311,7 +311,8 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Event { .. }
             | Kind::Notification { .. }
             | Kind::OpsItem(_)
-            | Kind::Incident(_),
+            | Kind::Incident(_)
+            | Kind::Queue { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

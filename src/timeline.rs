@@ -337,6 +337,13 @@ pub enum Undo {
     StopExecution {
         /// Its state machine's name or ARN.
         state_machine: String,
+        /// The execution's name.
+        name: String,
+    },
+    /// Enable a rule that was enabled.
+    EnableRule {
+        /// Its bus.
+        bus: String,
         /// Its name.
         name: String,
     },
@@ -429,7 +436,7 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..9_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..10_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -438,7 +445,8 @@ mod tests {
             5 => Undo::Unsubscribe { topic: one, endpoint: two },
             6 => Undo::StopAutomation { token: one },
             7 => Undo::CancelCommand { document: one, comment: two },
-            _ => Undo::StopExecution { state_machine: one, name: two },
+            8 => Undo::StopExecution { state_machine: one, name: two },
+            _ => Undo::EnableRule { bus: one, name: two },
         })
     }
 

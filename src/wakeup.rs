@@ -31,6 +31,14 @@ pub enum Topic {
     Incidents,
     /// Step Functions executions.
     Executions,
+    /// How many messages SQS queues hold.
+    Queues,
+    /// Log events of CloudWatch Logs, and queries that are done.
+    Logs,
+    /// Datapoints of any metric.
+    Metrics,
+    /// Replays of EventBridge archives.
+    Replays,
 }
 
 impl Topic {
@@ -45,7 +53,20 @@ impl Topic {
         Self::OpsItems,
         Self::Incidents,
         Self::Executions,
+        Self::Queues,
+        Self::Logs,
+        Self::Metrics,
+        Self::Replays,
     ];
+
+    /// How often it is looked at although nothing rang: where the API shows a level and no moment, the
+    /// last look that did not show a change bounds when it can have been.
+    const fn cadence(self) -> Option<std::time::Duration> {
+        if matches!(self, Self::Queues) {
+            return Some(std::time::Duration::from_secs(10));
+        }
+        None
+    }
 }
 
 /// How many times each topic has rung.
@@ -199,7 +220,14 @@ impl Pace {
     async fn turn(&self, topic: Topic, mark: u64) {
         match &self.mode {
             Mode::OnChange(wakeups) => {
-                wakeups.clone().after(topic, mark).await;
+                let mut wakeups = wakeups.clone();
+                let rung = wakeups.after(topic, mark);
+                match topic.cadence() {
+                    None => rung.await,
+                    Some(cadence) => {
+                        let _elapsed = tokio::time::timeout(cadence, rung).await;
+                    }
+                }
                 tokio::time::sleep(QUIET).await;
             }
             Mode::Every(interval) => tokio::time::sleep(*interval).await,

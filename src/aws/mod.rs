@@ -8,6 +8,7 @@ pub(crate) mod alarms;
 mod credentials;
 pub(crate) mod experiments;
 pub mod gate;
+pub(crate) mod queues;
 pub mod secrets;
 
 use aws_smithy_runtime_api::client::result::SdkError;

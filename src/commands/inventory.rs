@@ -55,6 +55,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
         response_plans: found.response_plans.clone(),
         state_machines: found.state_machines.keys().cloned().collect(),
         functions: found.functions.keys().cloned().collect(),
+        queues: found.queues.keys().cloned().collect(),
     }
 }
 

@@ -4,12 +4,15 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
+pub(crate) mod disable_rule;
 pub(crate) mod fis;
 mod inline;
 mod invoke;
+mod publish;
 mod put_events;
 mod put_metric_data;
 pub mod revert;
+mod send_message;
 mod set_alarm_state;
 mod ssm_automation;
 mod ssm_command;
@@ -55,6 +58,15 @@ pub async fn inject<'a>(
         FaultAction::SsmCommand(send) => ssm_command::inject(context, fault, send).await,
         FaultAction::StartExecution(start) => start_execution::inject(context, fault, start).await,
         FaultAction::Invoke(invoke) => invoke::inject(context, fault, invoke).await,
+        FaultAction::DisableRule { bus, name } => {
+            disable_rule::inject(context, fault, bus, name).await
+        }
+        FaultAction::Publish { topic, subject, message } => {
+            publish::inject(context, fault, topic, subject.as_deref(), message).await
+        }
+        FaultAction::SendMessage { queue, message } => {
+            send_message::inject(context, fault, queue, message).await
+        }
     }
 }
 

@@ -240,6 +240,7 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
     match (expectation.phase, &expectation.kind) {
         (Phase::Recovery, Kind::Alarm { state, action: None, .. }) => Some(state.as_str()),
         (Phase::Recovery, Kind::Experiment { state, .. }) => Some(state),
+        (Phase::Recovery, Kind::Queue { name, .. }) => Some(name),
         (
             Phase::Recovery,
             // An alarm whose action must have run is an occurrence, not a state.

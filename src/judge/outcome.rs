@@ -145,7 +145,10 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::SsmAutomation(_)
             | FaultAction::SsmCommand(_)
             | FaultAction::StartExecution(_)
-            | FaultAction::Invoke(_),
+            | FaultAction::Invoke(_)
+            | FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. },
         ) => "what was started by fault",
         Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
             "the experiment of fault"

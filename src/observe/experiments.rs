@@ -88,7 +88,8 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => None,
+        | Kind::Incident(_)
+        | Kind::Queue { .. } => None,
     })
 }
 

@@ -159,7 +159,8 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::CodeDeployRollback { .. }
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => false,
+        | Kind::Incident(_)
+        | Kind::Queue { .. } => false,
     }
 }
 
@@ -264,7 +265,8 @@ impl Builder<'_> {
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
-            | Kind::Incident(_) => Ok(None),
+            | Kind::Incident(_)
+            | Kind::Queue { .. } => Ok(None),
         }
     }
 
@@ -419,6 +421,8 @@ struct Envelope {
     subject: Option<String>,
     message: String,
     timestamp: Timestamp,
+    #[serde(default)]
+    message_attributes: Value,
 }
 
 fn read(
@@ -512,7 +516,12 @@ fn read_notification(
             .with("message", &envelope.message_id)
             .with("topic", topic)
             .with("subject", subject_line);
-        let correlated = format!("{subject_line} {}", envelope.message);
+        // A message that the drill published itself is known by its id, or by the marker among its
+        // attributes.
+        let correlated = format!(
+            "{} {subject_line} {} {}",
+            envelope.message_id, envelope.message, envelope.message_attributes
+        );
         watch.saw(seen, &correlated);
     }
 }

@@ -12,6 +12,7 @@ mod incidents;
 mod listener;
 mod ops_items;
 mod queue;
+mod queues;
 mod rollbacks;
 mod rules;
 mod runbooks;
@@ -123,6 +124,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Incident(_))) {
             pollers.push(Box::pin(incidents::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
+            pollers.push(Box::pin(queues::poll(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;

@@ -51,7 +51,8 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
         | Kind::Notification { .. }
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => None,
+        | Kind::Incident(_)
+        | Kind::Queue { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -65,4 +65,41 @@ pub enum FaultAction {
     StartExecution(ExecutionStart),
     /// Invokes a function.
     Invoke(FunctionInvoke),
+    /// Switches a rule off.
+    DisableRule {
+        /// Its bus.
+        bus: String,
+        /// The rule.
+        name: String,
+    },
+    /// Publishes a message.
+    Publish {
+        /// The topic's name or ARN.
+        topic: String,
+        /// The subject.
+        subject: Option<String>,
+        /// What is sent.
+        message: Message,
+    },
+    /// Sends a message.
+    SendMessage {
+        /// The queue's name or ARN.
+        queue: String,
+        /// What is sent.
+        message: Message,
+    },
+}
+
+/// A message to a topic or a queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The text.
+    pub body: String,
+    /// Attributes, the run's marker among them.
+    pub attributes: IndexMap<String, String>,
+    /// The message group.
+    pub group: Option<String>,
+    /// For a first-in-first-out topic or queue: the same for the same fault of the same drill, so that a
+    /// call that is made again sends once.
+    pub deduplication: Option<String>,
 }

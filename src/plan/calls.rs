@@ -217,6 +217,21 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             };
             calls.add(Step::Inject, "lambda:InvokeFunction", id, function);
         }
+        FaultAction::DisableRule { bus, name } => {
+            calls.add(Step::Preflight, "events:DescribeRule", id, rule(bus, name));
+            calls.add(Step::Inject, "events:DisableRule", id, rule(bus, name));
+            calls.add(Step::Revert, "events:EnableRule", id, rule(bus, name));
+        }
+        FaultAction::Publish { topic, .. } => {
+            let topic = named("sns", "", topic);
+            calls.add(Step::Preflight, "sns:GetTopicAttributes", id, topic.clone());
+            calls.add(Step::Inject, "sns:Publish", id, topic);
+        }
+        FaultAction::SendMessage { queue, .. } => {
+            let queue = named("sqs", "", queue);
+            calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
+            calls.add(Step::Inject, "sqs:SendMessage", id, queue);
+        }
     }
 }
 
@@ -401,6 +416,12 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Observe, "ssm:GetOpsItem", id, items);
         }
         Kind::Incident(incident) => incident_calls(calls, id, incident),
+        Kind::Queue { name, .. } => {
+            let queue = named("sqs", "", name);
+            calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
+            calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
+            calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
+        }
     }
 }
 

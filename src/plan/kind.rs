@@ -5,7 +5,9 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::{IncidentExpectation, OpsItemExpectation, RuleState, StateValue};
+use crate::scenario::types::{
+    IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState, StateValue,
+};
 
 /// What an expectation looks at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,4 +76,42 @@ pub enum Kind {
     OpsItem(OpsItemExpectation),
     /// An incident, as the scenario has it.
     Incident(IncidentExpectation),
+    /// How many messages a queue holds.
+    Queue {
+        /// The queue's name or ARN.
+        name: String,
+        /// Which messages count.
+        messages: QueueMessages,
+        /// How many it must be.
+        level: Level,
+    },
+}
+
+/// How many of something there must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// This many or more.
+    AtLeast(u32),
+    /// This many or fewer.
+    AtMost(u32),
+}
+
+impl Level {
+    /// Whether so many are in it.
+    pub fn holds(self, count: u64) -> bool {
+        match self {
+            Self::AtLeast(least) => count >= u64::from(least),
+            Self::AtMost(most) => count <= u64::from(most),
+        }
+    }
+
+    /// What a queue must hold, in words: `at least 1 message`, `no messages`.
+    pub fn words(self, messages: QueueMessages) -> String {
+        match self {
+            Self::AtLeast(least) => format!("at least {}", messages.words(least.into())),
+            Self::AtMost(0) => messages.words(0),
+            Self::AtMost(most) => format!("at most {}", messages.words(most.into())),
+        }
+    }
 }

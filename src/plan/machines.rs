@@ -168,7 +168,10 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::FisInline { .. }
         | FaultAction::PutEvents { .. }
         | FaultAction::SetAlarmState { .. }
-        | FaultAction::PutMetricData { .. } => return None,
+        | FaultAction::PutMetricData { .. }
+        | FaultAction::DisableRule { .. }
+        | FaultAction::Publish { .. }
+        | FaultAction::SendMessage { .. } => return None,
     })
 }
 

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod iam;
 mod kind;
 mod machines;
+mod messages;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
@@ -19,10 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
-pub use action::FaultAction;
-pub use kind::Kind;
+pub use action::{FaultAction, Message};
+pub use kind::{Kind, Level};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
+pub use messages::RUN_ATTRIBUTE;
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };

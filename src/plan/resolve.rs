@@ -9,14 +9,14 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, machines, schedule,
+    PlannedSteadyState, PlannedStop, Start, machines, messages, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
     Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
-    PutMetricDataFault, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, Stage, StateValue,
+    PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
+    Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -253,6 +253,9 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.ssm_command.as_ref().map(|send| Some(machines::command(send, id, run_id))),
         fault.start_execution.as_ref().map(|start| Some(machines::execution(start, id, run_id))),
         fault.invoke.as_ref().map(|invoke| Some(machines::invoke(invoke))),
+        fault.disable_rule.as_ref().map(|rule| Some(messages::disable_rule(rule))),
+        fault.publish.as_ref().map(|publish| Some(messages::publish(publish, id, run_id))),
+        fault.send_message.as_ref().map(|send| Some(messages::send_message(send, id, run_id))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -383,6 +386,7 @@ fn expectation(
 /// | rule, runbook, event, notification, ops_item, incident, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
+/// | queue | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -391,7 +395,7 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } => Stage::Detect,
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -417,6 +421,7 @@ struct Kinds<'a> {
     experiment: Option<&'a ExperimentExpectation>,
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
+    queue: Option<&'a QueueExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -431,6 +436,7 @@ impl<'a> Kinds<'a> {
             experiment: one.experiment.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
+            queue: one.queue.as_ref(),
         }
     }
 
@@ -445,6 +451,7 @@ impl<'a> Kinds<'a> {
             experiment: never.experiment.as_ref(),
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
+            queue: never.queue.as_ref(),
         }
     }
 
@@ -459,6 +466,7 @@ impl<'a> Kinds<'a> {
             self.experiment.is_some(),
             self.ops_item.is_some(),
             self.incident.is_some(),
+            self.queue.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -508,6 +516,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));
+        }
+        if let Some(queue) = self.queue {
+            return messages::queue(queue, natural);
         }
         let rollback = self.rollback?.codedeploy.as_ref()?;
         Some(Kind::CodeDeployRollback {

@@ -69,7 +69,10 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::SsmAutomation(_)
             | FaultAction::SsmCommand(_)
             | FaultAction::StartExecution(_)
-            | FaultAction::Invoke(_) => SignedDuration::ZERO,
+            | FaultAction::Invoke(_)
+            | FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -113,7 +116,10 @@ impl<'a> Solver<'a> {
             | FaultAction::PutMetricData { .. }
             | FaultAction::SsmAutomation(_)
             | FaultAction::StartExecution(_)
-            | FaultAction::Invoke(_) => start,
+            | FaultAction::Invoke(_)
+            | FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
         };

@@ -1,5 +1,7 @@
 //! What plans look like, and that everything that a scenario leaves out is decided.
 
+pub(crate) mod messages;
+
 use jiff::SignedDuration;
 
 use super::Stage::{Act, Detect, Mitigate, Recover};

@@ -88,6 +88,9 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::Queue { name, messages, level } => {
+            format!("queue {name} holds {}", level.words(*messages))
+        }
     }
 }
 
@@ -127,6 +130,15 @@ pub fn describe_fault(action: &FaultAction) -> String {
         | FaultAction::SsmCommand(_)
         | FaultAction::StartExecution(_)
         | FaultAction::Invoke(_) => machines::words(action).unwrap_or_default(),
+        FaultAction::DisableRule { bus, name } => {
+            let on = if bus == "default" { String::new() } else { format!(" on {bus}") };
+            format!("rule {name}{on} is disabled")
+        }
+        FaultAction::Publish { topic, subject, .. } => match subject {
+            Some(subject) => format!("message on topic {topic}: {subject}"),
+            None => format!("message on topic {topic}"),
+        },
+        FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
     }
 }
 
@@ -334,6 +346,17 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::Invoke(invoke) => {
                 all.insert(format!("whatever function {} changes", invoke.function));
             }
+            FaultAction::DisableRule { bus, name } => {
+                all.insert(format!(
+                    "rule {name} on bus {bus}: while it is disabled, nothing that it starts happens"
+                ));
+            }
+            FaultAction::Publish { topic, .. } => {
+                all.insert(format!("topic {topic}, and whoever is subscribed to it"));
+            }
+            FaultAction::SendMessage { queue, .. } => {
+                all.insert(format!("queue {queue}, and whoever receives from it"));
+            }
         }
     }
     all
@@ -374,7 +397,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
-            | Kind::Incident(_) => None,
+            | Kind::Incident(_)
+            | Kind::Queue { .. } => None,
         })
         .collect()
 }

@@ -45,6 +45,9 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Experiment { fault, state } => format!("experiment of `{fault}` {state}"),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::Queue { name, messages, level } => {
+            format!("queue `{name}` with {}", level.words(*messages))
+        }
     }
 }
 
@@ -97,6 +100,9 @@ pub(crate) fn action(action: &FaultAction) -> String {
             format!("execution of state machine `{}` started", start.state_machine)
         }
         FaultAction::Invoke(invoke) => format!("function `{}` invoked", invoke.function),
+        FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
+        FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
+        FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
     }
 }
 

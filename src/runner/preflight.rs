@@ -4,6 +4,8 @@
 //! Main functions: [`holds`] and [`steady`]. Invariants: each condition is recorded; a condition that we
 //! could not look at is told apart from one that does not hold; nothing here changes the account.
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
@@ -111,11 +113,17 @@ async fn holds_at(drill: Here<'_>) -> bool {
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. } => {}
+            FaultAction::DisableRule { .. }
+            | FaultAction::Publish { .. }
+            | FaultAction::SendMessage { .. } => {
+                subjects.extend(messages::of_fault(&fault.action));
+            }
         }
     }
     for expectation in drill.expectations() {
         let happens = matches!(expectation.demand, Demand::Happens { .. });
-        subjects.extend(subject(&expectation.kind, happens));
+        let in_expect = expectation.phase == Phase::Expect;
+        subjects.extend(subject(&expectation.kind, happens, in_expect));
     }
     for subject in subjects {
         let finding = look(drill, &subject).await;
@@ -143,6 +151,7 @@ enum Subject {
     ResponsePlan(String),
     Machine(String),
     Function(String),
+    Message(messages::Subject),
 }
 
 impl Subject {
@@ -158,11 +167,12 @@ impl Subject {
             Self::ResponsePlan(plan) => format!("response plan {plan}"),
             Self::Machine(name) => format!("state machine {name}"),
             Self::Function(name) => format!("function {name}"),
+            Self::Message(subject) => subject.words(),
         }
     }
 }
 
-fn subject(kind: &Kind, happens: bool) -> Option<Subject> {
+fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
     match kind {
         Kind::Rule { name, bus, state } => Some(Subject::Rule {
             bus: bus.clone(),
@@ -178,6 +188,7 @@ fn subject(kind: &Kind, happens: bool) -> Option<Subject> {
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
         Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
+        Kind::Queue { .. } => messages::of_kind(kind, in_expect),
     }
 }
 
@@ -234,6 +245,7 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
                 sent.map_err(|error| CallError::of("lambda:GetFunctionConfiguration", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
+        Subject::Message(subject) => messages::look(&drill.place.aws, subject).await,
     }
 }
 
@@ -321,7 +333,8 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Notification { .. }
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => None,
+        | Kind::Incident(_)
+        | Kind::Queue { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -36,6 +36,8 @@ pub struct Inventory {
     pub state_machines: Vec<String>,
     /// The names of the Lambda functions.
     pub functions: Vec<String>,
+    /// The names of the SQS queues.
+    pub queues: Vec<String>,
 }
 
 /// An alarm.

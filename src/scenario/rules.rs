@@ -187,6 +187,11 @@ rules! {
     BAD_COMMAND = "bad-command": "A command is not one that `SendCommand` takes.",
         "It goes either to instances (at most 50) or to targets, each with a key and values, and its delivery timeout is \
          at least 30s. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";
+    BAD_MESSAGE = "bad-message": "A message, its subject or its attributes are not what SNS or SQS take.",
+        "A message is text or a mapping and not empty, at most 256 KB with its attributes; a subject has at most 100 \
+         characters in one line; nine attributes fit beside the run's own, with names of letters, digits, dots, dashes and \
+         underscores; a FIFO topic or queue (its name ends in .fifo) needs `group`. \
+         https://docs.aws.amazon.com/sns/latest/api/API_Publish.html";
 
     // Expectations.
     WITHIN_MISSING = "within-missing": "An expectation has no deadline.",
@@ -213,6 +218,8 @@ rules! {
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
+    BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
+        "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",
         "Leaves are arrays, operators are objects inside them. \
          https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html";

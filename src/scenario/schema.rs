@@ -18,6 +18,9 @@ pub(crate) const FAULTS: &[&str] = &[
     "ssm_command",
     "start_execution",
     "invoke",
+    "disable_rule",
+    "publish",
+    "send_message",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -31,6 +34,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "experiment",
     "ops_item",
     "incident",
+    "queue",
 ];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.

@@ -27,6 +27,7 @@ mod least_policy;
 mod limits;
 mod machines;
 mod match_command;
+mod messages;
 mod patterns;
 mod properties;
 mod readme;

@@ -7,6 +7,7 @@
 mod alarm;
 mod automation;
 mod command;
+mod enabled_rule;
 mod execution;
 mod experiment;
 mod queue;
@@ -133,6 +134,7 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::StopExecution { state_machine, name } => {
             execution::undo(context, change, state_machine, name).await
         }
+        Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
     }
 }
 
@@ -148,6 +150,7 @@ pub fn describe(undo: &Undo) -> String {
         Undo::StopAutomation { token } => automation::words(token),
         Undo::CancelCommand { document, comment } => command::words(document, comment),
         Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
+        Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
     }
 }
 

@@ -11,7 +11,7 @@ use super::expectations::{Kinds, Placed, all};
 use crate::scenario::inventory::{Evaluation, Inventory, short_name};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, shortened};
-use crate::scenario::types::{Fault, RuleExpectation, StateValue};
+use crate::scenario::types::{DisableRuleFault, Fault, RuleExpectation, StateValue};
 
 /// How often CloudWatch evaluates an alarm whose period is a minute or longer, and a shorter one:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
@@ -77,6 +77,7 @@ fn faults(check: &mut Check<'_>, inventory: &Inventory) {
             known(check, "event bus", &put.bus, &format!("{path}/put_events/bus"), names);
         }
         started(check, inventory, fault, &path);
+        messages(check, inventory, fault, &path);
     }
 }
 
@@ -99,6 +100,42 @@ fn started(check: &mut Check<'_>, inventory: &Inventory, fault: &Fault, path: &s
     if let Some(invoke) = &fault.invoke {
         let names = inventory.functions.iter().map(String::as_str);
         known(check, "function", &invoke.function, &format!("{path}/invoke/function"), names);
+    }
+}
+
+/// What faults over messages name.
+fn messages(check: &mut Check<'_>, inventory: &Inventory, fault: &Fault, path: &str) {
+    if let Some(wanted) = &fault.disable_rule {
+        let at = format!("{path}/disable_rule");
+        let buses = inventory.buses.iter().map(String::as_str);
+        if known(check, "event bus", &wanted.bus, &format!("{at}/bus"), buses) {
+            to_disable(check, inventory, wanted, &format!("{at}/name"));
+        }
+    }
+    if let Some(publish) = &fault.publish {
+        let names = inventory.topics.iter().map(String::as_str);
+        known(check, "topic", &publish.topic, &format!("{path}/publish/topic"), names);
+    }
+    if let Some(send) = &fault.send_message {
+        let names = inventory.queues.iter().map(String::as_str);
+        known(check, "queue", &send.queue, &format!("{path}/send_message/queue"), names);
+    }
+}
+
+fn to_disable(check: &mut Check<'_>, inventory: &Inventory, wanted: &DisableRuleFault, path: &str) {
+    match inventory.rule(&wanted.name, &wanted.bus) {
+        Some(rule) if rule.enabled => {}
+        Some(_) => {
+            let message = format!("the rule `{}` is disabled already", shortened(&wanted.name));
+            let hint = "disabling it again would do nothing, and the drill refuses it".to_owned();
+            check.warning(code::RULE_DISABLED, path, message, hint);
+        }
+        None => {
+            let bus = short_name(&wanted.bus);
+            let names = inventory.rules.iter().filter(|rule| rule.bus == bus);
+            let names = names.map(|rule| rule.name.as_str());
+            known(check, &format!("rule on the bus `{bus}`"), &wanted.name, path, names);
+        }
     }
 }
 
@@ -133,6 +170,10 @@ fn expectation(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>
     if let Some(message) = kinds.notification {
         let names = inventory.topics.iter().map(String::as_str);
         known(check, "topic", &message.topic, &format!("{path}/notification/topic"), names);
+    }
+    if let Some(queue) = kinds.queue {
+        let names = inventory.queues.iter().map(String::as_str);
+        known(check, "queue", &queue.name, &format!("{path}/queue/name"), names);
     }
     if let Some(rollback) = kinds.rollback.and_then(|rollback| rollback.codedeploy.as_ref()) {
         let at = format!("{path}/rollback/codedeploy");

@@ -1,15 +1,15 @@
 //! Rules about expectations: one kind each, a deadline, and words that AWS knows.
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events};
+use super::{Check, events, messages};
 use crate::scenario::HAPPENINGS;
 use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
     AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, IncidentExpectation,
-    NotificationExpectation, OpsItemExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
+    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -91,6 +91,7 @@ pub(super) struct Kinds<'a> {
     pub(super) experiment: Option<&'a ExperimentExpectation>,
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
+    pub(super) queue: Option<&'a QueueExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -109,6 +110,7 @@ impl<'a> Kinds<'a> {
                 experiment: never.experiment.as_ref(),
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
+                queue: never.queue.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -130,6 +132,7 @@ impl<'a> Kinds<'a> {
             experiment: one.experiment.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
+            queue: one.queue.as_ref(),
             names: Vec::new(),
         }
     }
@@ -145,6 +148,7 @@ impl<'a> Kinds<'a> {
             ("experiment", self.experiment.is_some()),
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
+            ("queue", self.queue.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -237,7 +241,7 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment"].contains(&kind) {
+    if one.sustain.is_some() && !["alarm", "experiment", "queue"].contains(&kind) {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();
         let path = format!("{}/sustain", placed.path);
@@ -278,6 +282,7 @@ fn words(check: &mut Check<'_>, placed: &Placed<'_>) {
     if let Some(event) = kinds.event {
         events::pattern(check, &event.pattern, &format!("{}/event/pattern", kinds.path));
     }
+    messages::expectation(check, &kinds, placed);
     if placed.one.never.is_none() {
         set_by_the_fault(check, &kinds, placed);
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events, machines};
+use super::{Check, events, machines, messages};
 use crate::scenario::FAULTS;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
@@ -80,6 +80,9 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         ("ssm_command", fault.ssm_command.is_some()),
         ("start_execution", fault.start_execution.is_some()),
         ("invoke", fault.invoke.is_some()),
+        ("disable_rule", fault.disable_rule.is_some()),
+        ("publish", fault.publish.is_some()),
+        ("send_message", fault.send_message.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, present)| present.then_some(name))
@@ -103,6 +106,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         put_metric_data(check, put, &format!("{path}/put_metric_data"));
     }
     machines::check(check, fault, path);
+    messages::fault(check, fault, path);
 }
 
 fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {

@@ -9,6 +9,7 @@ mod events;
 mod expectations;
 mod faults;
 mod machines;
+mod messages;
 mod records;
 mod references;
 mod whole;

@@ -1,5 +1,7 @@
 //! One test a rule: what it says, where it points, and when it stays silent.
 
+mod messages;
+
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -112,6 +114,7 @@ fn inventory() -> Inventory {
         response_plans: vec!["vpn-down".to_owned()],
         state_machines: vec!["Break".to_owned()],
         functions: vec!["breaker".to_owned()],
+        queues: vec!["letters".to_owned()],
     }
 }
 
@@ -586,6 +589,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("environment.rs"),
         include_str!("events.rs"),
         include_str!("records.rs"),
+        include_str!("messages.rs"),
         include_str!("../tree.rs"),
         include_str!("../shape.rs"),
         include_str!("../substitute.rs"),

@@ -7,7 +7,9 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, IncidentExpectation, OpsItemExpectation, StateValue, default_bus};
+use super::{
+    Duration, IncidentExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
+};
 
 /// One expectation: exactly one kind, and by when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +45,9 @@ pub struct Expectation {
     /// An incident is opened in Incident Manager.
     #[serde(default)]
     pub incident: Option<IncidentExpectation>,
+    /// An SQS queue holds so many messages.
+    #[serde(default)]
+    pub queue: Option<QueueExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -252,6 +257,9 @@ pub struct Never {
     /// An incident is opened in Incident Manager.
     #[serde(default)]
     pub incident: Option<IncidentExpectation>,
+    /// An SQS queue holds so many messages.
+    #[serde(default)]
+    pub queue: Option<QueueExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, InvokeFault, SsmAutomationFault, SsmCommandFault, StartExecutionFault, StateValue,
-    default_bus,
+    DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
+    SsmCommandFault, StartExecutionFault, StateValue, default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
@@ -51,6 +51,15 @@ pub struct Fault {
     /// Invokes a Lambda function.
     #[serde(default)]
     pub invoke: Option<InvokeFault>,
+    /// Switches an EventBridge rule off.
+    #[serde(default)]
+    pub disable_rule: Option<DisableRuleFault>,
+    /// Publishes a message to an SNS topic.
+    #[serde(default)]
+    pub publish: Option<PublishFault>,
+    /// Sends a message to an SQS queue.
+    #[serde(default)]
+    pub send_message: Option<SendMessageFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

@@ -8,6 +8,7 @@
 mod expectation;
 mod fault;
 mod machines;
+mod messages;
 mod records;
 
 use indexmap::IndexMap;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use expectation::*;
 pub use fault::*;
 pub use machines::*;
+pub use messages::*;
 pub use records::*;
 
 /// One scenario file.

@@ -43,7 +43,8 @@ pub(super) struct Counts {
 /// Counts a queue's messages.
 pub(super) fn counts(queue: &Queue, now: Timestamp) -> Counts {
     let mut counts = Counts { visible: 0, hidden: 0, delayed: 0 };
-    for message in queue.messages.values() {
+    let oldest = oldest_kept(queue, now);
+    for message in queue.messages.values().filter(|message| message.sent >= oldest) {
         if message.visible_at <= now {
             counts.visible += 1;
         } else if message.receives > 0 {
@@ -138,6 +139,7 @@ pub(super) struct ChangeMessageVisibility {
 /// `PurgeQueue`.
 pub(super) fn purge(account: &mut Account, input: QueueOnly) -> Answer {
     find_mut(account, &input.queue_url)?.messages.clear();
+    account.touch(Topic::Queues);
     Ok(json!({}))
 }
 
@@ -315,13 +317,18 @@ fn named(wanted: &[String], name: &str) -> bool {
 fn forget_expired(account: &mut Account, queue_url: &str) -> Result<(), ServiceError> {
     let now = account.now();
     let queue = find_mut(account, queue_url)?;
-    let seconds =
-        i64::try_from(number(queue, "MessageRetentionPeriod", 345_600)).expect("at most 1209600");
-    let oldest = now - SignedDuration::from_secs(seconds);
+    let oldest = oldest_kept(queue, now);
     if queue.messages.first().is_some_and(|(_, message)| message.sent < oldest) {
         queue.messages.retain(|_, message| message.sent >= oldest);
     }
     Ok(())
+}
+
+/// What was sent before this has outlived the queue's retention.
+fn oldest_kept(queue: &Queue, now: Timestamp) -> Timestamp {
+    let seconds =
+        i64::try_from(number(queue, "MessageRetentionPeriod", 345_600)).expect("at most 1209600");
+    now - SignedDuration::from_secs(seconds)
 }
 
 /// Moves messages that were received too often to the dead-letter queue.
@@ -350,6 +357,7 @@ fn bury_poison(account: &mut Account, queue_url: &str, most: usize) -> Result<()
         message.receives = 0;
         find_mut(account, &redrive.queue_arn)?.messages.insert(id, message);
         account.touch(Topic::Messages);
+        account.touch(Topic::Queues);
     }
     Ok(())
 }
@@ -376,6 +384,7 @@ fn remove(account: &mut Account, queue_url: &str, handle: &str) -> Result<(), Se
     let queue = find_mut(account, queue_url)?;
     let id = message_of(handle)?;
     queue.messages.shift_remove(id);
+    account.touch(Topic::Queues);
     Ok(())
 }
 
@@ -405,6 +414,7 @@ pub(super) fn change_visibility(account: &mut Account, input: ChangeMessageVisib
 
 /// Whoever watches queues looks again when the message can be received.
 fn announce(account: &mut Account, visible_at: Timestamp) {
+    account.touch(Topic::Queues);
     if visible_at <= account.now() {
         account.touch(Topic::Messages);
     } else {

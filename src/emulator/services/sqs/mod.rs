@@ -85,7 +85,10 @@ pub(crate) fn open(_account: &mut Account) {}
 /// Lets one thing happen.
 pub(crate) fn happen(account: &mut Account, due: Due) {
     match due {
-        Due::Visible => account.touch(Topic::Messages),
+        Due::Visible => {
+            account.touch(Topic::Messages);
+            account.touch(Topic::Queues);
+        }
     }
 }
 

@@ -1,0 +1,61 @@
+//! A message published to a topic, with the run's marker among its attributes.
+//!
+//! Nothing can take a message back, so there is nothing to undo. Source:
+//! <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+
+use std::collections::HashMap;
+
+use aws_sdk_sns::types::MessageAttributeValue;
+
+use super::{ChangeError, Context, Injected, ids, started};
+use crate::aws::CallError;
+use crate::plan::{Message, PlannedFault};
+use crate::timeline::Purpose;
+
+pub(super) async fn inject<'a>(
+    context: Context<'a>,
+    fault: &'a PlannedFault,
+    topic: &str,
+    subject: Option<&str>,
+    message: &Message,
+) -> Result<Injected<'a>, ChangeError> {
+    const CALL: &str = "sns:Publish";
+    let topic = context.place.topic_arn(topic);
+    let attributes = attributes(message)?;
+    let sent_at = context.clock().now();
+    let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, None)?;
+    let sent = context
+        .aws
+        .sns
+        .publish()
+        .topic_arn(&topic)
+        .message(&message.body)
+        .set_subject(subject.map(str::to_owned))
+        .set_message_attributes(Some(attributes))
+        .set_message_group_id(message.group.clone())
+        .set_message_deduplication_id(message.deduplication.clone())
+        .send()
+        .await;
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = CallError::of(CALL, &error);
+            context.recorder.receipt(intent, Err(&error));
+            return Err(error.into());
+        }
+    };
+    let id = answer.message_id.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("message", &id)])));
+    started(context, fault, context.at_aws(sent_at), [("message", id), ("topic", topic)]);
+    Ok(Injected { experiment: None, continuation: None })
+}
+
+fn attributes(message: &Message) -> Result<HashMap<String, MessageAttributeValue>, ChangeError> {
+    let text = |value: &String| {
+        MessageAttributeValue::builder().data_type("String").string_value(value).build()
+    };
+    let pairs = message.attributes.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+    pairs
+        .collect::<Result<_, aws_smithy_types::error::operation::BuildError>>()
+        .map_err(|error| ChangeError::NoEffect(error.to_string()))
+}

@@ -1,0 +1,176 @@
+//! Drills over messages: what is published, sent, logged and replayed is seen, and what was switched off
+//! is on again.
+
+use firedrill::emulator::Account;
+use firedrill::emulator::services::Service;
+use firedrill::judge::{Judgement, Outcome, VerdictKind, judge};
+use firedrill::plan::Plan;
+use firedrill::runner::StopSwitch;
+use firedrill::scenario::types::Correlation;
+use firedrill::timeline::{Entry, EntryKind};
+use serde_json::json;
+
+use crate::stage::{self, RUN_ID, built, drill, unheard};
+
+const SHOP: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Pager: {Type: AWS::SNS::Topic, Properties: {TopicName: pager}}
+  PagerPolicy:
+    Type: AWS::SNS::TopicPolicy
+    Properties:
+      Topics: [!Ref Pager]
+      PolicyDocument:
+        Statement: {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: "sns:Publish", Resource: "*"}
+  Orders: {Type: AWS::SQS::Queue, Properties: {QueueName: orders}}
+  Letters: {Type: AWS::SQS::Queue, Properties: {QueueName: letters}}
+  LettersPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Letters]
+      PolicyDocument:
+        Statement: {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: "sqs:SendMessage", Resource: "*"}
+  Shop: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  Placed:
+    Type: AWS::Events::Rule
+    DependsOn: Shop
+    Properties:
+      Name: placed
+      EventBusName: shop
+      EventPattern: {source: [shop.orders]}
+      Targets: [{Id: pager, Arn: !Ref Pager, DeadLetterConfig: {Arn: !GetAtt Letters.Arn}}]
+"#;
+
+/// The plan and the account of a scenario on the shop, with an environment that is changed a little.
+fn shop(scenario: &str, environment: &str) -> (Plan, Account) {
+    let text = format!("version: 1\nname: shop\n{scenario}");
+    built(&text, environment).expect("the scenario and the environment are in order")
+}
+
+/// Drills on the shop; nothing is left behind.
+fn judged(scenario: &str, environment: &str) -> (Judgement, Vec<Entry>, Account) {
+    let (plan, account) = shop(scenario, environment);
+    let over = drill(&plan, account.clone(), &StopSwitch::default(), unheard());
+    stage::assert_clean(&account, &over, scenario);
+    (judge(&plan, &over.finished.timeline), over.finished.timeline, over.account)
+}
+
+#[track_caller]
+fn assert_verdicts(judgement: &Judgement, timeline: &[Entry], expected: &[VerdictKind]) {
+    let found: Vec<VerdictKind> =
+        judgement.verdicts.iter().map(|verdict| verdict.verdict).collect();
+    assert_eq!(found, expected, "{judgement:#?}\n{}", stage::tail(timeline));
+}
+
+#[test]
+fn a_disabled_rule_matches_nothing_and_is_enabled_again_afterwards() {
+    let scenario = "
+faults:
+  - {id: off, disable_rule: {name: placed, bus: shop}}
+  - {id: order, at: 30s, put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}}
+expect:
+  - {id: nobody-told, never: {notification: {topic: pager}}, for: 5m}
+  - {id: it-arrived, event: {bus: shop, pattern: {source: [shop.orders]}}, after: order, within: 1m}
+";
+    let (judgement, timeline, account) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met, VerdictKind::Met]);
+    assert_eq!(judgement.outcome, Outcome::Passed);
+    let asked = json!({"Name": "placed", "EventBusName": "shop"});
+    let rule = account.clone().call(Service::Events, "DescribeRule", asked).unwrap();
+    assert_eq!(rule["State"], "ENABLED");
+}
+
+#[test]
+fn a_rule_that_is_disabled_already_is_found_before_anything_is_touched() {
+    let disabled =
+        SHOP.replace("      Name: placed\n", "      Name: placed\n      State: DISABLED\n");
+    let scenario = "
+faults: [{disable_rule: {name: placed, bus: shop}}]
+expect: [{never: {notification: {topic: pager}}, for: 5m}]
+";
+    let (judgement, timeline, _) = judged(scenario, &disabled);
+    assert_eq!(judgement.outcome, Outcome::Unsteady, "{}", stage::tail(&timeline));
+    assert!(judgement.reasons[0].contains("is disabled already"), "{:?}", judgement.reasons);
+    let touched = timeline.iter().any(|entry| matches!(entry.kind, EntryKind::Intent { .. }));
+    assert!(!touched, "{}", stage::tail(&timeline));
+}
+
+#[test]
+fn a_published_message_is_known_by_its_id() {
+    let scenario = "
+faults:
+  - publish: {topic: pager, subject: Drill, message: {level: high}, attributes: {team: shop}}
+expect:
+  - {notification: {topic: pager, contains: high}, within: 10s, correlation: exact}
+";
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met]);
+    let seen = judgement.verdicts[0].observation.as_ref().unwrap();
+    assert_eq!(seen.correlation, Correlation::Exact);
+    assert_eq!(seen.summary, "message on pager: Drill");
+}
+
+#[test]
+fn a_message_that_is_sent_carries_the_runs_marker_and_fills_the_queue() {
+    let scenario = "
+faults: [{send_message: {queue: orders, message: {order: A-1}}}]
+expect:
+  - {id: arrived, queue: {name: orders}, within: 3m}
+  - {id: not-a-second, never: {queue: {name: orders, at_least: 2}}, for: 3m}
+  - {id: nothing-dead, never: {queue: {name: letters}}, for: 3m}
+recovery:
+  - {id: drained, queue: {name: orders}, within: 4m}
+";
+    let (judgement, timeline, mut account) = judged(scenario, SHOP);
+    let expected = [VerdictKind::Met, VerdictKind::Met, VerdictKind::Met, VerdictKind::Missed];
+    assert_verdicts(&judgement, &timeline, &expected);
+    // The count says that it arrived, and only that it was between two looks.
+    let seen = judgement.verdicts[0].observation.as_ref().unwrap();
+    assert_eq!(seen.summary, "queue orders holds about 1 message");
+    assert!(seen.resolution_ms > 0, "{seen:?}");
+    let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/orders";
+    let asked = json!({"QueueUrl": url, "MessageAttributeNames": ["All"]});
+    let received = account.call(Service::Sqs, "ReceiveMessage", asked).unwrap();
+    let message = &received["Messages"][0];
+    assert_eq!(message["Body"], r#"{"order":"A-1"}"#);
+    assert_eq!(message["MessageAttributes"]["firedrill.run"]["StringValue"], RUN_ID);
+}
+
+#[test]
+fn an_event_that_can_not_be_delivered_is_seen_in_the_dead_letter_queue() {
+    let mute = SHOP.replace(
+        "Principal: {Service: events.amazonaws.com}, Action: \"sns:Publish\"",
+        "Principal: {Service: nobody.amazonaws.com}, Action: \"sns:Publish\"",
+    );
+    let scenario = "
+faults:
+  - put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}
+expect:
+  - {id: nothing-dead, never: {queue: {name: letters}}, for: 5m}
+";
+    let (judgement, timeline, _) = judged(scenario, &mute);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Violated]);
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met]);
+}
+
+#[test]
+fn a_queue_that_holds_messages_already_is_refused_where_one_is_to_arrive() {
+    let scenario = "
+faults:
+  - put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}
+expect:
+  - {id: nothing-dead, never: {queue: {name: letters}}, for: 5m}
+";
+    let (plan, mut account) = shop(scenario, SHOP);
+    let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/letters";
+    let old = json!({"QueueUrl": url, "MessageBody": "of last week"});
+    account.call(Service::Sqs, "SendMessage", old).unwrap();
+    let over = drill(&plan, account, &StopSwitch::default(), unheard());
+    let judgement = judge(&plan, &over.finished.timeline);
+    assert_eq!(judgement.outcome, Outcome::Unsteady);
+    let reason = &judgement.reasons[0];
+    assert!(reason.contains("queue `letters` already holds about 1 message ("), "{reason}");
+}
