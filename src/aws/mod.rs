@@ -8,7 +8,11 @@ pub(crate) mod alarms;
 mod credentials;
 pub(crate) mod experiments;
 pub mod gate;
+pub(crate) mod history;
 pub mod secrets;
+mod shared;
+
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -21,6 +25,8 @@ pub use gate::{Gate, Skew, Tally};
 pub struct Aws {
     /// What every call goes through.
     pub gate: Gate,
+    /// The readers that all who look here share.
+    pub(crate) readers: Readers,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -39,6 +45,14 @@ pub struct Aws {
     pub ssm: aws_sdk_ssm::Client,
     /// Security Token Service.
     pub sts: aws_sdk_sts::Client,
+}
+
+/// What many read at once, and how long they wait for each other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Readers {
+    moment: Duration,
+    alarms: alarms::Reader,
+    histories: history::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -84,7 +98,15 @@ impl Aws {
             ssm: client!(aws_sdk_ssm, config, gate),
             sts: client!(aws_sdk_sts, config, gate),
             gate,
+            readers: Readers::default(),
         }
+    }
+
+    /// Who asks within this moment is served by one call; without one, who asks in the same instant.
+    #[must_use]
+    pub fn gathering_for(mut self, moment: Duration) -> Self {
+        self.readers.moment = moment;
+        self
     }
 
     /// Whose credentials these are.
