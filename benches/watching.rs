@@ -13,9 +13,13 @@ use firedrill::commands::drill::rehearse_together;
 use firedrill::commands::prepare::epoch;
 use firedrill::emulator::Account;
 use firedrill::emulator::environment::Environment;
+use firedrill::emulator::services::Service;
+use firedrill::judge::{VerdictKind, judge};
 use firedrill::plan::Plan;
 use firedrill::scenario::{self, Values};
 use firedrill::timeline::EntryKind;
+use jiff::SignedDuration;
+use serde_json::json;
 
 /// No drill has more expectations than this; more are watched by more drills.
 const MOST_A_DRILL: usize = 250;
@@ -43,7 +47,10 @@ fn tell(expectations: usize, alarms: usize, drills: usize) {
     let plans: Vec<Plan> =
         (0..drills).map(|drill| plan(drill, drill * of_each, of_each, alarms)).collect();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    for finished in rehearse_together(&plans, account) {
+    for (plan, finished) in plans.iter().zip(rehearse_together(&plans, account)) {
+        for verdict in judge(plan, &finished.timeline).verdicts {
+            assert_eq!(verdict.verdict, VerdictKind::Met, "{verdict:?}");
+        }
         for entry in &finished.timeline {
             if let EntryKind::Calls { counts: of_drill } = &entry.kind {
                 for (action, count) in of_drill {
@@ -66,25 +73,24 @@ fn tell(expectations: usize, alarms: usize, drills: usize) {
     );
 }
 
-/// An account with this many quiet alarms.
+/// An account with this many quiet alarms; an environment holds 500 resources, so they are made by calls.
 fn account(alarms: usize) -> Account {
-    let mut text =
-        String::from("version: 1\naccount: \"111122223333\"\nregion: eu-west-1\nresources:\n");
-    for number in 0..alarms {
-        let properties = format!(
-            "AlarmName: a{number}, Namespace: Shop, MetricName: Errors, Statistic: Sum, Period: 60, \
-             EvaluationPeriods: 1, Threshold: 50, ComparisonOperator: GreaterThanThreshold, \
-             TreatMissingData: notBreaching"
-        );
-        writeln!(
-            text,
-            "  A{number}: {{Type: AWS::CloudWatch::Alarm, Properties: {{{properties}}}}}"
-        )
-        .expect("a text grows");
-    }
-    let read = |_: &std::path::Path| Ok(text.clone().into_bytes());
+    let text = "version: 1\naccount: \"111122223333\"\nregion: eu-west-1\nresources:\n  \
+                Pager: {Type: AWS::SNS::Topic}\n";
+    let read = |_: &std::path::Path| Ok(text.as_bytes().to_vec());
     let (environment, _) = Environment::load("environment.yaml".as_ref(), &read);
-    environment.expect("it is in order").account(epoch(), 0).0
+    let (mut account, _) = environment.expect("it is in order").account(epoch(), 0);
+    for number in 0..alarms {
+        let alarm = json!({
+            "AlarmName": format!("a{number}"), "Namespace": "Shop", "MetricName": "Errors",
+            "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 50.0,
+            "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching",
+        });
+        account.call(Service::CloudWatch, "PutMetricAlarm", alarm).expect("an alarm");
+    }
+    let warm = account.now() + SignedDuration::from_mins(5);
+    account.advance(warm);
+    account
 }
 
 /// A drill that watches that its alarms stay quiet.

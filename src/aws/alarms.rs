@@ -108,8 +108,8 @@ async fn describe_all(client: &aws_sdk_cloudwatch::Client, names: BTreeSet<Strin
     for batch in names.chunks(BATCH) {
         match describe_batch(client, batch).await {
             Ok(found) => {
-                let named = found.into_iter().map(|alarm| (alarm.name.clone(), alarm));
-                described.found.extend(named);
+                let alarms = found.into_iter().map(|alarm| (alarm.name.clone(), alarm));
+                described.found.extend(alarms);
             }
             Err(error) => {
                 let failed = batch.iter().map(|name| (name.clone(), error.clone()));

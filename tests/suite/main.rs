@@ -37,3 +37,4 @@ mod stage;
 mod support;
 mod templates;
 mod tidy;
+mod watching;
