@@ -1,9 +1,13 @@
 //! When to look again: what may have changed since the last look.
 //!
-//! Main type: [`Wakeups`]. On a real account nobody tells us, so pollers keep their cadence; the
-//! emulated account rings a [`Bell`] per [`Topic`], so that a rehearsal costs tens of calls instead of
-//! one every few seconds. Invariant: a wake-up is only a hint to look. What was seen always comes from
+//! Main types: [`Wakeups`] and [`Pace`]. On a real account events ring a [`Bell`] per [`Topic`] where they
+//! come, and pollers keep a cadence besides: every [`NEAR`] while a window closes within [`NEAR_ENDS`],
+//! every [`FAR`] within [`FAR_ENDS`], every [`FARTHEST`] beyond. Looks stand on a grid of the wall clock, so
+//! that the pollers of all drills ask at the same instants and share their calls. The emulated account
+//! rings for every change, so that a rehearsal costs tens of calls instead of one every few seconds. Invariant: a wake-up is only a hint to look. What was seen always comes from
 //! an API call.
+
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -130,9 +134,32 @@ pub struct Pace {
 enum Mode {
     /// Somebody rings when something changed.
     OnChange(Wakeups),
-    /// Nobody does: look every so often.
-    Every(std::time::Duration),
+    /// Somebody may ring; look every so often besides, the more often the nearer a window's end is.
+    Paced(Wakeups),
 }
+
+/// Between two looks while a window closes soon. A window closes a grace period after its deadline, so
+/// this begins, with the usual grace of a minute, a minute before the deadline.
+pub const NEAR: Duration = Duration::from_secs(5);
+
+/// [`NEAR`] is kept within this of a window's end, and while no window is open yet.
+pub const NEAR_ENDS: SignedDuration = SignedDuration::from_mins(2);
+
+/// Between two looks while the next window closes later than that.
+pub const FAR: Duration = Duration::from_secs(10);
+
+/// [`FAR`] is kept within this of a window's end.
+pub const FAR_ENDS: SignedDuration = SignedDuration::from_mins(10);
+
+/// Between two looks while no window closes for long. Stop conditions are seen at least this often.
+pub const FARTHEST: Duration = Duration::from_secs(30);
+
+/// The first rest after a look that failed; it doubles with each failure, and has a random part where the
+/// account is a real one.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// The longest rest after looks that failed.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 
 /// The runner's side of a [`Pace`]: which moment must have been looked at next.
 #[derive(Debug)]
@@ -155,9 +182,9 @@ impl Pace {
         Self::new(Mode::OnChange(wakeups))
     }
 
-    /// Rests for this long between looks.
-    pub fn every(interval: std::time::Duration) -> (Self, Urgency) {
-        Self::new(Mode::Every(interval))
+    /// Rests until the bell rings, and no longer than the cadence says.
+    pub fn paced(wakeups: Wakeups) -> (Self, Urgency) {
+        Self::new(Mode::Paced(wakeups))
     }
 
     fn new(mode: Mode) -> (Self, Urgency) {
@@ -168,8 +195,7 @@ impl Pace {
     /// Where the topic's bell stands: taken before a look, waited from after it.
     pub fn mark(&self, topic: Topic) -> u64 {
         match &self.mode {
-            Mode::OnChange(wakeups) => wakeups.mark(topic),
-            Mode::Every(_) => 0,
+            Mode::OnChange(wakeups) | Mode::Paced(wakeups) => wakeups.mark(topic),
         }
     }
 
@@ -197,7 +223,7 @@ impl Pace {
             tokio::select! {
                 biased;
                 () = deadline => return,
-                () = self.turn(topic, mark) => return,
+                () = self.turn(Some((clock, urgent)), topic, mark) => return,
                 changed = look_at.changed() => if changed.is_err() {
                     // The runner is gone: nobody waits for this look any more.
                     std::future::pending::<()>().await;
@@ -214,10 +240,24 @@ impl Pace {
 
     /// A short rest in a loop that waits for one call's effect (an experiment that starts or stops).
     pub async fn pause(&self, topic: Topic, mark: u64) {
-        self.turn(topic, mark).await;
+        self.turn(None, topic, mark).await;
     }
 
-    async fn turn(&self, topic: Topic, mark: u64) {
+    /// Rests after a look that failed, the longer the more often it has. Jitter keeps those apart that were
+    /// throttled together; a rehearsal has none, so that two are equal to the byte.
+    pub async fn back_off(&self, failures: u32) {
+        let rest = match &self.mode {
+            Mode::OnChange(_) => AFTER_FAILURE,
+            Mode::Paced(_) => {
+                let doubled = AFTER_FAILURE * (1 << failures.saturating_sub(1).min(8));
+                doubled.min(LONGEST_REST).mul_f64(0.5 + fastrand::f64() / 2.0)
+            }
+        };
+        tokio::time::sleep(rest).await;
+    }
+
+    /// Until something may have changed; with a clock, until the cadence's next look at the latest.
+    async fn turn(&self, cadence: Option<(Clock, Option<Timestamp>)>, topic: Topic, mark: u64) {
         match &self.mode {
             Mode::OnChange(wakeups) => {
                 let mut wakeups = wakeups.clone();
@@ -230,10 +270,84 @@ impl Pace {
                 }
                 tokio::time::sleep(QUIET).await;
             }
-            Mode::Every(interval) => tokio::time::sleep(*interval).await,
+            Mode::Paced(wakeups) => {
+                let mut wakeups = wakeups.clone();
+                let next = async {
+                    match cadence {
+                        Some((clock, closes)) => {
+                            let now = clock.now();
+                            clock.sleep_until(next_look(now, interval(now, closes))).await;
+                        }
+                        None => tokio::time::sleep(NEAR).await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = wakeups.after(topic, mark) => tokio::time::sleep(QUIET).await,
+                    () = next => {}
+                }
+            }
         }
     }
 }
 
+/// How long to rest when the next window closes then.
+fn interval(now: Timestamp, closes: Option<Timestamp>) -> Duration {
+    match closes.map(|closes| closes.duration_since(now)) {
+        None => NEAR,
+        Some(left) if left <= NEAR_ENDS => NEAR,
+        Some(left) if left <= FAR_ENDS => FAR,
+        Some(_) => FARTHEST,
+    }
+}
+
+/// The next moment of the grid that all pollers look at.
+fn next_look(now: Timestamp, interval: Duration) -> Timestamp {
+    let step = i64::try_from(interval.as_millis()).expect("an interval is seconds");
+    let past = now.as_millisecond().rem_euclid(step);
+    now + SignedDuration::from_millis(step - past)
+}
+
 /// How long a rung bell is left to ring before the look: a burst of changes costs one look.
-const QUIET: std::time::Duration = std::time::Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_767_603_600_000 + milliseconds).expect("in range")
+    }
+
+    #[test]
+    fn looks_are_dense_near_a_windows_end_and_sparse_far_from_it() {
+        let after = |minutes: i64| Some(at(minutes * 60_000));
+        let cases = [(None, NEAR), (after(2), NEAR), (after(3), FAR), (after(10), FAR)];
+        for (closes, rest) in cases.into_iter().chain([(after(11), FARTHEST)]) {
+            assert_eq!(interval(at(0), closes), rest, "{closes:?}");
+        }
+    }
+
+    #[test]
+    fn every_cadence_stands_on_one_grid() {
+        assert_eq!(next_look(at(0), NEAR), at(5_000));
+        assert_eq!(next_look(at(4_999), NEAR), at(5_000));
+        assert_eq!(next_look(at(12_345), FAR), at(20_000));
+        assert_eq!(next_look(at(12_345), FARTHEST), at(30_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bell_wakes_before_the_cadence_does() {
+        let (bell, wakeups) = Bell::new();
+        let (pace, urgency) = Pace::paced(wakeups);
+        let clock = Clock::starting_at(at(0));
+        urgency.look_at(Some(at(3_600_000)));
+        let mark = pace.mark(Topic::Alarms);
+        bell.ring(&[Topic::Alarms]);
+        pace.rest(clock, Topic::Alarms, mark, SignedDuration::ZERO, at(0)).await;
+        assert_eq!(clock.now(), at(2_000), "the quiet time");
+        let mark = pace.mark(Topic::Alarms);
+        pace.rest(clock, Topic::Alarms, mark, SignedDuration::ZERO, at(2_000)).await;
+        assert_eq!(clock.now(), at(30_000), "nobody rang");
+    }
+}

@@ -4,10 +4,13 @@
 //! asked for. Source:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType};
-use indexmap::IndexMap;
 use jiff::Timestamp;
 
+use super::shared::Shared;
 use super::{Aws, CallError, timestamp};
 
 /// The most names that one DescribeAlarms takes.
@@ -67,29 +70,73 @@ macro_rules! snapshot {
     };
 }
 
-/// Asks for alarms of both types by name, in batches.
+/// The reader that everybody shares who looks at alarms.
+pub(super) type Reader = Shared<Vec<String>, Arc<Described>>;
+
+/// What one round of calls said about all the alarms that were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    found: BTreeMap<String, Snapshot>,
+    /// Names whose call failed.
+    failed: BTreeMap<String, CallError>,
+}
+
+/// Asks for alarms of both types by name, together with whoever else asks at this moment.
 pub(crate) async fn describe(aws: &Aws, names: &[String]) -> Result<Vec<Snapshot>, CallError> {
-    let mut found = IndexMap::new();
-    for batch in names.chunks(BATCH) {
-        let answer = aws
-            .cloudwatch
-            .describe_alarms()
-            .set_alarm_names(Some(batch.to_vec()))
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm)
-            .max_records(100)
-            .send()
-            .await
-            .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
-        for alarm in answer.metric_alarms() {
-            let impaired = alarm.evaluation_state().map(|state| state.as_str().to_owned());
-            let snapshot = Snapshot { impaired, ..snapshot!(alarm) };
-            found.insert(snapshot.name.clone(), snapshot);
+    let reader = aws.readers.alarms.clone();
+    let client = aws.cloudwatch.clone();
+    let moment = aws.readers.moment;
+    let described = reader
+        .ask(names.to_vec(), moment, move |asks| async move {
+            let names: BTreeSet<String> = asks.into_iter().flatten().collect();
+            Arc::new(describe_all(&client, names).await)
+        })
+        .await;
+    let mut found = Vec::new();
+    for name in names {
+        if let Some(error) = described.failed.get(name) {
+            return Err(error.clone());
         }
-        for alarm in answer.composite_alarms() {
-            let snapshot = snapshot!(alarm);
-            found.insert(snapshot.name.clone(), snapshot);
+        found.extend(described.found.get(name).cloned());
+    }
+    Ok(found)
+}
+
+async fn describe_all(client: &aws_sdk_cloudwatch::Client, names: BTreeSet<String>) -> Described {
+    let names: Vec<String> = names.into_iter().collect();
+    let mut described = Described::default();
+    for batch in names.chunks(BATCH) {
+        match describe_batch(client, batch).await {
+            Ok(found) => {
+                let alarms = found.into_iter().map(|alarm| (alarm.name.clone(), alarm));
+                described.found.extend(alarms);
+            }
+            Err(error) => {
+                let failed = batch.iter().map(|name| (name.clone(), error.clone()));
+                described.failed.extend(failed);
+            }
         }
     }
-    Ok(found.into_values().collect())
+    described
+}
+
+async fn describe_batch(
+    client: &aws_sdk_cloudwatch::Client,
+    names: &[String],
+) -> Result<Vec<Snapshot>, CallError> {
+    let answer = client
+        .describe_alarms()
+        .set_alarm_names(Some(names.to_vec()))
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(100)
+        .send()
+        .await
+        .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
+    let metric = answer.metric_alarms().iter().map(|alarm| {
+        let impaired = alarm.evaluation_state().map(|state| state.as_str().to_owned());
+        Snapshot { impaired, ..snapshot!(alarm) }
+    });
+    let composite = answer.composite_alarms().iter().map(|alarm| snapshot!(alarm));
+    Ok(metric.chain(composite).collect())
 }

@@ -8,8 +8,12 @@ pub(crate) mod alarms;
 mod credentials;
 pub(crate) mod experiments;
 pub mod gate;
+pub(crate) mod history;
 pub(crate) mod queues;
 pub mod secrets;
+mod shared;
+
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -25,6 +29,8 @@ pub(crate) const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_s
 pub struct Aws {
     /// What every call goes through.
     pub gate: Gate,
+    /// The readers that all who look here share.
+    pub(crate) readers: Readers,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -47,6 +53,14 @@ pub struct Aws {
     pub lambda: aws_sdk_lambda::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+}
+
+/// What many read at once, and how long they wait for each other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Readers {
+    moment: Duration,
+    alarms: alarms::Reader,
+    histories: history::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -94,7 +108,15 @@ impl Aws {
             lambda: client!(aws_sdk_lambda, config, gate),
             sfn: client!(aws_sdk_sfn, config, gate),
             gate,
+            readers: Readers::default(),
         }
+    }
+
+    /// Who asks within this moment is served by one call; without one, who asks in the same instant.
+    #[must_use]
+    pub fn gathering_for(mut self, moment: Duration) -> Self {
+        self.readers.moment = moment;
+        self
     }
 
     /// Whose credentials these are.

@@ -17,6 +17,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use futures_util::future::join_all;
 
 use crate::aws::{Aws, CALL_TIMEOUT};
 use crate::clock::Clock;
@@ -27,13 +28,13 @@ use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
 use crate::runner::{self, Drill, StopSwitch};
 use crate::timeline::{Entry, Target, TargetKind};
-use crate::wakeup::Pace;
+use crate::wakeup::{Bell, Pace};
 
 /// How long a real account may take until a new rule delivers ("allow a short period of time").
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// How often a real account is looked at.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// Who asks a real account within this moment is served by one call.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// A drill that is over.
 #[derive(Debug)]
@@ -150,6 +151,58 @@ fn rehearse_on<T>(
     })
 }
 
+/// Drills side by side on one emulated account, at the cadence of a real one: nobody rings when something
+/// changed. What it costs to watch a real account is measured with this.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
+pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing that could be missing");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(account.now());
+        let identity = account.identity().clone();
+        let (emulator, _rings) = Emulator::new(account, clock);
+        let config = emulated_config(&emulator, &identity.region, clock);
+        let target = Target {
+            account: identity.account,
+            region: identity.region,
+            kind: TargetKind::Emulator,
+        };
+        let aws = Aws::new(&config).gathering_for(MOMENT);
+        let home = Place { name: None, aws, target, partition: identity.partition };
+        let places = Places::new(home, Vec::new());
+        let drills = plans.iter().map(|plan| paced(plan, &places, clock));
+        tokio::select! {
+            biased;
+            finished = join_all(drills) => finished,
+            () = emulator.live() => unreachable!("the account lives on"),
+        }
+    })
+}
+
+/// One drill at the cadence of a real account.
+async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
+    let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+    let (_bell, wakeups) = Bell::new();
+    let (pace, urgency) = Pace::paced(wakeups);
+    let drill = Drill {
+        plan,
+        places,
+        recorder: &recorder,
+        pace: &pace,
+        urgency: &urgency,
+        stop: &StopSwitch::default(),
+        settle: SETTLE,
+    };
+    Box::pin(runner::run(drill)).await;
+    let failure = recorder.failure();
+    Finished { timeline: recorder.into_entries(), calls: None, failure }
+}
+
 /// Drills on a real account or an AWS-compatible endpoint, in real time.
 pub async fn perform(
     plan: &Plan,
@@ -160,9 +213,10 @@ pub async fn perform(
     sink: Sink,
 ) -> Finished {
     let clock = Clock::system();
-    let aws = Aws::new(config);
+    let aws = Aws::new(config).gathering_for(MOMENT);
     let recorder = Recorder::new(clock, sink);
-    let (pace, urgency) = Pace::every(INTERVAL);
+    let (_bell, wakeups) = Bell::new();
+    let (pace, urgency) = Pace::paced(wakeups);
     let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
     let drill = Drill {
         plan,

@@ -1,23 +1,19 @@
 //! Alarms, metric and composite: read from their history, so that a flap between two looks is seen.
 //!
 //! Main function: [`poll`]. One DescribeAlarms for up to a hundred names says which alarms changed; only
-//! those are asked for their history. Sources:
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html>; its
-//! `AlarmTypes` defaults to metric alarms alone, so both are asked for.
+//! those are asked for their history. Invariant: an alarm that CloudWatch itself can't evaluate is a blind
+//! spot: it neither meets nor misses anything until it is evaluated again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatch::operation::describe_alarm_history::DescribeAlarmHistoryError;
-use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, HistoryItemType, ScanBy};
-use aws_smithy_async::future::pagination_stream::PaginationStream;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_sdk_cloudwatch::types::{AlarmHistoryItem, HistoryItemType};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{Seen, Watch};
 use crate::aws::alarms::{Snapshot, describe};
-use crate::aws::{CallError, date_time, timestamp};
+use crate::aws::history::history;
+use crate::aws::{CallError, timestamp};
 use crate::plan::Kind;
 use crate::scenario::types::{Correlation, StateValue};
 use crate::timeline::{Observation, is_set_back};
@@ -70,12 +66,12 @@ pub(super) async fn poll(watch: &Watch<'_>, stop: &dyn Fn(String)) {
         .keep_looking("alarm history", Topic::Alarms, LAG, &expectations, async || {
             let looked = look(watch, &subjects, &names, &mut state, stop).await;
             let unseen = watch.clock().now().duration_since(state.guarded.unwrap_or(watch.since));
-            match &looked {
-                Err(error) if guarding && unseen >= UNGUARDED => {
+            match looked.as_ref().err().or(state.unguarded.as_ref()) {
+                Some(error) if guarding && unseen >= UNGUARDED => {
                     let at = watch.place.suffix();
                     stop(format!("the stop conditions{at} can't be seen: {error}"));
                 }
-                Ok(()) | Err(_) => {}
+                Some(_) | None => {}
             }
             looked
         })
@@ -129,10 +125,7 @@ async fn was_in_alarm(
     watch: &Watch<'_>,
     alarm: &str,
 ) -> Result<Option<(Timestamp, String)>, CallError> {
-    let mut items = history(watch, alarm);
-    while let Some(item) = items.next().await {
-        let item =
-            item.map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
+    for item in history_of(watch, alarm).await? {
         let Some(at) = item.timestamp().and_then(timestamp) else { continue };
         let update = state_update(&item).filter(|_| at >= watch.since);
         if let Some(update) = update.filter(|update| update.new_state.state_value == "ALARM") {
@@ -142,6 +135,11 @@ async fn was_in_alarm(
     Ok(None)
 }
 
+/// An alarm's history since the watch began, oldest first.
+async fn history_of(watch: &Watch<'_>, alarm: &str) -> Result<Vec<AlarmHistoryItem>, CallError> {
+    history(watch.aws, alarm, watch.since, watch.clock().now()).await
+}
+
 /// What has been seen so far.
 #[derive(Default)]
 struct Progress {
@@ -149,7 +147,8 @@ struct Progress {
     /// The state of each alarm when it was first seen.
     first: BTreeMap<String, String>,
     items: BTreeSet<(Timestamp, String)>,
-    impaired: BTreeSet<String>,
+    /// Why a stop condition does not guard now.
+    unguarded: Option<CallError>,
     /// When the stop conditions were last seen.
     guarded: Option<Timestamp>,
     /// The state of each stop condition up to which its history is known to be harmless.
@@ -167,16 +166,20 @@ async fn look(
     // First of all, so that nothing that goes wrong below can hide it.
     guard(watch, &found, stop);
     guard_between(watch, &found, progress, stop).await?;
-    progress.guarded = Some(watch.clock().now());
+    let mut guards =
+        found.iter().filter(|alarm| watch.stop_conditions().any(|name| name == alarm.name));
+    progress.unguarded = guards.find_map(impairment);
+    if progress.unguarded.is_none() {
+        progress.guarded = Some(watch.clock().now());
+    }
     let gone = subjects.iter().find(|subject| found.iter().all(|one| one.name != subject.alarm));
     if let Some(gone) = gone {
         return Err(unanswered(&gone.alarm));
     }
     for alarm in found {
-        note_impairment(watch, subjects, &alarm, progress);
         let of_alarm: Vec<&Subject> =
             subjects.iter().filter(|subject| subject.alarm == alarm.name).collect();
-        if of_alarm.is_empty() {
+        if of_alarm.is_empty() || !is_readable(watch, &of_alarm, &alarm) {
             continue;
         }
         let now = (alarm.state.clone(), alarm.since);
@@ -208,32 +211,33 @@ fn unanswered(alarm: &str) -> CallError {
     }
 }
 
-/// An alarm that CloudWatch itself can't evaluate is a blind spot, not an answer.
-fn note_impairment(
-    watch: &Watch<'_>,
-    subjects: &[Subject],
-    alarm: &Snapshot,
-    progress: &mut Progress,
-) {
-    let Some(state) = &alarm.impaired else {
-        progress.impaired.remove(&alarm.name);
-        return;
-    };
-    if !progress.impaired.insert(alarm.name.clone()) {
-        return;
-    }
-    let expectations: Vec<String> = subjects
-        .iter()
-        .filter(|subject| subject.alarm == alarm.name)
-        .map(|subject| subject.expectation.clone())
-        .collect();
-    let error = CallError {
+/// Why an alarm's state says nothing now: CloudWatch can't evaluate it, or only on a part of its data.
+///
+/// Source, `EvaluationState`:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html>.
+fn impairment(alarm: &Snapshot) -> Option<CallError> {
+    let state = alarm.impaired.as_ref()?;
+    Some(CallError {
         kind: crate::aws::CallErrorKind::Unreachable,
         operation: "cloudwatch:DescribeAlarms",
-        code: None,
-        message: format!("alarm `{}` reports evaluation state {state}", alarm.name),
-    };
-    watch.blind(&expectations, &error);
+        code: Some(state.clone()),
+        message: format!(
+            "alarm `{}` is in evaluation state {state}: CloudWatch can't evaluate it on all of its data",
+            alarm.name
+        ),
+    })
+}
+
+/// Whether the alarm can be read now. An alarm that CloudWatch can't evaluate is a blind spot; what it did
+/// meanwhile is read from its history once it is evaluated again.
+fn is_readable(watch: &Watch<'_>, subjects: &[&Subject], alarm: &Snapshot) -> bool {
+    let expectations: Vec<String> =
+        subjects.iter().map(|subject| subject.expectation.clone()).collect();
+    match impairment(alarm) {
+        Some(error) => watch.veil(&expectations, &error),
+        None => watch.unveil(&expectations),
+    }
+    alarm.impaired.is_none()
 }
 
 /// What the state was when the watch began: what a later change is a change from.
@@ -253,38 +257,16 @@ fn baseline(watch: &Watch<'_>, subjects: &[&Subject], alarm: &Snapshot) {
     }
 }
 
-type History =
-    PaginationStream<Result<AlarmHistoryItem, SdkError<DescribeAlarmHistoryError, HttpResponse>>>;
-
-/// An alarm's history since the watch began, oldest first.
-fn history(watch: &Watch<'_>, alarm: &str) -> History {
-    watch
-        .aws
-        .cloudwatch
-        .describe_alarm_history()
-        .alarm_name(alarm)
-        .alarm_types(AlarmType::MetricAlarm)
-        .alarm_types(AlarmType::CompositeAlarm)
-        .start_date(date_time(watch.since))
-        .scan_by(ScanBy::TimestampAscending)
-        .max_records(100)
-        .into_paginator()
-        .items()
-        .send()
-}
-
 async fn read_history(
     watch: &Watch<'_>,
     subjects: &[&Subject],
     alarm: &str,
     progress: &mut Progress,
 ) -> Result<(), CallError> {
-    let mut pages = history(watch, alarm);
+    let items = history_of(watch, alarm).await?;
     // An action is that of the state which the alarm entered last.
     let mut state = progress.first.get(alarm).cloned().unwrap_or_default();
-    while let Some(item) = pages.next().await {
-        let item =
-            item.map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
+    for item in items {
         let Some(at) = item.timestamp().and_then(timestamp) else { continue };
         if let Some(update) = state_update(&item) {
             state = update.new_state.state_value;

@@ -35,7 +35,7 @@ use crate::wakeup::{Pace, Topic};
 pub(crate) use experiments::follow;
 pub(crate) use listener::Listener;
 
-/// How long to rest after a look that failed.
+/// How long to rest after a look at an experiment that failed.
 const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How long the observers have for their first look; without it nothing is injected.
@@ -65,6 +65,14 @@ struct Sight {
     through: Timestamp,
     recorded: Option<Timestamp>,
     blind: bool,
+    /// What it looks at shows nothing for now, however well the look goes.
+    veiled: bool,
+}
+
+impl Sight {
+    /// Nothing is seen yet.
+    const NONE: Self =
+        Self { through: Timestamp::UNIX_EPOCH, recorded: None, blind: false, veiled: false };
 }
 
 impl<'a> Watch<'a> {
@@ -182,11 +190,11 @@ impl<'a> Watch<'a> {
         {
             let mut sight = self.sight.lock().expect("no poller panics while it notes");
             for expectation in expectations {
-                let entry = sight.entry(expectation.clone()).or_insert(Sight {
-                    through,
-                    recorded: None,
-                    blind: false,
-                });
+                let unseen = Sight { through: self.since, ..Sight::NONE };
+                let entry = sight.entry(expectation.clone()).or_insert(unseen);
+                if entry.veiled {
+                    continue;
+                }
                 entry.through = entry.through.max(through);
                 let awaited = self.pace.awaits(entry.recorded, entry.through);
                 if entry.blind || awaited {
@@ -207,11 +215,8 @@ impl<'a> Watch<'a> {
         {
             let mut sight = self.sight.lock().expect("no poller panics while it notes");
             for expectation in expectations {
-                let entry = sight.entry(expectation.clone()).or_insert(Sight {
-                    through: self.since,
-                    recorded: None,
-                    blind: false,
-                });
+                let unseen = Sight { through: self.since, ..Sight::NONE };
+                let entry = sight.entry(expectation.clone()).or_insert(unseen);
                 if !entry.blind {
                     entry.blind = true;
                     news.push(expectation.clone());
@@ -224,13 +229,37 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Notes that what these look at shows nothing for now, though the look itself goes well: they are
+    /// blind until [`Watch::unveil`].
+    pub(crate) fn veil(&self, expectations: &[String], error: &CallError) {
+        self.blind(expectations, error);
+        self.set_veil(expectations, true);
+    }
+
+    /// Notes that what these look at shows something again.
+    pub(crate) fn unveil(&self, expectations: &[String]) {
+        self.set_veil(expectations, false);
+    }
+
+    fn set_veil(&self, expectations: &[String], veiled: bool) {
+        let mut sight = self.sight.lock().expect("no poller panics while it notes");
+        for expectation in expectations {
+            if let Some(entry) = sight.get_mut(expectation) {
+                entry.veiled = veiled;
+            }
+        }
+    }
+
     /// Writes down how far each expectation has been seen: the last word before a verdict.
     pub fn settle(&self) {
         let mut by_moment: IndexMap<Timestamp, Vec<String>> = IndexMap::new();
         {
             let mut sight = self.sight.lock().expect("no poller panics while it notes");
             for (expectation, entry) in sight.iter_mut() {
-                if entry.recorded != Some(entry.through) && entry.through > self.since {
+                // What is blind stays so: it was seen up to the last moment that somebody waited for, and
+                // why it is not seen further is the last word.
+                let news = entry.recorded != Some(entry.through) && entry.through > self.since;
+                if news && !entry.blind {
                     entry.recorded = Some(entry.through);
                     by_moment.entry(entry.through).or_default().push(expectation.clone());
                 }
@@ -250,7 +279,7 @@ impl<'a> Watch<'a> {
         expectations: &[String],
         mut look: impl AsyncFnMut() -> Result<(), CallError>,
     ) {
-        let mut first = true;
+        let (mut first, mut failures) = (true, 0);
         loop {
             let mark = self.pace.mark(topic);
             let through = self.clock().now() - lag;
@@ -266,12 +295,14 @@ impl<'a> Watch<'a> {
             }
             match looked {
                 Ok(()) => {
+                    failures = 0;
                     self.looked(expectations, through);
                     self.pace.rest(self.clock(), topic, mark, lag, through).await;
                 }
                 Err(error) => {
                     self.blind(expectations, &error);
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    failures += 1;
+                    self.pace.back_off(failures).await;
                 }
             }
         }

@@ -40,3 +40,4 @@ mod stage;
 mod support;
 mod templates;
 mod tidy;
+mod watching;
