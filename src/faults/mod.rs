@@ -6,6 +6,7 @@
 
 pub(crate) mod fis;
 mod inline;
+pub(crate) mod preview;
 mod put_events;
 mod put_metric_data;
 pub mod revert;

@@ -58,3 +58,10 @@ pub enum FaultAction {
         datapoints: u32,
     },
 }
+
+impl FaultAction {
+    /// Whether this starts a FIS experiment.
+    pub fn is_experiment(&self) -> bool {
+        matches!(self, Self::FisTemplate { .. } | Self::FisInline { .. })
+    }
+}
