@@ -273,12 +273,19 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
+    /// To guard: previews of experiments, and the lock that keeps other drills out.
+    Guard,
     /// To listen (the drill's own queue, rules and subscriptions).
     Listen,
     /// To break something.
     Inject,
     /// To take one of our changes back.
     Revert,
+}
+
+impl Purpose {
+    /// The purposes of what must be taken back, in the order in which that is done.
+    pub const TO_TAKE_BACK: [Self; 3] = [Self::Inject, Self::Listen, Self::Guard];
 }
 
 /// What undoes a change. Everything is named so that it can be found again after a crash.
@@ -529,7 +536,12 @@ mod tests {
                 13 => EntryKind::Stopping { reason: StopReason::FailFast, detail: two },
                 _ => EntryKind::DrillEnded,
             });
-        let purpose = prop::sample::select(vec![Purpose::Listen, Purpose::Inject, Purpose::Revert]);
+        let purpose = prop::sample::select(vec![
+            Purpose::Guard,
+            Purpose::Listen,
+            Purpose::Inject,
+            Purpose::Revert,
+        ]);
         let fault = prop::option::of(".{0,8}");
         let intent = (any::<u32>(), fault, purpose, ".{0,8}", prop::option::of(undo()));
         let intent = intent.prop_map(|(intent, fault, purpose, call, undo)| EntryKind::Intent {

@@ -141,7 +141,7 @@ fn rehearse_on<T>(
         };
         tokio::select! {
             biased;
-            () = runner::run(drill) => {}
+            () = Box::pin(runner::run(drill)) => {}
             () = emulator.live() => {}
         }
         let calls = Some(emulator.calls());
@@ -227,7 +227,7 @@ pub async fn perform(
         stop,
         settle: SETTLE,
     };
-    runner::run(drill).await;
+    Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
     Finished { timeline: recorder.into_entries(), calls: None, failure }
 }

@@ -48,7 +48,7 @@ impl Changes {
     /// What is not taken back yet, in words.
     fn left(&self) -> Vec<String> {
         let entries = self.0.lock().expect("nobody panics while noting");
-        [Purpose::Inject, Purpose::Listen]
+        Purpose::TO_TAKE_BACK
             .into_iter()
             .flat_map(|purpose| revert::pending(&entries, purpose))
             .map(|change| change.describe())

@@ -4,7 +4,9 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
-use aws_sdk_fis::types::{Experiment, ExperimentTemplateSummary};
+use aws_sdk_fis::types::{
+    ActionsMode, Experiment, ExperimentTemplateSummary, StartExperimentExperimentOptionsInput,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
@@ -38,24 +40,32 @@ pub(super) async fn inject_inline<'a>(
     template: &serde_json::Value,
 ) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
+    let id = create(context, fault, template, &token, Purpose::Inject).await?;
+    start(context, fault, &id).await
+}
+
+/// Creates the template of an inline fault, tagged so that it can be found again; answers its id.
+pub(super) async fn create(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    template: &serde_json::Value,
+    token: &str,
+    purpose: Purpose,
+) -> Result<String, ChangeError> {
     let request = super::inline::template(template)
         .map_err(ChangeError::NoEffect)?
-        .client_token(&token)
+        .client_token(token)
         .tags("firedrill:run", context.run_id)
-        .tags("firedrill:token", &token);
-    let undo = Undo::DeleteExperimentTemplate { client_token: token.clone() };
-    let intent = context.recorder.intent(
-        Some(&fault.id),
-        Purpose::Inject,
-        "fis:CreateExperimentTemplate",
-        Some(undo),
-    )?;
+        .tags("firedrill:token", token);
+    let undo = Undo::DeleteExperimentTemplate { client_token: token.to_owned() };
+    let call = "fis:CreateExperimentTemplate";
+    let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
     match request.send_with(&context.aws.fis).await {
         Ok(answer) => {
             let id =
                 answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
             context.recorder.receipt(intent, Ok(ids([("template", &id)])));
-            start(context, fault, &id).await
+            Ok(id)
         }
         Err(error) => {
             let error = CallError::of("fis:CreateExperimentTemplate", &error);
@@ -66,7 +76,7 @@ pub(super) async fn inject_inline<'a>(
 }
 
 /// The token that makes the calls of a fault idempotent and findable.
-fn token(context: Context<'_>, fault: &PlannedFault) -> String {
+pub(super) fn token(context: Context<'_>, fault: &PlannedFault) -> String {
     format!("{}-{}", context.run_id, fault.id)
 }
 
@@ -109,35 +119,48 @@ async fn start<'a>(
     template: &str,
 ) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
-    let undo = Undo::StopExperiment { client_token: token.clone() };
-    let intent = context.recorder.intent(
-        Some(&fault.id),
-        Purpose::Inject,
-        "fis:StartExperiment",
-        Some(undo),
-    )?;
+    let id = launch(context, fault, template, &token, Purpose::Inject, None).await?;
+    follow_to_effect(context, fault, template, &id).await
+}
+
+/// Starts an experiment, tagged so that it can be found again; answers its id.
+pub(super) async fn launch(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    template: &str,
+    token: &str,
+    purpose: Purpose,
+    mode: Option<ActionsMode>,
+) -> Result<String, ChangeError> {
+    let undo = Undo::StopExperiment { client_token: token.to_owned() };
+    let call = "fis:StartExperiment";
+    let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
+    let options = mode
+        .map(|mode| StartExperimentExperimentOptionsInput::builder().actions_mode(mode).build());
     let sent = context
         .aws
         .fis
         .start_experiment()
-        .client_token(&token)
+        .client_token(token)
         .experiment_template_id(template)
+        .set_experiment_options(options)
         .tags("firedrill:run", context.run_id)
-        .tags("firedrill:token", &token)
+        .tags("firedrill:token", token)
         .send()
         .await;
-    let experiment = match sent {
-        Ok(answer) => answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default(),
+    match sent {
+        Ok(answer) => {
+            let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
+            let ids = ids([("experiment", &id), ("template", template)]);
+            context.recorder.receipt(intent, Ok(ids));
+            Ok(id)
+        }
         Err(error) => {
             let error = CallError::of("fis:StartExperiment", &error);
             context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
+            Err(error.into())
         }
-    };
-    context
-        .recorder
-        .receipt(intent, Ok(ids([("experiment", &experiment), ("template", template)])));
-    follow_to_effect(context, fault, template, &experiment).await
+    }
 }
 
 /// Waits until an action that breaks something runs.

@@ -8,6 +8,7 @@ pub(crate) mod disable_rule;
 pub(crate) mod fis;
 mod inline;
 mod invoke;
+pub(crate) mod preview;
 mod publish;
 mod put_events;
 mod put_metric_data;

@@ -103,3 +103,10 @@ pub struct Message {
     /// call that is made again sends once.
     pub deduplication: Option<String>,
 }
+
+impl FaultAction {
+    /// Whether this starts a FIS experiment.
+    pub fn is_experiment(&self) -> bool {
+        matches!(self, Self::FisTemplate { .. } | Self::FisInline { .. })
+    }
+}

@@ -90,6 +90,7 @@ impl Plan {
         let mut calls = Calls { all: Vec::new() };
         calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
         self.alarms_before(&mut calls);
+        self.guardrails_before(&mut calls);
         for fault in &self.faults {
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
         }
@@ -117,6 +118,40 @@ impl Plan {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", &reason, any(COMPOSITE));
+        }
+    }
+
+    /// What is looked at for the guardrails' sake.
+    fn guardrails_before(&self, calls: &mut Calls) {
+        if let Some(calendar) = &self.guardrails.change_calendar {
+            let resource = named("ssm", "document/", calendar);
+            calls.add(Step::Preflight, "ssm:GetCalendarState", "change calendar", resource);
+        }
+        for fault in self.faults.iter().filter(|fault| fault.action.is_experiment()) {
+            let lever = fis("safety-lever", "default");
+            calls.add(Step::Preflight, "fis:GetSafetyLever", &fault.id, lever);
+            let experiment = fis("experiment", "*");
+            if let FaultAction::FisTemplate { template } = &fault.action
+                && !self.guardrails.target_tags.is_empty()
+            {
+                let template = fis_template(template);
+                calls.add(Step::Preflight, "fis:GetExperimentTemplate", &fault.id, template);
+            }
+            if self.guardrails.max_targets.is_some() {
+                let template = if let FaultAction::FisTemplate { template } = &fault.action {
+                    fis_template(template)
+                } else {
+                    let all = fis("experiment-template", "*");
+                    let create = "fis:CreateExperimentTemplate";
+                    calls.add(Step::Preflight, create, &fault.id, all.clone());
+                    all
+                };
+                let start = "fis:StartExperiment";
+                calls.add(Step::Preflight, start, &fault.id, template);
+                calls.add(Step::Preflight, start, &fault.id, experiment.clone());
+                let list = "fis:ListExperimentResolvedTargets";
+                calls.add(Step::Preflight, list, &fault.id, experiment);
+            }
         }
     }
 
@@ -247,10 +282,13 @@ fn is_template_id(text: &str) -> bool {
 /// The template's id is looked up, since only a list shows `Name` tags and whether an id exists.
 fn fis_template_calls(calls: &mut Calls, id: &str, template: &str) {
     calls.add(Step::Preflight, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
-    let template_id = if is_template_id(template) { template } else { "*" };
-    let found = fis("experiment-template", template_id);
-    calls.add(Step::Inject, "fis:StartExperiment", id, found);
+    calls.add(Step::Inject, "fis:StartExperiment", id, fis_template(template));
     experiment_calls(calls, id);
+}
+
+/// A template's id is known to the plan only where the scenario names it by its id.
+fn fis_template(template: &str) -> Resource {
+    fis("experiment-template", if is_template_id(template) { template } else { "*" })
 }
 
 fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, run_id: &str) {

@@ -57,6 +57,13 @@ pub struct Plan {
     pub objectives: Objectives,
 }
 
+impl Plan {
+    /// Whether any fault is a FIS experiment.
+    pub fn has_experiments(&self) -> bool {
+        self.faults.iter().any(|fault| fault.action.is_experiment())
+    }
+}
+
 /// Words about the scenario, for reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct About {

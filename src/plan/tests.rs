@@ -28,6 +28,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
+      lever     the safety lever of FIS is disengaged
 
     Inject
       tunnel-down  +0s  FIS experiment from vpn-tunnel-outage
@@ -49,6 +50,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
+                 fis:GetSafetyLever                 tunnel-down
                  fis:ListExperimentTemplates        tunnel-down
                  cloudwatch:ListAlarmMuteRules      detected
                  sns:GetTopicAttributes             paged, no-second-page
@@ -117,6 +119,16 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
         },
         {
           "Sid": "Fis2",
+          "Effect": "Allow",
+          "Action": [
+            "fis:GetSafetyLever"
+          ],
+          "Resource": [
+            "arn:aws:fis:eu-west-1:111122223333:safety-lever/default"
+          ]
+        },
+        {
+          "Sid": "Fis3",
           "Effect": "Allow",
           "Action": [
             "fis:StartExperiment"
@@ -229,6 +241,59 @@ recovery:
     within: 5m
     sustain: 1m
 "#;
+
+/// Every guardrail, and both kinds of experiment for them to guard.
+pub(crate) const GUARDED: &str = r#"
+version: 1
+name: guarded
+guardrails:
+  accounts: ["111122223333"]
+  regions: [eu-west-1]
+  target_tags: {chaos: allowed}
+  max_targets: 2
+  window: {days: [mon, tue], from: 09:00, to: 17:00, time_zone: Europe/Berlin}
+  change_calendar: freeze
+faults:
+  - {id: known, fis: {template: cut}}
+  - {id: own, fis: {inline: {targets: {}, actions: {}, stopConditions: [], roleArn: "arn:aws:iam::111122223333:role/fis"}}}
+expect:
+  - {id: seen, alarm: {name: cpu}, within: 5m}
+"#;
+
+#[test]
+fn the_dry_run_tells_every_guardrail() {
+    let text = text::render(&plan(GUARDED));
+    let before = text.split("\nInject").next().unwrap();
+    let calls: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Calls"))
+        .take_while(|line| !line.starts_with("  listen") && !line.starts_with("  inject"))
+        .collect();
+    insta::assert_snapshot!(format!("{before}\n{}", calls.join("\n")), @"
+    guarded (x.yaml)
+
+    Before anything is injected
+      account   111122223333
+      region    eu-west-1
+      tags      every target is selected by chaos=allowed
+      targets   at most 2, seen by an experiment that skips its actions
+      window    mon, tue 09:00 to 17:00 Europe/Berlin; a rehearsal ignores it
+      calendar  freeze is open until the limit
+      lever     the safety lever of FIS is disengaged
+
+    Calls and what they need, in order
+      preflight  sts:GetCallerIdentity              guardrails
+                 ssm:GetCalendarState               change calendar
+                 fis:GetSafetyLever                 known, own
+                 fis:GetExperimentTemplate          known
+                 fis:StartExperiment                known, own
+                 fis:ListExperimentResolvedTargets  known, own
+                 fis:CreateExperimentTemplate       own
+                 fis:ListExperimentTemplates        known
+                 cloudwatch:DescribeAlarms          seen
+                 cloudwatch:ListAlarmMuteRules      seen
+    ");
+}
 
 /// What AWS writes down about trouble: beside [`EVERYTHING`], so that each stays a page.
 pub(crate) const RECORDS: &str = r#"
@@ -381,6 +446,7 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
+      lever     the safety lever of FIS is disengaged
 
     Inject
       fault-2  +0s  alarm cpu set to ALARM
@@ -417,6 +483,7 @@ fn the_dry_run_of_everything_names_everything() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 fis:GetSafetyLever                 known, stress
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
                  events:DescribeEventBus            fault-1, expect-5

@@ -12,7 +12,7 @@ use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
 use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
-use crate::scenario::types::{Correlation, RuleState, Stage};
+use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
 pub fn render(plan: &Plan) -> String {
@@ -176,6 +176,37 @@ fn before(text: &mut String, plan: &Plan) {
         let alarm = &stop.alarm;
         line(text, format_args!("  stops if  alarm {alarm} is in ALARM, then and until the end"));
     }
+    limits(text, plan);
+}
+
+/// What else must hold on a real account.
+fn limits(text: &mut String, plan: &Plan) {
+    let guardrails = &plan.guardrails;
+    if !guardrails.target_tags.is_empty() {
+        let tags: Vec<String> =
+            guardrails.target_tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        line(text, format_args!("  tags      every target is selected by {}", tags.join(", ")));
+    }
+    if let Some(most) = guardrails.max_targets {
+        let how = "seen by an experiment that skips its actions";
+        line(text, format_args!("  targets   at most {most}, {how}"));
+    }
+    if let Some(window) = &guardrails.window {
+        line(text, format_args!("  window    {}; a rehearsal ignores it", describe_window(window)));
+    }
+    if let Some(calendar) = &guardrails.change_calendar {
+        line(text, format_args!("  calendar  {calendar} is open until the limit"));
+    }
+    if plan.has_experiments() {
+        line(text, format_args!("  lever     the safety lever of FIS is disengaged"));
+    }
+}
+
+/// A window as people say it: `mon, tue 09:00 to 17:00 Europe/Berlin`.
+pub fn describe_window(window: &Window) -> String {
+    let days: Vec<&str> = window.days.iter().map(|day| day.as_str()).collect();
+    let days = if days.is_empty() { "every day".to_owned() } else { days.join(", ") };
+    format!("{days} {} to {} {}", window.from, window.to, window.zone_name())
 }
 
 fn faults(text: &mut String, plan: &Plan) {

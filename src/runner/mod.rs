@@ -4,6 +4,7 @@
 //! asked here only what is still open. Invariants: nothing is injected unless preflight and steady state
 //! hold; whatever ends the drill, everything is reverted, newest first; every wait has a bound.
 
+mod guardrails;
 mod preflight;
 
 use std::collections::BTreeSet;
@@ -130,18 +131,35 @@ impl<'a> Drill<'a> {
         self.places.find(target).expect("each target of the plan is a place of its drill")
     }
 
-    /// Looks, and drills if what it sees allows it.
+    /// Looks, drills if what it sees allows it, and takes away whatever was made.
     async fn run(&self) {
+        self.guarded().await;
+        let mut left = self.take_back(Purpose::Listen).await;
+        left.extend(self.take_back(Purpose::Guard).await);
+        if self.recorder.read(was_injected) || !left.is_empty() {
+            let mut all = self.left_behind(Purpose::Inject);
+            all.extend(left);
+            self.recorder.record(EntryKind::Reverted { left: all });
+        }
+    }
+
+    /// Everything between the guardrails and what they let through.
+    async fn guarded(&self) {
         // Looking changes nothing, so it may be dropped at any moment.
-        let fine = tokio::select! {
+        let looks = async { preflight::holds(self).await & guardrails::hold(self).await };
+        let holds = tokio::select! {
             biased;
             pressed = self.stop.pressed() => {
                 let _stopped = self.stopping(pressed);
-                false
+                return;
             }
-            fine = preflight::holds(self) => fine,
+            holds = looks => holds,
         };
-        if fine {
+        // A preview changes something, so it is not dropped: it looks at the switch itself.
+        let may_go_on = holds && guardrails::count(self).await;
+        if self.stop.is_pressed() {
+            let _stopped = self.stopping(self.stop.pressed().await);
+        } else if may_go_on {
             self.run_armed().await;
         }
     }
@@ -159,7 +177,7 @@ impl<'a> Drill<'a> {
         }
     }
 
-    /// From the first listener to the last: whatever is made here is taken away here.
+    /// From the first listener on; what is made here is taken away by whoever began the drill.
     async fn run_armed(&self) {
         let places = self.places.all();
         let watches: Vec<Watch<'_>> =
@@ -185,13 +203,6 @@ impl<'a> Drill<'a> {
                 let subject = "listeners".to_owned();
                 self.recorder.record(EntryKind::Preflight { subject, problem: Some(problem) });
             }
-        }
-        let left = self.take_back(Purpose::Listen).await;
-        let injected = self.recorder.read(was_injected);
-        if injected || !left.is_empty() {
-            let mut all = self.left_behind(Purpose::Inject);
-            all.extend(left);
-            self.recorder.record(EntryKind::Reverted { left: all });
         }
     }
 
@@ -427,6 +438,20 @@ impl<'a> Drill<'a> {
             let _recorded = undoing(revert::undo(self.context(place), &change)).await;
         }
         self.left_behind(purpose)
+    }
+
+    /// Takes the previews of experiments back; true when nothing of them is left.
+    async fn take_back_previews(&self) -> bool {
+        let of_previews = |timeline: &[Entry]| {
+            let all = revert::pending(timeline, Purpose::Guard).into_iter();
+            all.filter(|change| change.fault.is_some()).collect::<Vec<_>>()
+        };
+        for change in self.recorder.read(of_previews) {
+            // What can't be taken back now is tried again at the end of the drill.
+            let place = self.place(change.target.as_deref());
+            let _recorded = revert::undo(self.context(place), &change).await;
+        }
+        self.recorder.read(of_previews).is_empty()
     }
 
     fn left_behind(&self, purpose: Purpose) -> Vec<String> {

@@ -39,12 +39,20 @@ impl<'a> Deref for Here<'a> {
 }
 
 impl<'a> Here<'a> {
+    pub(super) fn new(drill: &'a Drill<'a>, place: &'a Place) -> Self {
+        Self { drill, place }
+    }
+
+    pub(super) fn place(self) -> &'a Place {
+        self.place
+    }
+
     /// Whether something of the plan with this target is here.
     fn has(self, target: Option<&str>) -> bool {
         self.place.name.as_deref() == target
     }
 
-    fn faults(self) -> impl Iterator<Item = &'a PlannedFault> {
+    pub(super) fn faults(self) -> impl Iterator<Item = &'a PlannedFault> {
         self.drill.plan.faults.iter().filter(move |fault| self.has(fault.target.as_deref()))
     }
 
@@ -65,14 +73,14 @@ impl<'a> Here<'a> {
 }
 
 /// A condition that does not hold, or that we could not look at.
-type Finding = Result<(), Problem>;
+pub(super) type Finding = Result<(), Problem>;
 
-fn wrong(message: String, hint: &str) -> Finding {
+pub(super) fn wrong(message: String, hint: &str) -> Finding {
     Err(Problem { message, hint: hint.to_owned(), blind: false })
 }
 
 /// A failed look: a thing that is not there is wrong, anything else is blindness.
-fn failed(subject: &str, error: &CallError) -> Problem {
+pub(super) fn failed(subject: &str, error: &CallError) -> Problem {
     let blind = !error.is_not_found();
     let message =
         if blind { error.to_string() } else { format!("{subject} does not exist: {error}") };
@@ -132,7 +140,7 @@ async fn holds_at(drill: Here<'_>) -> bool {
     fine
 }
 
-fn tell(drill: Here<'_>, subject: String, finding: Finding) -> bool {
+pub(super) fn tell(drill: Here<'_>, subject: String, finding: Finding) -> bool {
     let subject = subject + &drill.place.suffix();
     let problem = finding.err();
     let fine = problem.is_none();

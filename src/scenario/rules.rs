@@ -138,6 +138,20 @@ rules! {
         "Guardrails compare it with the id that sts:GetCallerIdentity returns; it could never match.";
     BAD_REGION = "bad-region": "A region does not look like one.",
         "Guardrails compare it with the client's region, such as eu-west-1; it could never match.";
+    BAD_WINDOW = "bad-window": "A window can never be open, or no drill fits into it.",
+        "It opens at `from` and closes at `to`, on the next day where that is earlier; a drill must be over before it \
+         closes, so it is at least as long as max_duration.";
+    UNKNOWN_TIME_ZONE = "unknown-time-zone": "A time zone is not known.",
+        "Names are those of the IANA database, such as Europe/Berlin or America/New_York; the program carries them all.";
+    BAD_CALENDAR = "bad-calendar": "A change calendar's name can't be one.",
+        "It is the name or the ARN of an SSM document of the type ChangeCalendar, as ssm:GetCalendarState takes it.";
+    BAD_MAX_TARGETS = "bad-max-targets": "No target at all is allowed.",
+        "max_targets limits how many resources the experiments of a drill may touch; with 0 every experiment is refused.";
+    GUARDS_NOTHING = "guards-nothing": "A guardrail for FIS targets stands in a scenario without an experiment.",
+        "target_tags and max_targets look at the targets of FIS experiments; no other fault has any.";
+    UNTAGGED_TARGET = "untagged-target": "A target of an inline experiment is not selected by the required tags.",
+        "guardrails.target_tags is a promise that only resources with these tags are touched. FIS keeps it where the \
+         target's resourceTags name them; a target by ARN or by parameters alone could be anything.";
     ZERO_DURATION = "zero-duration": "A duration that must be positive is zero.",
         "A deadline of zero can't be met, since nothing happens in no time; a window of zero looks at nothing.";
     DURATION_TOO_LONG = "duration-too-long": "A duration is longer than 24 hours.",

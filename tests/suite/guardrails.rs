@@ -156,3 +156,111 @@ fn a_stop_condition_that_flaps_between_two_looks_still_stops_the_drill() {
     assert!(judgement.reasons[0].contains("between two looks"), "{:?}", judgement.reasons);
     assert_eq!(stage::belongings(&after), stage::belongings(&before));
 }
+
+/// A drill that cuts subnets off, with these guardrails and faults.
+fn cut(guardrails: &str, fault: &str) -> String {
+    format!(
+        "version: 1\nname: cut\nenvironment: environment.yaml\nguardrails: {{{guardrails}}}\n\
+         faults: [{{id: cut, fis: {fault}}}]\n\
+         expect: [{{id: down, alarm: {{name: reachable}}, within: 4m}}]\n"
+    )
+}
+
+const TEMPLATE: &str = "{template: cut}";
+
+const INLINE: &str = r#"{inline: {
+  targets: {subnets: {resourceType: "aws:ec2:subnet", resourceTags: {chaos: allowed}, selectionMode: ALL}},
+  actions: {cut: {actionId: "aws:network:disrupt-connectivity", parameters: {scope: all, duration: PT4M},
+                  targets: {Subnets: subnets}}},
+  stopConditions: [{source: none}], roleArn: "arn:aws:iam::111122223333:role/drill"}}"#;
+
+/// The account of these tests: a freeze that begins then, and the safety lever.
+fn network(freeze_from: &str, lever: &str) -> String {
+    let text = include_str!("../data/guardrails.yaml");
+    text.replace("FREEZE_FROM", freeze_from).replace("LEVER", lever)
+}
+
+/// Long after every drill.
+const LATER: &str = "20260131T000000Z";
+
+/// The outcome of a drill and the first reason; nothing of it may be left.
+fn outcome(scenario: &str, environment: &str) -> (Outcome, String) {
+    let (plan, account) = stage::built(scenario, environment).expect("in order");
+    let before = account.clone();
+    let over = stage::drill(&plan, account, &StopSwitch::default(), stage::unheard());
+    stage::assert_clean(&before, &over, scenario);
+    let judgement = judge(&plan, &over.finished.timeline);
+    let injected = stage::last_injection(&over.finished.timeline).is_some();
+    assert_eq!(injected, judgement.outcome == Outcome::Passed, "{:?}", judgement.reasons);
+    (judgement.outcome, judgement.reasons.first().cloned().unwrap_or_default())
+}
+
+#[track_caller]
+fn refused(guardrails: &str, fault: &str, environment: &str, words: &str) {
+    let (outcome, reason) = outcome(&cut(guardrails, fault), environment);
+    assert_eq!(outcome, Outcome::Unsteady, "{guardrails}: {reason}");
+    assert!(reason.contains(words), "{guardrails}: {reason}");
+}
+
+#[track_caller]
+fn passes(guardrails: &str, fault: &str, environment: &str) {
+    let (outcome, reason) = outcome(&cut(guardrails, fault), environment);
+    assert_eq!(outcome, Outcome::Passed, "{guardrails}: {reason}");
+}
+
+#[test]
+fn an_engaged_safety_lever_refuses_the_drill() {
+    passes("", TEMPLATE, &network(LATER, "disengaged"));
+    refused("", TEMPLATE, &network(LATER, "engaged"), "a major incident is open");
+    refused("", INLINE, &network(LATER, "engaged"), "the safety lever of FIS is engaged");
+}
+
+#[test]
+fn a_drill_touches_no_more_targets_than_its_guardrails_allow() {
+    for fault in [TEMPLATE, INLINE] {
+        passes("max_targets: 2", fault, &network(LATER, "disengaged"));
+        refused(
+            "max_targets: 1",
+            fault,
+            &network(LATER, "disengaged"),
+            "the experiments would touch 2 resources, and the guardrails allow 1",
+        );
+    }
+}
+
+#[test]
+fn every_target_is_selected_by_the_required_tags() {
+    for fault in [TEMPLATE, INLINE] {
+        passes("target_tags: {chaos: allowed}", fault, &network(LATER, "disengaged"));
+    }
+    refused(
+        "target_tags: {chaos: allowed, team: shop}",
+        TEMPLATE,
+        &network(LATER, "disengaged"),
+        "the targets subnets are not selected by chaos=allowed, team=shop",
+    );
+}
+
+#[test]
+fn a_change_calendar_is_open_for_as_long_as_the_drill_may_take() {
+    let calendar = "change_calendar: freeze";
+    passes(calendar, TEMPLATE, &network(LATER, "disengaged"));
+    let closed = network("20260101T000000Z", "disengaged");
+    refused(calendar, TEMPLATE, &closed, "`freeze` is closed until 2026-02-01T00:00:00Z");
+    // The drills of these tests begin on 2026-01-05 at 09:00.
+    let soon = network("20260105T090500Z", "disengaged");
+    refused(calendar, TEMPLATE, &soon, "closes at 2026-01-05T09:05:00Z");
+    let network = network(LATER, "disengaged");
+    refused("change_calendar: frieze", TEMPLATE, &network, "`frieze` does not exist");
+}
+
+#[test]
+fn a_rehearsal_ignores_the_window_and_says_so() {
+    let scenario = cut("window: {days: [sun], from: 03:00, to: 04:00}", TEMPLATE);
+    let (plan, account) = stage::built(&scenario, &network(LATER, "disengaged")).expect("in order");
+    let over = stage::drill(&plan, account, &StopSwitch::default(), stage::unheard());
+    let told = over.finished.timeline.iter().map(firedrill::timeline::Entry::to_line);
+    let said = "window sun 03:00 to 04:00 UTC, ignored in a rehearsal";
+    assert_eq!(told.filter(|line| line.contains(said)).count(), 1);
+    assert_eq!(judge(&plan, &over.finished.timeline).outcome, Outcome::Passed);
+}

@@ -202,7 +202,7 @@ async fn crash_and_revert(
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
     let context = Context::new(&place, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
-    for purpose in [Purpose::Inject, Purpose::Listen] {
+    for purpose in Purpose::TO_TAKE_BACK {
         for change in revert::pending(&record, purpose) {
             if let Err(error) = revert::undo(context, &change).await {
                 left.push(error.to_string());

@@ -584,6 +584,7 @@ fn every_rule_that_is_told_has_its_explanation() {
     let source = [
         include_str!("whole.rs"),
         include_str!("faults.rs"),
+        include_str!("guardrails.rs"),
         include_str!("expectations.rs"),
         include_str!("references.rs"),
         include_str!("environment.rs"),
