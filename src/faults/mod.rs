@@ -6,6 +6,7 @@
 
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
+mod guardduty_samples;
 mod inline;
 mod invoke;
 mod publish;
@@ -13,6 +14,7 @@ mod put_events;
 mod put_metric_data;
 pub mod revert;
 mod send_message;
+mod securityhub_findings;
 mod set_alarm_state;
 mod ssm_automation;
 mod ssm_command;
@@ -66,6 +68,12 @@ pub async fn inject<'a>(
         }
         FaultAction::SendMessage { queue, message } => {
             send_message::inject(context, fault, queue, message).await
+        }
+        FaultAction::SampleFindings { detector, types } => {
+            guardduty_samples::inject(context, fault, detector.as_deref(), types).await
+        }
+        FaultAction::SecurityHubFindings { findings } => {
+            securityhub_findings::inject(context, fault, findings).await
         }
     }
 }

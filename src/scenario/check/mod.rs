@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod expectations;
 mod faults;
+mod findings;
 mod machines;
 mod messages;
 mod records;

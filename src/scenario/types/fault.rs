@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
+    Duration, InvokeFault, SampleFindingsFault, SecurityHubFault, SsmAutomationFault,
     SsmCommandFault, StartExecutionFault, StateValue, default_bus,
 };
 
@@ -60,6 +61,12 @@ pub struct Fault {
     /// Sends a message to an SQS queue.
     #[serde(default)]
     pub send_message: Option<SendMessageFault>,
+    /// Creates sample findings of GuardDuty.
+    #[serde(default)]
+    pub guardduty_sample_findings: Option<SampleFindingsFault>,
+    /// Imports findings into Security Hub.
+    #[serde(default)]
+    pub securityhub_findings: Option<SecurityHubFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

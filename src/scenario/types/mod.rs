@@ -7,6 +7,7 @@
 
 mod expectation;
 mod fault;
+mod findings;
 mod machines;
 mod messages;
 mod records;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::*;
 pub use fault::*;
+pub use findings::*;
 pub use machines::*;
 pub use messages::*;
 pub use records::*;
