@@ -88,6 +88,18 @@ pub enum FaultAction {
         /// What is sent.
         message: Message,
     },
+    /// Creates sample findings of GuardDuty.
+    SampleFindings {
+        /// The detector's id; nothing for the only one.
+        detector: Option<String>,
+        /// The finding types.
+        types: Vec<String>,
+    },
+    /// Imports findings into Security Hub.
+    SecurityHubFindings {
+        /// The findings, as the scenario has them.
+        findings: Vec<SecurityHubFinding>,
+    },
 }
 
 /// A message to a topic or a queue.
@@ -102,16 +114,4 @@ pub struct Message {
     /// For a first-in-first-out topic or queue: the same for the same fault of the same drill, so that a
     /// call that is made again sends once.
     pub deduplication: Option<String>,
-    /// Creates sample findings of GuardDuty.
-    SampleFindings {
-        /// The detector's id; nothing for the only one.
-        detector: Option<String>,
-        /// The finding types.
-        types: Vec<String>,
-    },
-    /// Imports findings into Security Hub.
-    SecurityHubFindings {
-        /// The findings, as the scenario has them.
-        findings: Vec<SecurityHubFinding>,
-    },
 }

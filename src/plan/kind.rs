@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{
-    IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState, StateValue,
-    FindingExpectation, IncidentExpectation, OpsItemExpectation, RuleState, StateValue,
+    FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState,
+    StateValue,
 };
 
 /// What an expectation looks at.

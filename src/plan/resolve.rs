@@ -14,9 +14,9 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
-    PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, Stage, StateValue,
+    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation,
+    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.

@@ -7,9 +7,10 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, FindingExpectation, IncidentExpectation,
-    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, FindingExpectation,
+    IncidentExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
+    StateValue,
 };
 
 /// The statuses of an Automation execution:

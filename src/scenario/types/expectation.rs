@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, IncidentExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
-    Duration, FindingExpectation, IncidentExpectation, OpsItemExpectation, StateValue, default_bus,
+    Duration, FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueExpectation,
+    StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
-    Duration, InvokeFault, SampleFindingsFault, SecurityHubFault, SsmAutomationFault,
-    SsmCommandFault, StartExecutionFault, StateValue, default_bus,
+    DisableRuleFault, Duration, InvokeFault, PublishFault, SampleFindingsFault, SecurityHubFault,
+    SendMessageFault, SsmAutomationFault, SsmCommandFault, StartExecutionFault, StateValue,
+    default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
