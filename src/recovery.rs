@@ -310,6 +310,7 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
             | Kind::Notification { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. },

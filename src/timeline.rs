@@ -354,6 +354,22 @@ pub enum Undo {
         /// Its name.
         name: String,
     },
+    /// Archive the samples of GuardDuty that were not active before.
+    ArchiveSampleFindings {
+        /// The detector's id.
+        detector: String,
+        /// The finding types.
+        types: Vec<String>,
+        /// The ids of the samples that were active before.
+        keep: Vec<String>,
+    },
+    /// Resolve and archive findings that were imported into Security Hub.
+    ArchiveFindings {
+        /// The ARN of the product that imported them.
+        product: String,
+        /// Their ids.
+        ids: Vec<String>,
+    },
 }
 
 /// Why a drill was ended early, mildest first.

@@ -31,6 +31,8 @@ pub enum Topic {
     Messages,
     /// OpsItems.
     OpsItems,
+    /// Findings of GuardDuty and Security Hub.
+    Findings,
     /// Incidents and their runbooks.
     Incidents,
     /// Step Functions executions.
@@ -55,6 +57,7 @@ impl Topic {
         Self::Experiments,
         Self::Messages,
         Self::OpsItems,
+        Self::Findings,
         Self::Incidents,
         Self::Executions,
         Self::Queues,

@@ -7,6 +7,7 @@
 pub(crate) mod alarms;
 mod credentials;
 pub(crate) mod experiments;
+pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
 pub(crate) mod queues;
@@ -39,8 +40,12 @@ pub struct Aws {
     pub events: aws_sdk_eventbridge::Client,
     /// Fault Injection Service.
     pub fis: aws_sdk_fis::Client,
+    /// GuardDuty.
+    pub guardduty: aws_sdk_guardduty::Client,
     /// Incident Manager.
     pub incidents: aws_sdk_ssmincidents::Client,
+    /// Security Hub.
+    pub securityhub: aws_sdk_securityhub::Client,
     /// Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// Simple Queue Service.
@@ -100,7 +105,9 @@ impl Aws {
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),
             fis: client!(aws_sdk_fis, config, gate),
+            guardduty: client!(aws_sdk_guardduty, config, gate),
             incidents: client!(aws_sdk_ssmincidents, config, gate),
+            securityhub: client!(aws_sdk_securityhub, config, gate),
             sns: client!(aws_sdk_sns, config, gate),
             sqs: client!(aws_sdk_sqs, config, gate),
             ssm: client!(aws_sdk_ssm, config, gate),

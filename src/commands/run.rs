@@ -291,7 +291,8 @@ impl<'a> Run<'a> {
         let lines = Lines::new(self.jobs.len());
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| {
+                let thread = thread::Builder::new().stack_size(drill::STACK);
+                let spawned = thread.spawn_scoped(scope, || {
                     loop {
                         let index = next.fetch_add(1, Ordering::SeqCst);
                         let stop_here = give_up.load(Ordering::SeqCst) || interrupts.pressed();
@@ -306,6 +307,7 @@ impl<'a> Run<'a> {
                             Some(timeline);
                     }
                 });
+                spawned.expect("a machine that runs us can run one more thread");
             }
         });
         finished.into_inner().expect("no job panics while it is stored")

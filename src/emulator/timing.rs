@@ -219,3 +219,16 @@ pub(crate) const STATE_TRANSITION: SignedDuration = SignedDuration::from_millis(
 /// How long a task takes that makes one API call; one that waits for a function takes as long as the
 /// function (ours).
 pub(crate) const STATE_TASK: SignedDuration = SignedDuration::from_millis(200);
+
+// --- Findings ---
+
+/// From `CreateSampleFindings` until the samples can be listed (AWS publishes no figure; ours).
+pub(crate) const GUARDDUTY_SAMPLE: SignedDuration = SignedDuration::from_secs(3);
+
+/// From a new finding until its event. AWS says "near real-time", and said "within 5 minutes" before:
+/// <https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html>; ours lies between.
+pub(crate) const GUARDDUTY_EVENT: SignedDuration = SignedDuration::from_secs(60);
+
+/// From `BatchImportFindings` until a finding can be read and its event is sent (AWS says "near
+/// real-time"; the figure is ours).
+pub(crate) const SECURITY_HUB_IMPORT: SignedDuration = SignedDuration::from_secs(3);

@@ -6,6 +6,7 @@
 
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
+mod guardduty_samples;
 mod inline;
 mod invoke;
 pub(crate) mod preview;
@@ -13,6 +14,7 @@ mod publish;
 mod put_events;
 mod put_metric_data;
 pub mod revert;
+mod securityhub_findings;
 mod send_message;
 mod set_alarm_state;
 mod ssm_automation;
@@ -67,6 +69,12 @@ pub async fn inject<'a>(
         }
         FaultAction::SendMessage { queue, message } => {
             send_message::inject(context, fault, queue, message).await
+        }
+        FaultAction::SampleFindings { detector, types } => {
+            guardduty_samples::inject(context, fault, detector.as_deref(), types).await
+        }
+        FaultAction::SecurityHubFindings { findings } => {
+            securityhub_findings::inject(context, fault, findings).await
         }
     }
 }

@@ -250,6 +250,7 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
             | Kind::Notification { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_),
         )

@@ -87,6 +87,7 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::CodeDeployRollback { .. }
         | Kind::Event { .. }
         | Kind::Notification { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. } => None,

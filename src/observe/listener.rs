@@ -158,6 +158,7 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Runbook { .. }
         | Kind::CodeDeployRollback { .. }
         | Kind::Experiment { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. } => false,
@@ -264,6 +265,7 @@ impl Builder<'_> {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. } => Ok(None),

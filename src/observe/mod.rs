@@ -8,6 +8,7 @@
 mod alarms;
 mod correlation;
 mod experiments;
+mod findings;
 mod incidents;
 mod listener;
 mod ops_items;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::context::Place;
 use crate::plan::{Kind, Plan, PlannedExpectation};
 use crate::recorder::Recorder;
+use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
 use crate::wakeup::{Pace, Topic};
 
@@ -126,6 +128,15 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::CodeDeployRollback { .. })) {
             pollers.push(Box::pin(rollbacks::poll(self)));
+        }
+        let finds = |source: FindingSource| {
+            self.has(|kind| matches!(kind, Kind::Finding(finding) if finding.source == source))
+        };
+        if finds(FindingSource::GuardDuty) {
+            pollers.push(Box::pin(findings::guardduty(self)));
+        }
+        if finds(FindingSource::SecurityHub) {
+            pollers.push(Box::pin(findings::securityhub(self)));
         }
         if self.has(|kind| matches!(kind, Kind::OpsItem(_))) {
             pollers.push(Box::pin(ops_items::poll(self)));

@@ -36,6 +36,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::Experiment { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. } => None,

@@ -50,6 +50,7 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::Experiment { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. } => None,

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke, millis};
-use crate::scenario::types::{EventEntry, StateValue};
+use crate::scenario::types::{EventEntry, SecurityHubFinding, StateValue};
 
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,18 @@ pub enum FaultAction {
         queue: String,
         /// What is sent.
         message: Message,
+    },
+    /// Creates sample findings of GuardDuty.
+    SampleFindings {
+        /// The detector's id; nothing for the only one.
+        detector: Option<String>,
+        /// The finding types.
+        types: Vec<String>,
+    },
+    /// Imports findings into Security Hub.
+    SecurityHubFindings {
+        /// The findings, as the scenario has them.
+        findings: Vec<SecurityHubFinding>,
     },
 }
 

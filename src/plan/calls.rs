@@ -4,7 +4,7 @@
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
-use crate::scenario::types::{IncidentExpectation, RuleState, StateValue};
+use crate::scenario::types::{FindingSource, IncidentExpectation, RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -267,6 +267,26 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
             calls.add(Step::Inject, "sqs:SendMessage", id, queue);
         }
+        FaultAction::SampleFindings { detector, .. } => {
+            let name = format!("detector/{}", detector.as_deref().unwrap_or("*"));
+            let detectors = Resource::Named { service: "guardduty", name };
+            if detector.is_none() {
+                calls.add(Step::Inject, "guardduty:ListDetectors", id, any(NO_LEVEL));
+            }
+            calls.add(Step::Inject, "guardduty:ListFindings", id, detectors.clone());
+            calls.add(Step::Inject, "guardduty:GetFindings", id, detectors.clone());
+            calls.add(Step::Inject, "guardduty:CreateSampleFindings", id, detectors.clone());
+            calls.add(Step::Revert, "guardduty:ArchiveFindings", id, detectors);
+        }
+        FaultAction::SecurityHubFindings { .. } => {
+            let import = Resource::Named { service: "securityhub", name: "product/*".to_owned() };
+            let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
+            let call = "securityhub:BatchImportFindings";
+            calls.add(Step::Inject, call, id, import.clone());
+            calls.add(Step::Revert, call, id, import);
+            calls.add(Step::Revert, "securityhub:GetFindings", id, hub.clone());
+            calls.add(Step::Revert, "securityhub:BatchUpdateFindings", id, hub);
+        }
     }
 }
 
@@ -448,6 +468,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::Experiment { .. } => {
             calls.add(Step::Observe, "fis:GetExperiment", id, fis("experiment", "*"));
         }
+        Kind::Finding(finding) => finding_calls(calls, id, finding.source),
         Kind::OpsItem(_) => {
             let items = Resource::Named { service: "ssm", name: "opsitem/*".to_owned() };
             calls.add(Step::Observe, "ssm:DescribeOpsItems", id, any(NO_LEVEL));
@@ -459,6 +480,23 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
             calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonguardduty.html>,
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html>
+fn finding_calls(calls: &mut Calls, id: &str, source: FindingSource) {
+    match source {
+        FindingSource::GuardDuty => {
+            let detectors = Resource::Named { service: "guardduty", name: "detector/*".to_owned() };
+            calls.add(Step::Observe, "guardduty:ListDetectors", id, any(NO_LEVEL));
+            calls.add(Step::Observe, "guardduty:ListFindings", id, detectors.clone());
+            calls.add(Step::Observe, "guardduty:GetFindings", id, detectors);
+        }
+        FindingSource::SecurityHub => {
+            let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
+            calls.add(Step::Observe, "securityhub:GetFindings", id, hub);
         }
     }
 }

@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{
-    IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState, StateValue,
+    FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState,
+    StateValue,
 };
 
 /// What an expectation looks at.
@@ -72,6 +73,8 @@ pub enum Kind {
         /// The state.
         state: String,
     },
+    /// A finding, as the scenario has it.
+    Finding(FindingExpectation),
     /// An OpsItem, as the scenario has it.
     OpsItem(OpsItemExpectation),
     /// An incident, as the scenario has it.

@@ -14,9 +14,9 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
-    PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, Stage, StateValue,
+    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation,
+    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -256,6 +256,13 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.disable_rule.as_ref().map(|rule| Some(messages::disable_rule(rule))),
         fault.publish.as_ref().map(|publish| Some(messages::publish(publish, id, run_id))),
         fault.send_message.as_ref().map(|send| Some(messages::send_message(send, id, run_id))),
+        fault.guardduty_sample_findings.as_ref().map(|samples| {
+            let (detector, types) = (samples.detector.clone(), samples.types.clone());
+            Some(FaultAction::SampleFindings { detector, types })
+        }),
+        fault.securityhub_findings.as_ref().map(|import| {
+            Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
+        }),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -382,7 +389,7 @@ fn expectation(
 /// | kind | stage |
 /// |---|---|
 /// | anything in `recovery` | recover |
-/// | alarm | detect |
+/// | alarm, finding | detect |
 /// | rule, runbook, event, notification, ops_item, incident, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
@@ -395,7 +402,7 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) => Stage::Detect,
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -419,6 +426,7 @@ struct Kinds<'a> {
     event: Option<&'a EventExpectation>,
     notification: Option<&'a NotificationExpectation>,
     experiment: Option<&'a ExperimentExpectation>,
+    finding: Option<&'a FindingExpectation>,
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
@@ -434,6 +442,7 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
@@ -449,6 +458,7 @@ impl<'a> Kinds<'a> {
             event: never.event.as_ref(),
             notification: never.notification.as_ref(),
             experiment: never.experiment.as_ref(),
+            finding: never.finding.as_ref(),
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
@@ -464,6 +474,7 @@ impl<'a> Kinds<'a> {
             self.event.is_some(),
             self.notification.is_some(),
             self.experiment.is_some(),
+            self.finding.is_some(),
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.queue.is_some(),
@@ -510,6 +521,9 @@ impl<'a> Kinds<'a> {
         if let Some(experiment) = self.experiment {
             let fault = experiment.fault.clone().or_else(|| first_fis(scenario))?;
             return Some(Kind::Experiment { fault, state: experiment.state.clone() });
+        }
+        if let Some(finding) = self.finding {
+            return Some(Kind::Finding(finding.clone()));
         }
         if let Some(item) = self.ops_item {
             return Some(Kind::OpsItem(item.clone()));

@@ -17,6 +17,10 @@ pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 /// <https://docs.aws.amazon.com/fis/latest/userguide/monitoring-logging.html>
 pub const FIS_START: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long GuardDuty may take from `CreateSampleFindings` until the samples are listed. AWS gives no
+/// figure; ours.
+pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
+
 /// The latest moments of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -72,7 +76,9 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => SignedDuration::ZERO,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::SampleFindings { .. }
+            | FaultAction::SecurityHubFindings { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -122,6 +128,8 @@ impl<'a> Solver<'a> {
             | FaultAction::SendMessage { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
+            FaultAction::SecurityHubFindings { .. } => start,
+            FaultAction::SampleFindings { .. } => start.saturating_add(SAMPLES_START),
         };
         self.faults.insert(&fault.id, start);
         Ok(start)

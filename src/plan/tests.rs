@@ -302,6 +302,8 @@ name: records
 guardrails: {accounts: ["111122223333"], regions: [eu-west-1, us-gov-west-1]}
 faults:
   - put_events: {entries: [{source: my.app, detail-type: Failed}]}
+  - guardduty_sample_findings: {types: ["CryptoCurrency:EC2/BitcoinTool.B"]}
+  - securityhub_findings: {findings: [{title: A port is open, severity: low}]}
 expect:
   - ops_item: {title: "* is lost", source: EC2, severity: 2, status: Open, operational_data: {"/aws/resources": "*i-*"}}
     within: 1m
@@ -309,13 +311,17 @@ expect:
     within: 1m
   - never: {incident: {}, more_than: 1}
     for: 1m
+  - finding: {source: guardduty, type: "CryptoCurrency:*", severity: high, record: ACTIVE}
+    within: 1m
+  - never: {finding: {source: securityhub, title: "* is open", workflow: NEW}}
+    for: 1m
 "#;
 
 #[test]
 fn records_are_planned_with_their_words_their_calls_and_their_policy() {
     let plan = plan(RECORDS);
     let stages: Vec<Stage> = plan.expectations.iter().map(|one| one.stage).collect();
-    assert_eq!(stages, [Act, Act, Act]);
+    assert_eq!(stages, [Act, Act, Act, Detect, Act]);
     insta::assert_snapshot!("records", text::render(&plan));
     let policy = serde_json::to_string_pretty(&iam::policy(&plan)).unwrap();
     insta::assert_snapshot!("records-policy", policy);

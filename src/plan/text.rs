@@ -86,6 +86,7 @@ pub fn describe(kind: &Kind) -> String {
             None => format!("message on {topic}"),
         },
         Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
+        Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
@@ -139,6 +140,13 @@ pub fn describe_fault(action: &FaultAction) -> String {
             None => format!("message on topic {topic}"),
         },
         FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
+        FaultAction::SampleFindings { types, .. } => {
+            format!("GuardDuty samples: {}", types.join(", "))
+        }
+        FaultAction::SecurityHubFindings { findings } => {
+            let titles: Vec<&str> = findings.iter().map(|finding| finding.title.as_str()).collect();
+            format!("{} Security Hub finding(s): {}", titles.len(), titles.join(", "))
+        }
     }
 }
 
@@ -388,6 +396,12 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::SendMessage { queue, .. } => {
                 all.insert(format!("queue {queue}, and whoever receives from it"));
             }
+            FaultAction::SampleFindings { .. } => {
+                all.insert("GuardDuty's samples, and whatever answers them".to_owned());
+            }
+            FaultAction::SecurityHubFindings { .. } => {
+                all.insert("Security Hub's findings, and whatever answers them".to_owned());
+            }
         }
     }
     all
@@ -427,6 +441,7 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. } => None,

@@ -43,6 +43,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
             Some(text) => format!("notification on `{topic}` with \"{text}\""),
         },
         Kind::Experiment { fault, state } => format!("experiment of `{fault}` {state}"),
+        Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
@@ -103,6 +104,10 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
         FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
         FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
+        FaultAction::SampleFindings { types, .. } => format!("GuardDuty samples: {}", list(types)),
+        FaultAction::SecurityHubFindings { findings } => {
+            format!("{} imported into Security Hub", count(findings.len(), "finding"))
+        }
     }
 }
 

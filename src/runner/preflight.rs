@@ -120,7 +120,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
             }
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
-            | FaultAction::PutMetricData { .. } => {}
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::SampleFindings { .. }
+            | FaultAction::SecurityHubFindings { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. } => {
@@ -195,7 +197,7 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
-        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
+        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
         Kind::Queue { .. } => messages::of_kind(kind, in_expect),
     }
 }
@@ -340,6 +342,7 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::Experiment { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. } => None,

@@ -229,6 +229,13 @@ rules! {
     UNKNOWN_STATE = "unknown-state": "An experiment state is not one of FIS's.",
         "pending, initiating, running, completed, stopping, stopped, failed or cancelled. \
          https://docs.aws.amazon.com/fis/latest/APIReference/API_ExperimentState.html";
+    BAD_FINDINGS = "bad-findings": "Findings are not ones that AWS takes.",
+        "CreateSampleFindings takes 1 to 50 types. BatchImportFindings takes 1 to 100 findings, each with a title of at most 256 \
+         characters, a description of at most 1024, at most 50 types and 32 resources. \
+         https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html";
+    WORKFLOW_OF_GUARDDUTY = "workflow-of-guardduty": "A finding of GuardDuty has no workflow.",
+        "Only Security Hub keeps a workflow. Where GuardDuty's findings go to Security Hub, expect the finding there: \
+         source: securityhub.";
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";

@@ -21,6 +21,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "disable_rule",
     "publish",
     "send_message",
+    "guardduty_sample_findings",
+    "securityhub_findings",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -32,6 +34,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "event",
     "notification",
     "experiment",
+    "finding",
     "ops_item",
     "incident",
     "queue",

@@ -19,6 +19,7 @@ mod blindness;
 mod cli;
 mod clocks;
 mod determinism;
+mod findings;
 mod goldens;
 mod guardrails;
 mod hostile;

@@ -98,6 +98,7 @@ fn has_no_level(action: &str) -> bool {
         "fis:ListExperiments",
         "sns:Unsubscribe",
         "ssm:DescribeAutomationExecutions",
+        "guardduty:ListDetectors",
         "ssm:DescribeOpsItems",
         "ssm-incidents:ListIncidentRecords",
         "ssm:ListCommands",

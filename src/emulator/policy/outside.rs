@@ -135,6 +135,8 @@ fn refusal(service: Service) -> &'static str {
         | Service::Lambda
         | Service::Incidents
         | Service::Logs
-        | Service::StepFunctions => "AccessDeniedException",
+        | Service::StepFunctions
+        | Service::GuardDuty
+        | Service::SecurityHub => "AccessDeniedException",
     }
 }

@@ -83,7 +83,9 @@ pub(super) fn guard<'a>(
         | Service::Incidents
         | Service::Iam
         | Service::Sts
-        | Service::StepFunctions => None,
+        | Service::StepFunctions
+        | Service::GuardDuty
+        | Service::SecurityHub => None,
     }
 }
 
@@ -128,6 +130,13 @@ pub(super) fn needed(
         Service::CloudWatch => one(text(input, "AlarmName")
             .map(|name| identity.arn("cloudwatch", &format!("alarm:{name}")))),
         Service::CodeDeploy => one(code_deploy_resource(account, input)),
+        Service::GuardDuty => one(text(input, "detectorId")
+            .map(|id| identity.arn("guardduty", &format!("detector/{id}")))),
+        Service::SecurityHub if operation == "BatchImportFindings" => {
+            let own = format!("product/{}/default", identity.account);
+            one(Some(identity.arn("securityhub", &own)))
+        }
+        Service::SecurityHub => one(Some(identity.arn("securityhub", "hub/default"))),
         Service::AutoScaling | Service::Sts => one(None),
         Service::StepFunctions => {
             let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));

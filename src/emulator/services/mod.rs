@@ -15,10 +15,12 @@ pub(crate) mod codedeploy;
 pub(crate) mod ec2;
 pub(crate) mod events;
 pub(crate) mod fis;
+pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod incidents;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
@@ -108,6 +110,8 @@ services! {
     Logs, logs, "logs", "CloudWatch Logs";
     Iam, iam, "iam", "Identity and Access Management";
     Sts, sts, "sts", "Security Token Service";
+    GuardDuty, guardduty, "guardduty", "GuardDuty";
+    SecurityHub, securityhub, "securityhub", "Security Hub";
     StepFunctions, stepfunctions, "states", "Step Functions";
 }
 

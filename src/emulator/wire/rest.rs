@@ -48,6 +48,28 @@ pub(super) const INCIDENTS: Routes = &[
     ("GET", "/getTimelineEvent", "GetTimelineEvent"),
 ];
 
+/// GuardDuty.
+pub(super) const GUARDDUTY: Routes = &[
+    ("POST", "/detector", "CreateDetector"),
+    ("GET", "/detector", "ListDetectors"),
+    ("GET", "/detector/{detectorId}", "GetDetector"),
+    ("DELETE", "/detector/{detectorId}", "DeleteDetector"),
+    ("POST", "/detector/{detectorId}/findings/create", "CreateSampleFindings"),
+    ("POST", "/detector/{detectorId}/findings", "ListFindings"),
+    ("POST", "/detector/{detectorId}/findings/get", "GetFindings"),
+    ("POST", "/detector/{detectorId}/findings/archive", "ArchiveFindings"),
+    ("POST", "/detector/{detectorId}/findings/unarchive", "UnarchiveFindings"),
+];
+
+/// Security Hub.
+pub(super) const SECURITY_HUB: Routes = &[
+    ("POST", "/accounts", "EnableSecurityHub"),
+    ("DELETE", "/accounts", "DisableSecurityHub"),
+    ("POST", "/findings/import", "BatchImportFindings"),
+    ("POST", "/findings", "GetFindings"),
+    ("PATCH", "/findings/batchupdate", "BatchUpdateFindings"),
+];
+
 /// Query parameters that hold a number, and those that repeat.
 const NUMBERS: &[&str] = &["maxResults"];
 const LISTS: &[&str] = &["tagKeys"];

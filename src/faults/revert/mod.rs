@@ -10,8 +10,10 @@ mod command;
 mod enabled_rule;
 mod execution;
 mod experiment;
+mod findings;
 mod queue;
 mod rule;
+mod samples;
 mod subscription;
 mod template;
 
@@ -135,6 +137,12 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
             execution::undo(context, change, state_machine, name).await
         }
         Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
+        Undo::ArchiveSampleFindings { detector, types, keep } => {
+            samples::undo(context, change, detector, types, keep).await
+        }
+        Undo::ArchiveFindings { product, ids } => {
+            findings::undo(context, change, product, ids).await
+        }
     }
 }
 
@@ -151,6 +159,8 @@ pub fn describe(undo: &Undo) -> String {
         Undo::CancelCommand { document, comment } => command::words(document, comment),
         Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
+        Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
+        Undo::ArchiveFindings { ids, .. } => findings::words(ids),
     }
 }
 

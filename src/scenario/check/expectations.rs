@@ -7,9 +7,10 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, IncidentExpectation,
-    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, FindingExpectation,
+    IncidentExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
+    StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -89,6 +90,7 @@ pub(super) struct Kinds<'a> {
     pub(super) event: Option<&'a EventExpectation>,
     pub(super) notification: Option<&'a NotificationExpectation>,
     pub(super) experiment: Option<&'a ExperimentExpectation>,
+    pub(super) finding: Option<&'a FindingExpectation>,
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
@@ -108,6 +110,7 @@ impl<'a> Kinds<'a> {
                 event: never.event.as_ref(),
                 notification: never.notification.as_ref(),
                 experiment: never.experiment.as_ref(),
+                finding: never.finding.as_ref(),
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
@@ -130,6 +133,7 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
@@ -146,6 +150,7 @@ impl<'a> Kinds<'a> {
             ("event", self.event.is_some()),
             ("notification", self.notification.is_some()),
             ("experiment", self.experiment.is_some()),
+            ("finding", self.finding.is_some()),
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),

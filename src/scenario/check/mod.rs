@@ -8,6 +8,7 @@ mod environment;
 mod events;
 mod expectations;
 mod faults;
+mod findings;
 mod guardrails;
 mod machines;
 mod messages;

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, IncidentExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
+    Duration, FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueExpectation,
+    StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -39,6 +40,9 @@ pub struct Expectation {
     /// The FIS experiment of a fault reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// A finding of GuardDuty or Security Hub appears, or moves.
+    #[serde(default)]
+    pub finding: Option<FindingExpectation>,
     /// An OpsItem is created in OpsCenter.
     #[serde(default)]
     pub ops_item: Option<OpsItemExpectation>,
@@ -251,6 +255,9 @@ pub struct Never {
     /// The experiment reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// A finding of GuardDuty or Security Hub appears, or moves.
+    #[serde(default)]
+    pub finding: Option<FindingExpectation>,
     /// An OpsItem is created in OpsCenter.
     #[serde(default)]
     pub ops_item: Option<OpsItemExpectation>,

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
-    SsmCommandFault, StartExecutionFault, StateValue, default_bus,
+    DisableRuleFault, Duration, InvokeFault, PublishFault, SampleFindingsFault, SecurityHubFault,
+    SendMessageFault, SsmAutomationFault, SsmCommandFault, StartExecutionFault, StateValue,
+    default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
@@ -60,6 +61,12 @@ pub struct Fault {
     /// Sends a message to an SQS queue.
     #[serde(default)]
     pub send_message: Option<SendMessageFault>,
+    /// Creates sample findings of GuardDuty.
+    #[serde(default)]
+    pub guardduty_sample_findings: Option<SampleFindingsFault>,
+    /// Imports findings into Security Hub.
+    #[serde(default)]
+    pub securityhub_findings: Option<SecurityHubFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

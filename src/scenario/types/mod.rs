@@ -7,6 +7,7 @@
 
 mod expectation;
 mod fault;
+mod findings;
 mod guardrails;
 mod machines;
 mod messages;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::*;
 pub use fault::*;
+pub use findings::*;
 pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;

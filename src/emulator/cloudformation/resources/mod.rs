@@ -12,6 +12,7 @@ mod compute;
 mod deployments;
 mod events;
 mod experiments;
+mod findings;
 mod functions;
 mod identities;
 mod incidents;
@@ -102,6 +103,8 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &scaling::POLICY,
     &logs::LOG_GROUP,
     &logs::RESOURCE_POLICY,
+    &findings::DETECTOR,
+    &findings::HUB,
     &machines::STATE_MACHINE,
 ];
 
