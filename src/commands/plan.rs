@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
         let mut allowed = std::collections::BTreeSet::new();
-        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES] {
+        let faults = include_str!("../../tests/data/every-fault/scenario.yaml");
+        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, faults] {
             let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &values(&[], RUN_ID));
             let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
             allowed.extend(plan.calls().iter().map(|call| call.action));

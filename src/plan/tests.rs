@@ -64,6 +64,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  cloudwatch:DescribeAlarmHistory    stop condition checkout-errors-critical, detected, recovery-1
                  fis:GetExperiment                  tunnel-down
                  sqs:ReceiveMessage                 paged, no-second-page
+                 sqs:DeleteMessage                  paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
       revert     sns:ListSubscriptionsByTopic       no-second-page, paged
@@ -155,6 +156,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Effect": "Allow",
           "Action": [
             "sqs:CreateQueue",
+            "sqs:DeleteMessage",
             "sqs:DeleteQueue",
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
@@ -516,6 +518,7 @@ fn the_dry_run_of_everything_names_everything() {
       observe    fis:GetExperiment                  known, stress, expect-7, expect-8
                  cloudwatch:DescribeAlarmHistory    expect-1, recovery-1
                  sqs:ReceiveMessage                 expect-2, expect-5, expect-6, expect-9
+                 sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
                  ssm:GetAutomationExecution         expect-3
