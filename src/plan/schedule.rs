@@ -125,10 +125,10 @@ impl<'a> Solver<'a> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => start,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::SecurityHubFindings { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
-            FaultAction::SecurityHubFindings { .. } => start,
             FaultAction::SampleFindings { .. } => start.saturating_add(SAMPLES_START),
         };
         self.faults.insert(&fault.id, start);

@@ -197,7 +197,7 @@ rules! {
          https://docs.aws.amazon.com/fis/latest/APIReference/API_CreateExperimentTemplate.html";
     BAD_PARAMETER = "bad-parameter": "A parameter of a document is neither text nor a list of text.",
         "SSM documents take text and lists of text; numbers and flags are written as their text. \
-         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html";
+         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";
     BAD_COMMAND = "bad-command": "A command is not one that `SendCommand` takes.",
         "It goes either to instances (at most 50) or to targets, each with a key and values, and its delivery timeout is \
          at least 30s. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";

@@ -99,7 +99,7 @@ fn what_failed_by_itself_is_a_failed_fault_with_its_own_words() {
     let hour = "{document: AWS-RunShellScript, duration: 1h}";
     let failed =
         "{document: AWS-RunShellScript, duration: 1s, outcome: failed, output: no such unit}";
-    let cases: [(&str, [(&str, &str); 1], &str); 4] = [
+    let cases = [
         (FAULTS[0], [(sleep, broken)], "QueueDoesNotExist"),
         (FAULTS[1], [(hour, failed)], "no such unit"),
         (FAULTS[2], [(wait, fail)], "failed: Refused: the order is gone"),
