@@ -313,6 +313,7 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
+            | Kind::ApiCall(_)
             | Kind::Queue { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,

@@ -32,6 +32,8 @@ pub struct Aws {
     pub gate: Gate,
     /// The readers that all who look here share.
     pub(crate) readers: Readers,
+    /// CloudTrail.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -101,6 +103,7 @@ impl Aws {
         let gate = Gate::default();
         let config = &gate.guard(config);
         Self {
+            cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),

@@ -90,6 +90,7 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
+        | Kind::ApiCall(_)
         | Kind::Queue { .. } => None,
     })
 }

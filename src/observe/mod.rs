@@ -6,6 +6,7 @@
 //! (`through`) is only ever moved by a look that succeeded.
 
 mod alarms;
+mod api_calls;
 mod correlation;
 mod experiments;
 mod findings;
@@ -28,7 +29,7 @@ use tokio::sync::watch;
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
 use crate::context::Place;
-use crate::plan::{Kind, Plan, PlannedExpectation};
+use crate::plan::{CLOUDTRAIL_LAG, Kind, Plan, PlannedExpectation};
 use crate::recorder::Recorder;
 use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
@@ -45,6 +46,12 @@ const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;
+
+/// The longest that an observer of this plan needs until it can see a moment.
+pub fn longest_lag(plan: &Plan) -> SignedDuration {
+    let trail = plan.expectations.iter().any(|one| matches!(one.kind, Kind::ApiCall(_)));
+    if trail { LONGEST_LAG.max(CLOUDTRAIL_LAG) } else { LONGEST_LAG }
+}
 
 /// What the observers of one drill at one place share.
 #[derive(Debug)]
@@ -143,6 +150,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Incident(_))) {
             pollers.push(Box::pin(incidents::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::ApiCall(_))) {
+            pollers.push(Box::pin(api_calls::poll(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));

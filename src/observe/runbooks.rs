@@ -66,6 +66,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
+        | Kind::ApiCall(_)
         | Kind::Queue { .. } => None,
     });
     let expectations: Vec<String> =

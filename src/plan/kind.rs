@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{
-    FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState,
-    StateValue,
+    ApiCallExpectation, FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueMessages,
+    RuleState, StateValue,
 };
 
 /// What an expectation looks at.
@@ -79,6 +79,8 @@ pub enum Kind {
     OpsItem(OpsItemExpectation),
     /// An incident, as the scenario has it.
     Incident(IncidentExpectation),
+    /// An API call, as the scenario has it.
+    ApiCall(ApiCallExpectation),
     /// How many messages a queue holds.
     Queue {
         /// The queue's name or ARN.

@@ -28,7 +28,7 @@ pub use messages::RUN_ATTRIBUTE;
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{FIS_START, MARGIN, Schedule, Window};
+pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, Schedule, Window};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

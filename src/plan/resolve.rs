@@ -13,10 +13,11 @@ use super::{
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation,
-    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, ApiCallExpectation, Correlation, Duration, EventExpectation, Expectation,
+    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation, Never,
+    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
+    StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -390,7 +391,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm, finding | detect |
-/// | rule, runbook, event, notification, ops_item, incident, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, api_call, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue | detect |
@@ -408,7 +409,8 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => Stage::Act,
+        | Kind::Incident(_)
+        | Kind::ApiCall(_) => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
@@ -429,6 +431,7 @@ struct Kinds<'a> {
     finding: Option<&'a FindingExpectation>,
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
+    api_call: Option<&'a ApiCallExpectation>,
     queue: Option<&'a QueueExpectation>,
 }
 
@@ -445,6 +448,7 @@ impl<'a> Kinds<'a> {
             finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
+            api_call: one.api_call.as_ref(),
             queue: one.queue.as_ref(),
         }
     }
@@ -461,6 +465,7 @@ impl<'a> Kinds<'a> {
             finding: never.finding.as_ref(),
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
+            api_call: never.api_call.as_ref(),
             queue: never.queue.as_ref(),
         }
     }
@@ -477,6 +482,7 @@ impl<'a> Kinds<'a> {
             self.finding.is_some(),
             self.ops_item.is_some(),
             self.incident.is_some(),
+            self.api_call.is_some(),
             self.queue.is_some(),
         ]
         .into_iter()
@@ -530,6 +536,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));
+        }
+        if let Some(call) = self.api_call {
+            return Some(Kind::ApiCall(call.clone()));
         }
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);

@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{Anchor, Demand, FaultAction, Plan, PlannedExpectation, Start, Unplannable};
+use super::{Anchor, Demand, FaultAction, Kind, Plan, PlannedExpectation, Start, Unplannable};
 
 /// What a drill needs besides its windows: arming the observers, the steady state, and reverting.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -20,6 +20,10 @@ pub const FIS_START: SignedDuration = SignedDuration::from_mins(1);
 /// How long GuardDuty may take from `CreateSampleFindings` until the samples are listed. AWS gives no
 /// figure; ours.
 pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
+
+/// How late CloudTrail's event history may show a call: "within 15 minutes".
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>
+pub const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(15);
 
 /// The latest moments of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +90,12 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
     let mut windows = IndexMap::new();
     for one in &plan.expectations {
         let window = solver.window(one)?;
-        end = end.max(window.closes);
+        // What is shown late is judged late.
+        let lag = match one.kind {
+            Kind::ApiCall(_) => CLOUDTRAIL_LAG,
+            _ => SignedDuration::ZERO,
+        };
+        end = end.max(window.closes.saturating_add(lag));
         windows.insert(one.id.clone(), window);
     }
     Ok(Schedule { faults, windows, end })

@@ -197,7 +197,11 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
-        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
+        Kind::Alarm { .. }
+        | Kind::Experiment { .. }
+        | Kind::Finding(_)
+        | Kind::OpsItem(_)
+        | Kind::ApiCall(_) => None,
         Kind::Queue { .. } => messages::of_kind(kind, in_expect),
     }
 }
@@ -345,6 +349,7 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
+        | Kind::ApiCall(_)
         | Kind::Queue { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());

@@ -137,6 +137,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::Logs
         | Service::StepFunctions
         | Service::GuardDuty
-        | Service::SecurityHub => "AccessDeniedException",
+        | Service::SecurityHub
+        | Service::CloudTrail => "AccessDeniedException",
     }
 }

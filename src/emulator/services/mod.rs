@@ -10,6 +10,7 @@ use super::account::Account;
 use super::operation::Operation;
 
 pub(crate) mod autoscaling;
+pub(crate) mod cloudtrail;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
 pub(crate) mod ec2;
@@ -112,6 +113,7 @@ services! {
     Sts, sts, "sts", "Security Token Service";
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
+    CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
     StepFunctions, stepfunctions, "states", "Step Functions";
 }
 
