@@ -312,7 +312,8 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Notification { .. }
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. },
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

@@ -95,7 +95,7 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
 mod tests {
     use super::*;
     use crate::plan::tests::messages::MESSAGES;
-    use crate::plan::tests::{EVERYTHING, RECORDS};
+    use crate::plan::tests::{DEPLOYMENTS, EVERYTHING, RECORDS};
 
     fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
         let folder = tempfile::tempdir().unwrap();
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
         let mut allowed = std::collections::BTreeSet::new();
-        for text in [EVERYTHING, RECORDS, MESSAGES] {
+        for text in [EVERYTHING, RECORDS, MESSAGES, DEPLOYMENTS] {
             let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &values(&[], RUN_ID));
             let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
             allowed.extend(plan.calls().iter().map(|call| call.action));

@@ -251,7 +251,8 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::Event { .. }
             | Kind::Notification { .. }
             | Kind::OpsItem(_)
-            | Kind::Incident(_),
+            | Kind::Incident(_)
+            | Kind::Deployment { .. },
         )
         | (Phase::Expect, _) => None,
     }

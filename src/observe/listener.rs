@@ -160,7 +160,8 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => false,
+        | Kind::Queue { .. }
+        | Kind::Deployment { .. } => false,
     }
 }
 
@@ -266,7 +267,8 @@ impl Builder<'_> {
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => Ok(None),
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. } => Ok(None),
         }
     }
 

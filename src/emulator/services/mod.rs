@@ -9,6 +9,7 @@
 use super::account::Account;
 use super::operation::Operation;
 
+pub(crate) mod appconfig;
 pub(crate) mod autoscaling;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
@@ -22,6 +23,7 @@ pub(crate) mod logs;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod stacks;
 pub(crate) mod stepfunctions;
 pub(crate) mod sts;
 
@@ -109,6 +111,8 @@ services! {
     Iam, iam, "iam", "Identity and Access Management";
     Sts, sts, "sts", "Security Token Service";
     StepFunctions, stepfunctions, "states", "Step Functions";
+    AppConfig, appconfig, "appconfig", "AppConfig";
+    CloudFormation, stacks, "cloudformation", "CloudFormation";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

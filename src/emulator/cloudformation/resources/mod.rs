@@ -9,6 +9,7 @@
 
 mod alarms;
 mod compute;
+mod configurations;
 mod deployments;
 mod events;
 mod experiments;
@@ -103,6 +104,12 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &logs::LOG_GROUP,
     &logs::RESOURCE_POLICY,
     &machines::STATE_MACHINE,
+    &configurations::APPLICATION,
+    &configurations::ENVIRONMENT,
+    &configurations::PROFILE,
+    &configurations::VERSION,
+    &configurations::STRATEGY,
+    &configurations::DEPLOYMENT,
 ];
 
 /// The resource type of this name.
