@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
 use firedrill::commands::{
-    check, emulate, emulator, help, match_events, plan, report, run, schema,
+    check, doctor, emulate, emulator, help, match_events, plan, report, run, schema,
 };
 
 fn main() -> ExitCode {
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Match(arguments) => match_events::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),

@@ -5,12 +5,15 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub mod permissions;
 pub(crate) mod queues;
+pub mod quotas;
 pub mod secrets;
 mod shared;
 
@@ -58,6 +61,14 @@ pub struct Aws {
     pub lambda: aws_sdk_lambda::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// AppConfig.
+    pub appconfig: aws_sdk_appconfig::Client,
+    /// `CloudFormation`.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// Elastic Container Service.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Identity and Access Management.
+    pub iam: aws_sdk_iam::Client,
 }
 
 /// What many read at once, and how long they wait for each other.
@@ -114,6 +125,10 @@ impl Aws {
             sts: client!(aws_sdk_sts, config, gate),
             lambda: client!(aws_sdk_lambda, config, gate),
             sfn: client!(aws_sdk_sfn, config, gate),
+            appconfig: client!(aws_sdk_appconfig, config, gate),
+            cloudformation: client!(aws_sdk_cloudformation, config, gate),
+            ecs: client!(aws_sdk_ecs, config, gate),
+            iam: client!(aws_sdk_iam, config, gate),
             gate,
             readers: Readers::default(),
         }

@@ -4,6 +4,7 @@
 //! person reads goes to standard error; what a program reads goes to standard output.
 
 pub mod check;
+pub mod doctor;
 pub mod drill;
 pub mod emulate;
 pub mod emulator;

@@ -95,7 +95,7 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
 mod tests {
     use super::*;
     use crate::plan::tests::messages::MESSAGES;
-    use crate::plan::tests::{EVERYTHING, GUARDED, RECORDS};
+    use crate::plan::tests::{DEPLOYMENTS, EVERYTHING, GUARDED, RECORDS};
 
     fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
         let folder = tempfile::tempdir().unwrap();
@@ -147,7 +147,7 @@ mod tests {
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
         let mut allowed = std::collections::BTreeSet::new();
         let faults = include_str!("../../tests/data/every-fault/scenario.yaml");
-        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, faults] {
+        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, DEPLOYMENTS, faults] {
             let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &values(&[], RUN_ID));
             let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
             allowed.extend(plan.calls().iter().map(|call| call.action));

@@ -134,6 +134,18 @@ pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound,
     })
 }
 
+/// Looks at an account, however it is reached. Nothing is changed, so nobody is asked.
+pub(super) fn visit<T>(
+    real: &RealArgs,
+    look: impl AsyncFnOnce(SdkConfig, TargetKind) -> T,
+) -> Result<T, Refusal> {
+    let kind = if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws };
+    runtime()?.block_on(async {
+        let config = configuration(&real.reach()).await?;
+        Ok(look(config, kind).await)
+    })
+}
+
 async fn identify(
     arguments: &RunArgs,
     config: SdkConfig,

@@ -88,6 +88,23 @@ pub(crate) const DEPLOYMENT_SHIFT: SignedDuration = SignedDuration::from_secs(10
 /// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
 pub(crate) const DEPLOYMENT_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
 
+// --- AppConfig ---
+
+/// How often a deployment that goes on looks at its environment's monitors (AWS publishes no figure; ours).
+pub(crate) const CONFIGURATION_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
+
+/// From the start of a rollback until every client has the previous version (depends on how often clients
+/// ask; ours).
+pub(crate) const CONFIGURATION_ROLLBACK: SignedDuration = SignedDuration::from_secs(15);
+
+// --- CloudFormation ---
+
+/// How often a stack operation looks at its rollback triggers (AWS publishes no figure; ours).
+pub(crate) const STACK_TRIGGER_POLL: SignedDuration = SignedDuration::from_secs(15);
+
+/// How long a stack cleans up what was replaced (depends on the resources; ours).
+pub(crate) const STACK_CLEANUP: SignedDuration = SignedDuration::from_secs(5);
+
 // --- CloudWatch ---
 
 /// How often an alarm is evaluated whose period is a minute or longer.

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod correlation;
+mod deployments;
 mod experiments;
 mod findings;
 mod incidents;
@@ -146,6 +147,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Deployment { .. })) {
+            pollers.push(Box::pin(deployments::poll(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;

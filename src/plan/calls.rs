@@ -3,7 +3,7 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
-use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
+use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER, Release};
 use crate::scenario::types::{FindingSource, IncidentExpectation, RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
@@ -481,6 +481,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
         }
+        Kind::Deployment { release, .. } => deployment_calls(calls, id, release),
     }
 }
 
@@ -520,6 +521,41 @@ fn incident_calls(calls: &mut Calls, id: &str, incident: &IncidentExpectation) {
     if incident.runbook.is_some() {
         let execution = named("ssm", "automation-execution/", "*");
         calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution);
+    }
+}
+
+/// What it takes to look at a deployment service. Ids that AWS makes up are not known before.
+fn deployment_calls(calls: &mut Calls, id: &str, release: &Release) {
+    match release {
+        Release::CodeDeploy { application, group } => {
+            let name = format!("deploymentgroup:{application}/{group}");
+            let group = Resource::Named { service: "codedeploy", name };
+            calls.add(Step::Preflight, "codedeploy:GetDeploymentGroup", id, group.clone());
+            calls.add(Step::Observe, "codedeploy:ListDeployments", id, group.clone());
+            calls.add(Step::Observe, "codedeploy:GetDeployment", id, group);
+        }
+        Release::CloudFormation { stack } => {
+            let name = format!("stack/{stack}/*");
+            let stack = Resource::Named { service: "cloudformation", name };
+            calls.add(Step::Preflight, "cloudformation:DescribeStacks", id, stack.clone());
+            calls.add(Step::Observe, "cloudformation:DescribeStackEvents", id, stack);
+        }
+        Release::AppConfig { .. } => {
+            let name = "application/*".to_owned();
+            let all = Resource::Named { service: "appconfig", name };
+            calls.add(Step::Preflight, "appconfig:ListApplications", id, any(NO_LEVEL));
+            calls.add(Step::Preflight, "appconfig:ListEnvironments", id, all.clone());
+            calls.add(Step::Observe, "appconfig:ListDeployments", id, all.clone());
+            calls.add(Step::Observe, "appconfig:GetDeployment", id, all);
+        }
+        Release::Ecs { cluster, service } => {
+            let named = |name: String| Resource::Named { service: "ecs", name };
+            let own = named(format!("service/{cluster}/{service}"));
+            let deployments = named(format!("service-deployment/{cluster}/{service}/*"));
+            calls.add(Step::Preflight, "ecs:DescribeServices", id, own.clone());
+            calls.add(Step::Observe, "ecs:ListServiceDeployments", id, own);
+            calls.add(Step::Observe, "ecs:DescribeServiceDeployments", id, deployments);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
 pub use action::{FaultAction, Message};
-pub use kind::{Kind, Level};
+pub use kind::{Becomes, Kind, Level, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use messages::RUN_ATTRIBUTE;

@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{
-    About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, machines, messages, schedule,
+    About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
+    PlannedFault, PlannedSteadyState, PlannedStop, Release, Start, machines, messages, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation,
-    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation, Expectation,
+    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation, Never,
+    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
+    StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -390,7 +391,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm, finding | detect |
-/// | rule, runbook, event, notification, ops_item, incident, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, deployment, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue | detect |
@@ -410,6 +411,10 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::OpsItem(_)
         | Kind::Incident(_) => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
+        Kind::Deployment { becomes, .. } => match becomes {
+            Becomes::State { .. } => Stage::Act,
+            Becomes::RolledBack { .. } => Stage::Mitigate,
+        },
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
             _ => Stage::Mitigate,
@@ -430,6 +435,7 @@ struct Kinds<'a> {
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
+    deployment: Option<&'a DeploymentExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -446,6 +452,7 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            deployment: one.deployment.as_ref(),
         }
     }
 
@@ -462,6 +469,7 @@ impl<'a> Kinds<'a> {
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
+            deployment: never.deployment.as_ref(),
         }
     }
 
@@ -478,6 +486,7 @@ impl<'a> Kinds<'a> {
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.queue.is_some(),
+            self.deployment.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -534,12 +543,53 @@ impl<'a> Kinds<'a> {
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);
         }
-        let rollback = self.rollback?.codedeploy.as_ref()?;
-        Some(Kind::CodeDeployRollback {
+        match self.deployment {
+            Some(deployment) => deployed(deployment),
+            None => rolled_back(self.rollback?),
+        }
+    }
+}
+
+/// A deployment that reaches a state; nothing where it names no service.
+fn deployed(wanted: &DeploymentExpectation) -> Option<Kind> {
+    let (release, succeeded) = if let Some(group) = &wanted.codedeploy {
+        let (application, group) = (group.application.clone(), group.group.clone());
+        (Release::CodeDeploy { application, group }, "Succeeded")
+    } else if let Some(stack) = &wanted.cloudformation {
+        (Release::CloudFormation { stack: stack.stack.clone() }, "UPDATE_COMPLETE")
+    } else if let Some(one) = &wanted.appconfig {
+        let (application, environment) = (one.application.clone(), one.environment.clone());
+        (Release::AppConfig { application, environment }, "COMPLETE")
+    } else {
+        let one = wanted.ecs.as_ref()?;
+        let (cluster, service) = (one.cluster.clone(), one.service.clone());
+        (Release::Ecs { cluster, service }, "SUCCESSFUL")
+    };
+    let state = wanted.state.clone().unwrap_or_else(|| succeeded.to_owned());
+    Some(Kind::Deployment { release, becomes: Becomes::State { state } })
+}
+
+/// A rollback; nothing where it names no service.
+fn rolled_back(wanted: &RollbackExpectation) -> Option<Kind> {
+    if let Some(rollback) = &wanted.codedeploy {
+        return Some(Kind::CodeDeployRollback {
             application: rollback.application.clone(),
             group: rollback.group.clone(),
-        })
+        });
     }
+    let mut triggered_by = None;
+    let release = if let Some(stack) = &wanted.cloudformation {
+        Release::CloudFormation { stack: stack.stack.clone() }
+    } else if let Some(one) = &wanted.appconfig {
+        triggered_by.clone_from(&one.triggered_by);
+        let (application, environment) = (one.application.clone(), one.environment.clone());
+        Release::AppConfig { application, environment }
+    } else {
+        let one = wanted.ecs.as_ref()?;
+        let (cluster, service) = (one.cluster.clone(), one.service.clone());
+        Release::Ecs { cluster, service }
+    };
+    Some(Kind::Deployment { release, becomes: Becomes::RolledBack { triggered_by } })
 }
 
 /// The id of the first FIS fault of the file.

@@ -11,7 +11,9 @@ use jiff::SignedDuration;
 use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
-use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
+use super::{
+    Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records,
+};
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
@@ -92,6 +94,15 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
+        Kind::Deployment { release, becomes } => match becomes {
+            Becomes::State { state } => format!("{} is {state}", release.words()),
+            Becomes::RolledBack { triggered_by: None } => {
+                format!("{} is rolled back", release.words())
+            }
+            Becomes::RolledBack { triggered_by: Some(by) } => {
+                format!("{} is rolled back by {by}", release.words())
+            }
+        },
     }
 }
 
@@ -444,7 +455,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => None,
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. } => None,
         })
         .collect()
 }

@@ -4,7 +4,7 @@
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
-use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
+use crate::plan::{Anchor, Becomes, Demand, FaultAction, Kind, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
 
@@ -49,6 +49,15 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
         }
+        Kind::Deployment { release, becomes } => match becomes {
+            Becomes::State { state } => format!("{} {state}", release.words()),
+            Becomes::RolledBack { triggered_by: None } => {
+                format!("rollback of {}", release.words())
+            }
+            Becomes::RolledBack { triggered_by: Some(by) } => {
+                format!("rollback of {} by {by}", release.words())
+            }
+        },
     }
 }
 

@@ -12,13 +12,13 @@ use std::ops::Deref;
 use aws_sdk_eventbridge::types::RuleState as State;
 
 use super::Drill;
-use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
+use crate::aws::{CallError, CallErrorKind, configurations};
 use crate::context::{ChangeError, Place};
 use crate::faults;
 use crate::plan::{
     AutomationStart, CommandSend, Demand, FaultAction, Kind, Phase, PlannedExpectation,
-    PlannedFault, PlannedSteadyState,
+    PlannedFault, PlannedSteadyState, Release,
 };
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
@@ -162,6 +162,7 @@ enum Subject {
     Machine(String),
     Function(String),
     Message(messages::Subject),
+    Released(Release),
 }
 
 impl Subject {
@@ -178,6 +179,7 @@ impl Subject {
             Self::Machine(name) => format!("state machine {name}"),
             Self::Function(name) => format!("function {name}"),
             Self::Message(subject) => subject.words(),
+            Self::Released(release) => release.words(),
         }
     }
 }
@@ -191,12 +193,14 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
             must_invoke: happens && *state != RuleState::Matched,
         }),
         Kind::Runbook { document, .. } => Some(Subject::Document(document.clone())),
-        Kind::CodeDeployRollback { application, group } => {
-            Some(Subject::Group { application: application.clone(), group: group.clone() })
-        }
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
+        Kind::CodeDeployRollback { application, group }
+        | Kind::Deployment { release: Release::CodeDeploy { application, group }, .. } => {
+            Some(Subject::Group { application: application.clone(), group: group.clone() })
+        }
+        Kind::Deployment { release, .. } => Some(Subject::Released(release.clone())),
         Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
         Kind::Queue { .. } => messages::of_kind(kind, in_expect),
     }
@@ -256,6 +260,45 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Message(subject) => messages::look(&drill.place.aws, subject).await,
+        Subject::Released(release) => {
+            let found = released(drill, release).await;
+            found.map_err(|error| failed(&words, &error))
+        }
+    }
+}
+
+/// Whether what is deployed to is there.
+async fn released(drill: Here<'_>, release: &Release) -> Result<(), CallError> {
+    let aws = &drill.place.aws;
+    match release {
+        // A deployment group is a subject of its own.
+        Release::CodeDeploy { .. } => Ok(()),
+        Release::CloudFormation { stack } => {
+            let sent = aws.cloudformation.describe_stacks().stack_name(stack).send().await;
+            sent.map(|_| ()).map_err(|error| {
+                let error = CallError::of("cloudformation:DescribeStacks", &error);
+                // CloudFormation has no code of its own for a stack that is not there.
+                let gone = error.message.contains("does not exist");
+                let kind = if gone { CallErrorKind::NotFound } else { error.kind };
+                CallError { kind, ..error }
+            })
+        }
+        Release::AppConfig { application, environment } => {
+            configurations::ids(aws, application, environment).await.map(|_| ())
+        }
+        Release::Ecs { cluster, service } => {
+            let sent = aws.ecs.describe_services().cluster(cluster).services(service).send().await;
+            let answer = sent.map_err(|error| CallError::of("ecs:DescribeServices", &error))?;
+            if answer.services().iter().any(|one| one.status() == Some("ACTIVE")) {
+                return Ok(());
+            }
+            Err(CallError {
+                kind: CallErrorKind::NotFound,
+                operation: "ecs:DescribeServices",
+                code: None,
+                message: format!("the cluster `{cluster}` has no active service `{service}`"),
+            })
+        }
     }
 }
 
@@ -345,7 +388,8 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Deployment { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -38,7 +38,11 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "ops_item",
     "incident",
     "queue",
+    "deployment",
 ];
+
+/// The services that deploy.
+pub(crate) const DEPLOYERS: &[&str] = &["codedeploy", "cloudformation", "appconfig", "ecs"];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.
 ///
@@ -57,7 +61,8 @@ pub fn schema() -> Value {
     let definitions = &mut schema["$defs"];
     definitions["Fault"]["oneOf"] = one_of(FAULTS, &[]);
     definitions["FisFault"]["oneOf"] = one_of(&["template", "inline"], &[]);
-    definitions["RollbackExpectation"]["required"] = json!(["codedeploy"]);
+    definitions["RollbackExpectation"]["oneOf"] = one_of(DEPLOYERS, &[]);
+    definitions["DeploymentExpectation"]["oneOf"] = one_of(DEPLOYERS, &[]);
     definitions["Never"]["oneOf"] = one_of(HAPPENINGS, &[]);
     let mut expectations = one_of(HAPPENINGS, &["within"]);
     let never = json!({"required": ["never", "for"], "not": {"required": ["within"]}});

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -28,6 +30,7 @@ use firedrill::recorder::{Recorder, Sink};
 use firedrill::runner::{self, Drill, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
 use firedrill::wakeup::Pace;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -170,7 +173,7 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let place = |aws| Place {
+    let home = |aws| Place {
         name: None,
         aws,
         target: Target {
@@ -181,7 +184,7 @@ async fn crash_and_revert(
         partition: identity.partition.clone(),
     };
     let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(place(Aws::new(&config)), Vec::new());
+    let places = Places::new(home(Aws::new(&config)), Vec::new());
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
@@ -198,9 +201,9 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let place = place(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let home = home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let context = Context::new(&place, &recorder, &pace, &plan.run_id);
+    let context = Context::new(&home, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
     for purpose in Purpose::TO_TAKE_BACK {
         for change in revert::pending(&record, purpose) {
@@ -252,6 +255,71 @@ fn with_actions(account: &Account) -> Account {
     account
 }
 
+/// What a drill comes to while its stop conditions lose their data for a minute, which is harmless: their
+/// histories say that they were never in ALARM.
+fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> Outcome {
+    let mut account = account.clone();
+    let mut call = |operation: &str, input: Value| {
+        account.call(Service::Iam, operation, input).expect("IAM takes it")
+    };
+    call("CreateUser", json!({"UserName": "other"}));
+    let all = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    call("PutUserPolicy", json!({"UserName": "other", "PolicyName": "all", "PolicyDocument": all}));
+    let key = call("CreateAccessKey", json!({"UserName": "other"}));
+    let key = key["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned();
+    let account = restricted(&account, policy);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(account.now());
+        let region = account.identity().region.clone();
+        let (emulator, wakeups) = Emulator::new(account, clock);
+        let config = emulated_config(&emulator, &region, clock);
+        let home = home_of(&emulator, Aws::new(&config));
+        let other = Credentials::from_keys(key, "emulated", None);
+        let other = SharedCredentialsProvider::new(other);
+        let other = Aws::new(&config.into_builder().credentials_provider(other).build());
+        let moving = async {
+            clock.sleep_until(clock.now() + SignedDuration::from_mins(1)).await;
+            for stop in &plan.stop_conditions {
+                let set = other.cloudwatch.set_alarm_state().alarm_name(&stop.alarm);
+                let set = set.state_value("INSUFFICIENT_DATA".into()).state_reason("no data");
+                set.send().await.expect("somebody else may do anything");
+            }
+            std::future::pending::<()>().await;
+        };
+        let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+        let (pace, urgency) = Pace::on_change(wakeups);
+        let drill = Drill {
+            plan,
+            places: &Places::new(home, Vec::new()),
+            recorder: &recorder,
+            pace: &pace,
+            urgency: &urgency,
+            stop: &StopSwitch::default(),
+            settle: Duration::ZERO,
+        };
+        tokio::select! {
+            biased;
+            () = runner::run(drill) => {}
+            () = moving => unreachable!("it goes on for ever"),
+            () = emulator.live() => unreachable!("the account lives on"),
+        }
+        judge(plan, &recorder.into_entries()).outcome
+    })
+}
+
+/// The home of a drill on an emulated account.
+fn home_of(emulator: &Emulator, aws: Aws) -> Place {
+    let identity = emulator.account().identity().clone();
+    let target =
+        Target { account: identity.account, region: identity.region, kind: TargetKind::Emulator };
+    Place { name: None, aws, target, partition: identity.partition }
+}
+
 /// Holds a plan's policy against the account: enough, and nothing to spare.
 fn hold(name: &str, plan: &Plan, account: &Account) {
     let policy = iam::policy(plan);
@@ -271,10 +339,16 @@ fn hold(name: &str, plan: &Plan, account: &Account) {
         Outcome::Passed,
         "{name}: its alarms tell a topic"
     );
+    let guarded = !plan.stop_conditions.is_empty();
+    if guarded {
+        let outcome = drilled_while_stops_move(plan, account, &policy);
+        assert_eq!(outcome, Outcome::Passed, "{name}: its stop conditions lose their data");
+    }
     let mut spare = Vec::new();
     for cut in cuts(&policy) {
         let breaks = drilled(plan, account, &cut.policy).0 != Outcome::Passed
             || drilled(plan, &telling, &cut.policy).0 != Outcome::Passed
+            || (guarded && drilled_while_stops_move(plan, account, &cut.policy) != Outcome::Passed)
             || (1..=points).any(|nth| !crashed(plan, account, &cut.policy, nth).is_empty());
         if !breaks {
             spare.push(cut.without);

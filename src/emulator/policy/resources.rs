@@ -85,7 +85,9 @@ pub(super) fn guard<'a>(
         | Service::Sts
         | Service::StepFunctions
         | Service::GuardDuty
-        | Service::SecurityHub => None,
+        | Service::SecurityHub
+        | Service::AppConfig
+        | Service::CloudFormation => None,
     }
 }
 
@@ -142,6 +144,11 @@ pub(super) fn needed(
             let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));
             one(arn.map(str::to_owned))
         }
+        Service::AppConfig => one(appconfig_resource(account, input)),
+        Service::CloudFormation => one(text(input, "StackName").map(|name| {
+            let known = account.stacks.by_name.get(name).map(|stack| stack.id.clone());
+            known.unwrap_or_else(|| identity.arn("cloudformation", &format!("stack/{name}/*")))
+        })),
     }
 }
 
@@ -248,6 +255,21 @@ fn code_deploy_resource(account: &Account, input: &Value) -> Option<String> {
         None => format!("application:{application}"),
     };
     Some(account.identity.arn("codedeploy", &resource))
+}
+
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsappconfig.html>.
+fn appconfig_resource(account: &Account, input: &Value) -> Option<String> {
+    let mut resource = format!("application/{}", text(input, "ApplicationId")?);
+    if let Some(environment) = text(input, "EnvironmentId") {
+        resource.push_str("/environment/");
+        resource.push_str(environment);
+    }
+    if let Some(number) = input.get("DeploymentNumber") {
+        let number = number.as_str().map_or_else(|| number.to_string(), str::to_owned);
+        resource.push_str("/deployment/");
+        resource.push_str(&number);
+    }
+    Some(account.identity.arn("appconfig", &resource))
 }
 
 /// The role that a call hands to a service, and that service's principal.

@@ -9,6 +9,7 @@
 use super::account::Account;
 use super::operation::Operation;
 
+pub(crate) mod appconfig;
 pub(crate) mod autoscaling;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
@@ -24,6 +25,7 @@ pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod stacks;
 pub(crate) mod stepfunctions;
 pub(crate) mod sts;
 
@@ -113,6 +115,8 @@ services! {
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
     StepFunctions, stepfunctions, "states", "Step Functions";
+    AppConfig, appconfig, "appconfig", "AppConfig";
+    CloudFormation, stacks, "cloudformation", "CloudFormation";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

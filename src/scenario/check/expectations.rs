@@ -1,16 +1,16 @@
 //! Rules about expectations: one kind each, a deadline, and words that AWS knows.
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events, messages};
+use super::{Check, deployments, events, messages};
 use crate::scenario::HAPPENINGS;
 use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, FindingExpectation,
-    IncidentExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
-    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
-    StateValue,
+    AlarmExpectation, DeploymentExpectation, EventExpectation, Expectation, ExperimentExpectation,
+    FindingExpectation, IncidentExpectation, NotificationExpectation, OpsItemExpectation,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -94,6 +94,7 @@ pub(super) struct Kinds<'a> {
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
+    pub(super) deployment: Option<&'a DeploymentExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -114,6 +115,7 @@ impl<'a> Kinds<'a> {
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
+                deployment: never.deployment.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -137,6 +139,7 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            deployment: one.deployment.as_ref(),
             names: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl<'a> Kinds<'a> {
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),
+            ("deployment", self.deployment.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -165,6 +169,7 @@ impl<'a> Kinds<'a> {
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
         kinds(check, &placed);
+        deployments::check(check, &placed);
         timing(check, &placed);
         words(check, &placed);
     }
@@ -193,11 +198,6 @@ fn kinds(check: &mut Check<'_>, placed: &Placed<'_>) {
         let hint = "a never holds its kind inside: `never: {alarm: {…}}`".to_owned();
         let path = format!("{}/{}", placed.path, outside[0]);
         check.error_at_key(code::NOT_ONE_KIND, &path, message, hint);
-    }
-    if kinds.rollback.is_some_and(|rollback| rollback.codedeploy.is_none()) {
-        let message = "the rollback names no service".to_owned();
-        let hint = "add `codedeploy: {application: …, group: …}`".to_owned();
-        check.error(code::NOT_ONE_KIND, &format!("{}/rollback", kinds.path), message, hint);
     }
 }
 

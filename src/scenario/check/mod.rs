@@ -4,6 +4,7 @@
 //! [`super::rules`]. Invariant: a rule never speaks about a part whose shape is already reported, so one
 //! slip is one diagnostic, and the answer depends on the text and the inventory alone.
 
+mod deployments;
 mod environment;
 mod events;
 mod expectations;

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod compute;
+mod configurations;
 mod deployments;
 mod events;
 mod experiments;
@@ -106,6 +107,12 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &findings::DETECTOR,
     &findings::HUB,
     &machines::STATE_MACHINE,
+    &configurations::APPLICATION,
+    &configurations::ENVIRONMENT,
+    &configurations::PROFILE,
+    &configurations::VERSION,
+    &configurations::STRATEGY,
+    &configurations::DEPLOYMENT,
 ];
 
 /// The resource type of this name.

@@ -232,3 +232,9 @@ pub(crate) fn alarm_state(account: &Account, alarm: &str) -> Option<&'static str
     let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm))?;
     Some(alarm.state.value.as_str())
 }
+
+/// Whether an alarm's actions are enabled; not if there is no such alarm.
+pub(crate) fn actions_enabled(account: &Account, alarm: &str) -> bool {
+    let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm));
+    alarm.is_some_and(|alarm| alarm.actions.enabled)
+}
