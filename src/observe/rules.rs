@@ -30,6 +30,13 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// More occurrences in one minute than this are told as this many.
 const MOST_PER_MINUTE: u32 = 50;
 
+/// How it is known that a rule acted, where an event could be paired with its metric.
+const BY_BOTH: &str =
+    "the rule's metric in AWS/Events, and the event itself by the drill's listener";
+
+/// The same where none could.
+const BY_METRIC: &str = "the rule's metric in AWS/Events alone, exact to its minute";
+
 struct Subject {
     expectation: String,
     rule: String,
@@ -194,7 +201,8 @@ fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Opt
         .with("rule", &subject.rule)
         .with("bus", &subject.bus)
         .with("metric minute", minute.to_string())
-        .with("event", event);
+        .with("event", event)
+        .with("seen by", if paired.is_some() { BY_BOTH } else { BY_METRIC });
     if paired.is_none() {
         seen.resolution_ms = 60_000;
         seen.correlation = Some(METRIC_CORRELATION);

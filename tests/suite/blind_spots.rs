@@ -13,6 +13,7 @@ use firedrill::emulator::EvaluationState;
 use firedrill::judge::{Judgement, Outcome, VerdictKind, judge};
 use firedrill::plan::Plan;
 use firedrill::runner::StopSwitch;
+use firedrill::scenario::{self, Values};
 use jiff::SignedDuration;
 
 use crate::between::{between, refuse};
@@ -222,4 +223,22 @@ fn metrics_of_which_cloudwatch_holds_a_part_back() {
     });
     let words = ["could not look", "the metrics of rule `orders` are not whole", "PartialData"];
     assert_blind(&plan, &partly, &words);
+}
+
+#[test]
+fn a_correlation_that_an_alarm_never_has_is_warned_of() {
+    let warned = |correlation: &str| {
+        let text = SCENARIO.trim_end().to_owned() + &format!("\n    correlation: {correlation}\n");
+        let loaded = scenario::load("x.yaml", text.as_bytes(), &Values::default());
+        let found = loaded.check(None);
+        found.iter().any(|found| found.code == "correlation-never-had")
+    };
+    assert!(!warned("window"));
+    assert!(warned("marker"));
+    assert!(warned("exact"));
+    let (mut plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("in order");
+    plan.expectations[0].correlation = firedrill::scenario::types::Correlation::Exact;
+    let finished = rehearse(&plan, account, &StopSwitch::default(), stage::unheard());
+    let verdict = judge(&plan, &finished.timeline).verdicts.remove(0);
+    assert_eq!(verdict.verdict, VerdictKind::Missed, "that is why: {verdict:?}");
 }
