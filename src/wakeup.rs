@@ -332,6 +332,32 @@ mod tests {
     }
 
     #[test]
+    fn the_plan_tells_the_cadence_and_the_budget_as_they_are() {
+        let scenario = "version: 1\nname: x\nfaults: [{put_events: {entries: [{source: a, detail-type: b}]}}]\n\
+                        expect: [{id: e, event: {pattern: {source: [a]}}, within: 1m}]\n";
+        let values = crate::scenario::Values::default();
+        let loaded = crate::scenario::load("x.yaml", scenario.as_bytes(), &values);
+        let scenario = loaded.scenario.expect("in order");
+        let plan = crate::plan::Plan::new(&scenario, "x.yaml", "fd").expect("planned");
+        let text = crate::plan::text::render(&plan);
+        let words = |duration: Duration| humantime::format_duration(duration).to_string();
+        let ends = |end: SignedDuration| words(Duration::try_from(end).expect("positive"));
+        let cadence = format!(
+            "every {} while a window closes within {}, every {} within {}, else every {}",
+            words(NEAR),
+            ends(NEAR_ENDS),
+            words(FAR),
+            ends(FAR_ENDS),
+            words(FARTHEST)
+        );
+        assert!(text.contains(&cadence), "{cadence}: {text}");
+        let (_, describe) = crate::aws::gate::budget::of("cloudwatch:DescribeAlarms");
+        assert!(text.contains(&format!("{} DescribeAlarms a second", describe.per_second)));
+        let (_, unpublished) = crate::aws::gate::budget::of("ssm:GetAutomationExecution");
+        assert!(text.contains(&format!("{} call a second of a service", unpublished.per_second)));
+    }
+
+    #[test]
     fn every_cadence_stands_on_one_grid() {
         assert_eq!(next_look(at(0), NEAR), at(5_000));
         assert_eq!(next_look(at(4_999), NEAR), at(5_000));

@@ -38,9 +38,6 @@ use crate::wakeup::{Pace, Topic};
 pub(crate) use experiments::follow;
 pub(crate) use listener::Listener;
 
-/// How long to rest after a look at an experiment that failed.
-const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// How long the observers have for their first look; without it nothing is injected.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
 

@@ -75,6 +75,11 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
 
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
+
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
       listens   topic oncall
@@ -536,6 +541,11 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:StopExperiment                 stress, known
                  fis:ListExperiments                stress, known
                  cloudwatch:SetAlarmState           fault-2
+
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   alarm cpu, and whatever its actions start

@@ -36,6 +36,7 @@ fn sections(plan: &Plan, with_calls: bool) -> String {
     expectations(&mut text, plan, schedule.as_ref(), Phase::Recovery, "Recovery");
     if with_calls {
         calls(&mut text, plan);
+        cadence(&mut text);
     }
     blast_radius(&mut text, plan, schedule.as_ref());
     text
@@ -340,6 +341,29 @@ fn calls(text: &mut String, plan: &Plan) {
             line(text, format_args!("  {label:9}  {action:33}  {}", reasons.join(", ")));
         }
     }
+}
+
+/// How often a real account is looked at, and that its other users keep their quotas.
+fn cadence(text: &mut String) {
+    line(text, format_args!("\nCadence on a real account"));
+    line(
+        text,
+        format_args!(
+            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "  budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "            whose quota AWS does not publish; undoing has a share of its own"
+        ),
+    );
 }
 
 fn blast_radius(text: &mut String, plan: &Plan, schedule: Option<&Schedule>) {

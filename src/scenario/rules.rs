@@ -223,6 +223,10 @@ rules! {
         "Alarms, events, messages, rules and runbooks can happen several times. For nothing at all, use a never.";
     STATE_NEVER_CHANGES = "state-never-changes": "An expectation waits for a state that the fault itself sets.",
         "set_alarm_state puts the alarm there, so observing it proves nothing about the system; expect what follows from it.";
+    CORRELATION_NEVER_HAD = "correlation-never-had": "A correlation is demanded that an alarm never has.",
+        "An alarm that follows a metric says nothing of the drill in its history: only the time shows that it was ours (window). \
+         An alarm that set_alarm_state sets carries the run id in its reason. Demand more of what follows from the alarm: a \
+         notification, an event, a runbook.";
     UNKNOWN_STATUS = "unknown-status": "A runbook status is not one of SSM Automation's.",
         "The API spells them with capitals: Success, Failed, TimedOut, Waiting. \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html";

@@ -7,10 +7,10 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, DeploymentExpectation, EventExpectation, Expectation, ExperimentExpectation,
-    FindingExpectation, IncidentExpectation, NotificationExpectation, OpsItemExpectation,
-    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, StateValue,
+    AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, Expectation,
+    ExperimentExpectation, FindingExpectation, IncidentExpectation, NotificationExpectation,
+    OpsItemExpectation, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
+    Scenario, SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -171,6 +171,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         kinds(check, &placed);
         deployments::check(check, &placed);
         timing(check, &placed);
+        correlation(check, &placed);
         words(check, &placed);
     }
 }
@@ -240,6 +241,32 @@ fn timing(check: &mut Check<'_>, placed: &Placed<'_>) {
         check.error_at_key(code::FOR_WITHOUT_NEVER, &at("for"), message, hint);
     }
     sustain_and_count(check, placed);
+}
+
+/// An alarm that follows a metric carries no id and no marker, so a stronger correlation than the time is
+/// never had: the expectation could not be met, and a never could not be violated.
+fn correlation(check: &mut Check<'_>, placed: &Placed<'_>) {
+    let scenario = check.scenario();
+    let (demanded, path) = match placed.one.correlation {
+        Some(own) => (own, format!("{}/correlation", placed.path)),
+        None => (scenario.correlation.unwrap_or(Correlation::Window), placed.path.clone()),
+    };
+    let kinds = Kinds::of(placed);
+    let Some(alarm) = kinds.alarm.filter(|_| demanded > Correlation::Window) else { return };
+    let set_by_hand = scenario
+        .faults
+        .iter()
+        .any(|fault| fault.set_alarm_state.as_ref().is_some_and(|fault| fault.alarm == alarm.name));
+    if set_by_hand {
+        return;
+    }
+    let never = if placed.one.never.is_some() { "violated" } else { "met" };
+    let message = format!(
+        "nothing in the history of alarm `{}` says whose doing it was, so this can't be {never}",
+        shortened(&alarm.name)
+    );
+    let hint = "use `correlation: window` here, and demand more of what follows from the alarm";
+    check.warning(code::CORRELATION_NEVER_HAD, &path, message, hint.to_owned());
 }
 
 fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
