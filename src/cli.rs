@@ -5,7 +5,9 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, emulate, emulator, help, match_events, plan, report, run, schema};
+use crate::commands::{
+    check, emulate, emulator, help, match_events, plan, report, revert, run, schema,
+};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -113,6 +115,7 @@ pub enum Verb {
     Plan(plan::PlanArgs),
     Match(match_events::MatchArgs),
     Report(report::ReportArgs),
+    Revert(revert::RevertArgs),
     Schema(schema::SchemaArgs),
     Emulate(emulate::EmulateArgs),
     Emulator(emulator::EmulatorArgs),

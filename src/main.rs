@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
 use firedrill::commands::{
-    check, emulate, emulator, help, match_events, plan, report, run, schema,
+    check, emulate, emulator, help, match_events, plan, report, revert, run, schema,
 };
 
 fn main() -> ExitCode {
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Match(arguments) => match_events::run(&arguments),
+        Verb::Revert(arguments) => revert::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Emulate(arguments) => emulate::run(&arguments),

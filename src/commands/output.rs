@@ -3,7 +3,7 @@
 //! Main types: [`Live`] (progress, on a terminal only), [`Lines`] (verdict lines in the order of the
 //! drills) and [`TimelineFile`]. Invariant: standard error is for people, standard output for programs.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -48,8 +48,27 @@ pub struct TimelineFile {
 
 impl TimelineFile {
     /// Makes the file. With `durable`, an intent is on the disk itself before the call goes out.
+    ///
+    /// It is locked for as long as the drill runs, so that nobody reverts a drill that still goes on. The
+    /// system takes the lock away with the process, however that ends.
     pub fn create(path: &Path, durable: bool) -> io::Result<Self> {
-        Ok(Self { file: File::create_new(path)?, durable })
+        let file = File::create_new(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            // A file system without locks keeps nobody from drilling.
+            Err(TryLockError::Error(_) | TryLockError::WouldBlock) => {}
+        }
+        Ok(Self { file, durable })
+    }
+
+    /// Goes on writing a file that another process left behind, from this length on; where the last line
+    /// of it lacks its end, that comes first.
+    pub fn resume(mut file: File, length: u64, unended: bool) -> io::Result<Self> {
+        file.set_len(length)?;
+        if unended {
+            file.write_all(b"\n")?;
+        }
+        Ok(Self { file, durable: true })
     }
 
     /// Appends one entry.

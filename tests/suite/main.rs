@@ -18,6 +18,7 @@ mod blind_spots;
 mod blindness;
 mod cli;
 mod clocks;
+mod crashes;
 mod determinism;
 mod findings;
 mod goldens;
