@@ -36,6 +36,7 @@ mod readme;
 mod real_input;
 mod records;
 mod reports;
+mod revert;
 mod scenarios;
 mod served;
 mod stage;
