@@ -49,8 +49,10 @@ pub struct RevertArgs {
     #[arg(long, conflicts_with = "dirs")]
     pub all: bool,
 
-    /// Without any timeline: look through the account for what carries this drill's id in its name or its
-    /// tag `firedrill:run`, such as fd-0123456789. Not while the drill still runs.
+    /// Without any timeline: look through the account for the queues, rules, subscriptions, experiments,
+    /// templates and alarm states that carry this drill's id, such as fd-0123456789, in their name, their
+    /// tag `firedrill:run` or their reason. Not while the drill still runs. Runbooks, commands and
+    /// executions that a fault started are not found this way; they end by themselves.
     #[arg(long, value_name = "ID", value_parser = sweep::drill_id, conflicts_with_all = ["dirs", "all"])]
     pub sweep: Option<String>,
 

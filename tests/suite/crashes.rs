@@ -7,8 +7,8 @@
 //! is what a drill may leave behind ([`belongings`]) and which alarms still show a state that it set by
 //! hand. Histories, metrics, and what executions and experiments did before they were stopped remain.
 //!
-//! By default every so-manieth point is tried; `FIREDRILL_CRASHES=all cargo test --test suite crashes`
-//! tries all.
+//! By default some of the points are tried, evenly spread; `FIREDRILL_CRASHES=all` tries all, as the gate
+//! does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,7 @@ const SPEED: u32 = 20;
 const SIDE_BY_SIDE: usize = 24;
 
 /// How many points are tried unless all are asked for.
-const SPREAD: usize = 36;
+const SPREAD: usize = 24;
 
 /// No drill of these tests takes this long, by the clock on the wall.
 const PATIENCE: Duration = Duration::from_mins(4);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind, Undo};
+use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ fn left_behind(reports: &Path, drill: &str, target: &Target, changes: Vec<EntryK
         scenario: drill.to_owned(),
         run_id: RUN_ID.to_owned(),
         target: target.clone(),
+        targets: IndexMap::new(),
     };
     let lines: String = std::iter::once(started)
         .chain(changes)

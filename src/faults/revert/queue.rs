@@ -38,7 +38,7 @@ async fn find(context: Context<'_>, name: &str) -> Result<String, CallError> {
 /// The queues of the context's drill, by their names.
 pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
     let wanted = format!("firedrill-{}", context.run_id);
-    let listing = context.aws.sqs.list_queues().queue_name_prefix(&wanted).max_results(1000);
+    let listing = context.aws.sqs.list_queues().queue_name_prefix(&wanted);
     let mut pages = listing.into_paginator().items().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
