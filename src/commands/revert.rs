@@ -8,7 +8,6 @@ mod record;
 mod sweep;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use self::record::{Record, State};
 use super::output::say;
@@ -20,10 +19,7 @@ use crate::context::{Context, Places};
 use crate::faults::revert::{Pending, pending, undo};
 use crate::recorder::Recorder;
 use crate::timeline::{EntryKind, Purpose, StopReason, Target, TargetKind};
-use crate::wakeup::Pace;
-
-/// How often an account is asked whether something is gone by now.
-const INTERVAL: Duration = Duration::from_secs(2);
+use crate::wakeup::{Bell, Pace};
 
 /// Takes back what drills left behind.
 ///
@@ -177,7 +173,8 @@ fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> 
     let recorder = record.resume(clock)?;
     say_gone(&recorder);
     let places = Places::new(account.place(None), Vec::new());
-    let (pace, _urgency) = Pace::every(INTERVAL);
+    let (_bell, wakeups) = Bell::new();
+    let (pace, _urgency) = Pace::paced(wakeups);
     real::runtime()?.block_on(async {
         for purpose in [Purpose::Inject, Purpose::Listen] {
             for change in recorder.read(|timeline| pending(timeline, purpose)) {

@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use super::super::output::{TimelineFile, say};
 use super::super::real;
 use super::super::run::Refusal;
-use super::{INTERVAL, RevertArgs};
+use super::RevertArgs;
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::faults::revert::{sweep, undo};
 use crate::recorder::Recorder;
-use crate::wakeup::Pace;
+use crate::wakeup::{Bell, Pace};
 
 /// Reads a drill's id: `fd-` and ten hexadecimal digits, as names and tags have it.
 pub(super) fn drill_id(text: &str) -> Result<String, String> {
@@ -46,7 +46,8 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
     let mut file = TimelineFile::resume(file, 0, false).map_err(failed)?;
     let recorder = Recorder::resume(clock, Vec::new(), Box::new(move |entry| file.append(entry)));
     let place = account.place(None);
-    let (pace, _urgency) = Pace::every(INTERVAL);
+    let (_bell, wakeups) = Bell::new();
+    let (pace, _urgency) = Pace::paced(wakeups);
     let context = Context::new(&place, &recorder, &pace, id);
     let (done, left) = real::runtime()?.block_on(async {
         let (found, mut left) = sweep(context).await;
