@@ -3,7 +3,7 @@
 //! Main types: [`Live`] (progress, on a terminal only), [`Lines`] (verdict lines in the order of the
 //! drills) and [`TimelineFile`]. Invariant: standard error is for people, standard output for programs.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -53,11 +53,8 @@ impl TimelineFile {
     /// system takes the lock away with the process, however that ends.
     pub fn create(path: &Path, durable: bool) -> io::Result<Self> {
         let file = File::create_new(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            // A file system without locks keeps nobody from drilling.
-            Err(TryLockError::Error(_) | TryLockError::WouldBlock) => {}
-        }
+        // A file system without locks keeps nobody from drilling.
+        let _unlocked = file.try_lock();
         Ok(Self { file, durable })
     }
 

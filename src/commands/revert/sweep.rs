@@ -45,10 +45,10 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
     let file = File::create_new(&path).map_err(failed)?;
     let mut file = TimelineFile::resume(file, 0, false).map_err(failed)?;
     let recorder = Recorder::resume(clock, Vec::new(), Box::new(move |entry| file.append(entry)));
-    let place = account.place(None);
+    let home = account.place(None);
     let (_bell, wakeups) = Bell::new();
     let (pace, _urgency) = Pace::paced(wakeups);
-    let context = Context::new(&place, &recorder, &pace, id);
+    let context = Context::new(&home, &recorder, &pace, id);
     let (done, left) = real::runtime()?.block_on(async {
         let (found, mut left) = sweep(context).await;
         let mut done = 0;
