@@ -9,7 +9,7 @@ mod sweep;
 
 use std::path::PathBuf;
 
-use self::record::{Record, State, TO_TAKE_BACK};
+use self::record::{Record, State};
 use super::output::say;
 use super::real::{self, Account, RealArgs};
 use super::run::Refusal;
@@ -176,7 +176,7 @@ fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> 
     let (_bell, wakeups) = Bell::new();
     let (pace, _urgency) = Pace::paced(wakeups);
     real::runtime()?.block_on(async {
-        for purpose in TO_TAKE_BACK {
+        for purpose in Purpose::TO_TAKE_BACK {
             for change in recorder.read(|timeline| pending(timeline, purpose)) {
                 // A target that is not reached here stays pending, and is told.
                 let Some(here) = places.find(change.target.as_deref()) else { continue };
@@ -210,7 +210,7 @@ fn say_gone(recorder: &Recorder) {
 /// Writes down what is left, and that the drill is over; answers what is left.
 fn finish(recorder: &Recorder) -> Vec<String> {
     let mut left: Vec<String> = recorder.read(|timeline| {
-        TO_TAKE_BACK
+        Purpose::TO_TAKE_BACK
             .iter()
             .flat_map(|purpose| pending(timeline, *purpose))
             .map(|change| told(timeline, &change))

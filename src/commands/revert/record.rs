@@ -18,9 +18,6 @@ use crate::timeline::{Entry, EntryKind, Purpose, Target, TargetKind, parse_lines
 /// A larger timeline is not read, in bytes: that of a day-long drill is a few megabytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// Why the changes were made that a drill takes back, in the order in which it does.
-pub(super) const TO_TAKE_BACK: [Purpose; 2] = [Purpose::Inject, Purpose::Listen];
-
 /// The most drills that are looked at in one go.
 const MOST: usize = 10_000;
 
@@ -168,7 +165,7 @@ impl Record {
             return State::Running;
         }
         let owes = |purpose: &Purpose| !pending(&self.entries, *purpose).is_empty();
-        if TO_TAKE_BACK.iter().any(owes) {
+        if Purpose::TO_TAKE_BACK.iter().any(owes) {
             return State::Owed(target.clone());
         }
         let ended = |entry: &Entry| matches!(entry.kind, EntryKind::DrillEnded);
