@@ -6,7 +6,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, doctor, emulate, emulator, help, match_events, plan, report, run, schema,
+    check, doctor, emulate, emulator, help, match_events, plan, report, revert, run, schema,
 };
 use crate::judge::Outcome;
 
@@ -116,6 +116,7 @@ pub enum Verb {
     Doctor(doctor::DoctorArgs),
     Match(match_events::MatchArgs),
     Report(report::ReportArgs),
+    Revert(revert::RevertArgs),
     Schema(schema::SchemaArgs),
     Emulate(emulate::EmulateArgs),
     Emulator(emulator::EmulatorArgs),

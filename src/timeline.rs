@@ -386,6 +386,8 @@ pub enum StopReason {
     ExperimentStopped,
     /// A person or the machine asked us to end.
     Signal,
+    /// The process was gone before the drill ended (a kill, a crash); `firedrill revert` noted it later.
+    Gone,
 }
 
 /// One thing that was seen.

@@ -19,6 +19,7 @@ pub mod prepare;
 mod properties;
 mod real;
 pub mod report;
+pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod values;

@@ -168,6 +168,14 @@ mod tests {
         assert!(made.len() > 20, "the calls of the runner were not found: {made:?}");
         // Stands in the policy of the run's own queue, for EventBridge and SNS: no call of ours.
         made.remove("sqs:SendMessage");
+        // A sweep is no part of a run: whoever makes it may look through the whole account.
+        let swept = [
+            "events:ListEventBuses",
+            "events:ListRules",
+            "sns:ListSubscriptions",
+            "sqs:ListQueues",
+        ];
+        made.retain(|action| !swept.contains(&action.as_str()));
         for action in made {
             assert!(allowed.contains(action.as_str()), "{action} is called, and not in the policy");
         }

@@ -14,6 +14,7 @@ use super::output::say;
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs, TargetArg};
 use crate::aws::{Aws, RuleFound};
+use crate::context::Place;
 use crate::plan::Plan;
 use crate::recorder::Sink;
 use crate::runner::StopSwitch;
@@ -88,7 +89,7 @@ pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Acc
             return Err(outside(one, &format!("this run would be in the region {region}")));
         }
     }
-    let account = runtime.block_on(identify(arguments, config, region))?;
+    let account = runtime.block_on(identify(&arguments.real, config, region))?;
     for one in scenarios {
         let Target { account, region, .. } = &account.target;
         if !one.scenario.guardrails.accounts.contains(account) {
@@ -97,6 +98,14 @@ pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Acc
         }
     }
     Ok(account)
+}
+
+/// Connects and asks who we are, to take changes back: what was changed was inside the guardrails.
+pub(super) fn reconnect(real: &RealArgs) -> Result<Account, Refusal> {
+    let runtime = runtime()?;
+    let config = runtime.block_on(configuration(&real.reach()))?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    runtime.block_on(identify(real, config, region))
 }
 
 fn outside(one: &Prepared, what: &str) -> Refusal {
@@ -113,7 +122,7 @@ fn outside(one: &Prepared, what: &str) -> Refusal {
     ))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -146,11 +155,7 @@ pub(super) fn visit<T>(
     })
 }
 
-async fn identify(
-    arguments: &RunArgs,
-    config: SdkConfig,
-    region: String,
-) -> Result<Account, Refusal> {
+async fn identify(real: &RealArgs, config: SdkConfig, region: String) -> Result<Account, Refusal> {
     let identity = Aws::new(&config).identity().await.map_err(|error| {
         Refusal(format!(
             "the caller identity can't be read: {error}\n  {}; nothing was touched",
@@ -158,7 +163,7 @@ async fn identify(
         ))
     })?;
     let partition = identity.arn.split(':').nth(1).unwrap_or("aws").to_owned();
-    let endpoint = arguments.real.endpoint_url.is_some();
+    let endpoint = real.endpoint_url.is_some();
     let kind = if endpoint { TargetKind::Endpoint } else { TargetKind::Aws };
     let target = Target { account: identity.account, region, kind };
     Ok(Account { config, target, partition, caller: identity.arn })
@@ -168,6 +173,16 @@ impl Account {
     /// Where this is.
     pub(super) fn target(&self) -> Target {
         self.target.clone()
+    }
+
+    /// This account as a place, by its target's name; nothing for the home target.
+    pub(super) fn place(&self, name: Option<String>) -> Place {
+        Place {
+            name,
+            aws: Aws::new(&self.config),
+            target: self.target.clone(),
+            partition: self.partition.clone(),
+        }
     }
 
     /// Runs one drill here, in real time.

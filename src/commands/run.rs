@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             say(&format!("error: {error}\n  nothing was touched"));
             return Exit::Usage;
         }
-        let interrupts = Interrupts::listen();
+        let interrupts = Interrupts::listen(self.way_out());
         let live = Live::new(self.jobs.len());
         let finished = self.run_jobs(&interrupts, &live);
         live.finish();
@@ -231,6 +231,9 @@ impl<'a> Run<'a> {
             say(&format!("{left_out} of {} drills were not started", self.jobs.len()));
         }
         let exit = Exit::from(report.totals.outcome);
+        if exit == Exit::Unreverted {
+            say(&self.way_out().unwrap_or_default());
+        }
         match self.write(report) {
             Ok(()) => {
                 say(&format!("reports: {}", self.folder.display()));
@@ -242,6 +245,17 @@ impl<'a> Run<'a> {
                 if exit == Exit::Passed { Exit::Inconclusive } else { exit }
             }
         }
+    }
+
+    /// How to take back what drills leave behind; a rehearsal leaves nothing.
+    fn way_out(&self) -> Option<String> {
+        self.account.as_ref().map(|_| {
+            let folder = self.folder.display();
+            format!(
+                "`firedrill revert {folder}` takes back what is left; give it the same --profile, \
+                 --role-arn or --endpoint-url"
+            )
+        })
     }
 
     /// What is known of the run before it begins.

@@ -77,6 +77,7 @@ fn weigh_stop(plan: &Plan, facts: &Facts<'_>, weighing: &mut Weighing) {
         StopReason::StopCondition => "stop condition",
         StopReason::ExperimentStopped => "the experiment was stopped",
         StopReason::Signal => "interrupted",
+        StopReason::Gone => "firedrill was gone before the end",
     };
     let mut halted =
         facts.ended.iter().filter(|end| matches!(end.state, "stopped" | "cancelled")).peekable();

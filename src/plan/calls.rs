@@ -567,7 +567,8 @@ fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
     calls.add(Step::Listen, "events:TagResource", id, ours.clone());
     calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
     calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours);
+    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
+    calls.add(Step::Revert, "events:DescribeRule", id, ours);
 }
 
 fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {

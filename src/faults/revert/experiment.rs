@@ -4,9 +4,11 @@
 
 use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Found, Pending, revert};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, CallErrorKind};
+use crate::context::ids;
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
 
 /// How long a stopped experiment may take to end before it counts as left behind.
@@ -69,6 +71,22 @@ async fn wait_until_ended(context: Context<'_>, id: &str) -> Result<(), CallErro
             () = clock.sleep_until(give_up) => {}
         }
     }
+}
+
+/// The experiments of the context's drill that are not over, by their tags.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let mut pages = context.aws.fis.list_experiments().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperiments", &error))?;
+        let (Some(tags), Some(id)) = (summary.tags(), summary.id()) else { continue };
+        let ours = tags.get("firedrill:run").is_some_and(|tag| tag == context.run_id);
+        if ours && ended(&get(context.aws, id).await?).is_none() {
+            let client_token = tags.get("firedrill:token").cloned().unwrap_or_default();
+            found.push((Undo::StopExperiment { client_token }, ids([("experiment", id)])));
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

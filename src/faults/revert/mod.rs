@@ -1,7 +1,8 @@
 //! Undo: takes back what the timeline says was changed, newest first, and reads back that it is gone.
 //!
 //! Main functions: [`pending`] (pure: what is still to undo) and [`undo`]. One file per kind of undo, with
-//! the same face: `undo`, and `words` for what is left. Invariants: undoing is idempotent; something that
+//! the same face: `undo`, `words` for what is left, and `sweep`, which finds what carries the id of a drill
+//! whose timeline is lost. Invariants: undoing is idempotent; something that
 //! is already gone counts as done; nothing is needed but the timeline, so it works after a crash as well.
 
 mod alarm;
@@ -18,6 +19,7 @@ mod subscription;
 mod template;
 
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 
 use super::{ChangeError, Context, ids};
 use crate::aws::{CallError, CallErrorKind};
@@ -162,6 +164,68 @@ pub fn describe(undo: &Undo) -> String {
         Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
         Undo::ArchiveFindings { ids, .. } => findings::words(ids),
     }
+}
+
+/// Something of a drill that was found in an account: what undoes it, and its ids.
+type Found = (Undo, IndexMap<String, String>);
+
+/// Everything in the context's account that carries its drill's id, in the order in which it is to be
+/// undone; and in words what could not be looked for.
+pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
+    // One after another: an account that throttles is not to be asked for everything at once.
+    let looked = [
+        ("running experiments", experiment::sweep(context).await),
+        ("alarm states", alarm::sweep(context).await),
+        ("experiment templates", template::sweep(context).await),
+        ("subscriptions", subscription::sweep(context).await),
+        ("rules", rule::sweep(context).await),
+        ("queues", queue::sweep(context).await),
+    ];
+    let (mut pending, mut unseen) = (Vec::new(), Vec::new());
+    for (what, found) in looked {
+        match found {
+            Ok(found) => pending.extend(found.into_iter().map(|(undo, ids)| Pending {
+                target: None,
+                purpose: Purpose::Inject,
+                fault: None,
+                undo,
+                ids,
+            })),
+            Err(error) => unseen.push(format!("{what} could not be looked for: {error}")),
+        }
+    }
+    (pending, unseen)
+}
+
+/// How long something that was deleted may still be seen: "the deletion process takes up to 60 seconds"
+/// for a queue, <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>.
+const GONE_PATIENCE: SignedDuration = SignedDuration::from_secs(90);
+
+/// How long to rest between two looks at it.
+const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_secs(2);
+
+/// Reads back that something is gone, within a bound.
+async fn until_gone(
+    context: Context<'_>,
+    operation: &'static str,
+    is_there: impl AsyncFn() -> Result<bool, CallError>,
+) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + GONE_PATIENCE;
+    while is_there().await? {
+        let now = clock.now();
+        if now >= give_up {
+            let message = "it was deleted and is still there".to_owned();
+            return Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation,
+                code: None,
+                message,
+            });
+        }
+        clock.sleep_until(now + BETWEEN_LOOKS).await;
+    }
+    Ok(())
 }
 
 /// Announces, calls, receipts; "not found" is done.
