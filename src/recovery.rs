@@ -313,7 +313,8 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. },
+            | Kind::Queue { .. }
+            | Kind::Log { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

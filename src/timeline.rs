@@ -370,6 +370,18 @@ pub enum Undo {
         /// Their ids.
         ids: Vec<String>,
     },
+    /// Delete the drill's own log stream.
+    DeleteLogStream {
+        /// Its log group.
+        group: String,
+        /// Its name.
+        stream: String,
+    },
+    /// Cancel a replay that still runs.
+    CancelReplay {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Why a drill was ended early, mildest first.
@@ -459,7 +471,7 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..10_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..12_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -469,6 +481,8 @@ mod tests {
             6 => Undo::StopAutomation { token: one },
             7 => Undo::CancelCommand { document: one, comment: two },
             8 => Undo::StopExecution { state_machine: one, name: two },
+            9 => Undo::DeleteLogStream { group: one, stream: two },
+            10 => Undo::CancelReplay { name: one },
             _ => Undo::EnableRule { bus: one, name: two },
         })
     }

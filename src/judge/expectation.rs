@@ -252,7 +252,8 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::Notification { .. }
             | Kind::Finding(_)
             | Kind::OpsItem(_)
-            | Kind::Incident(_),
+            | Kind::Incident(_)
+            | Kind::Log { .. },
         )
         | (Phase::Expect, _) => None,
     }

@@ -90,7 +90,8 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Log { .. } => None,
     })
 }
 

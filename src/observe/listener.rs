@@ -161,7 +161,8 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => false,
+        | Kind::Queue { .. }
+        | Kind::Log { .. } => false,
     }
 }
 
@@ -268,7 +269,8 @@ impl Builder<'_> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => Ok(None),
+            | Kind::Queue { .. }
+            | Kind::Log { .. } => Ok(None),
         }
     }
 

@@ -66,7 +66,8 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Log { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

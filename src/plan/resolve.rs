@@ -14,9 +14,10 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FindingExpectation, FisFault, IncidentExpectation, Never, NotificationExpectation,
-    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    Fault, FindingExpectation, FisFault, IncidentExpectation, LogExpectation, Never,
+    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
+    StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -263,6 +264,8 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.securityhub_findings.as_ref().map(|import| {
             Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
         }),
+        fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
+        fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -393,7 +396,7 @@ fn expectation(
 /// | rule, runbook, event, notification, ops_item, incident, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
-/// | queue | detect |
+/// | queue, log | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -402,7 +405,9 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) | Kind::Log { .. } => {
+            Stage::Detect
+        }
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -430,6 +435,7 @@ struct Kinds<'a> {
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
+    log: Option<&'a LogExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -446,6 +452,7 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            log: one.log.as_ref(),
         }
     }
 
@@ -462,6 +469,7 @@ impl<'a> Kinds<'a> {
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
+            log: never.log.as_ref(),
         }
     }
 
@@ -478,6 +486,7 @@ impl<'a> Kinds<'a> {
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.queue.is_some(),
+            self.log.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -533,6 +542,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);
+        }
+        if let Some(log) = self.log {
+            return messages::log(log);
         }
         let rollback = self.rollback?.codedeploy.as_ref()?;
         Some(Kind::CodeDeployRollback {

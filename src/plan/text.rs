@@ -11,7 +11,10 @@ use jiff::SignedDuration;
 use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
-use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
+use super::{
+    Anchor, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation, Span, Start,
+    records,
+};
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
@@ -92,6 +95,15 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
+        Kind::Log { groups, search } => {
+            let search = match search {
+                LogSearch::Pattern(pattern) => format!("matching `{pattern}`"),
+                LogSearch::Query(query) => format!("found by `{query}`"),
+            };
+            let short: String = search.chars().take(80).collect();
+            let more = if short.len() < search.len() { "…" } else { "" };
+            format!("log event in {} {short}{more}", groups.join(", "))
+        }
     }
 }
 
@@ -147,6 +159,16 @@ pub fn describe_fault(action: &FaultAction) -> String {
             let titles: Vec<&str> = findings.iter().map(|finding| finding.title.as_str()).collect();
             format!("{} Security Hub finding(s): {}", titles.len(), titles.join(", "))
         }
+        FaultAction::StartReplay(replay) => {
+            let span = match replay.span {
+                Span::Last(last) => format!("the last {}", duration(last)),
+                Span::Between { from, to: Some(to) } => format!("{from} to {to}"),
+                Span::Between { from, to: None } => format!("{from} until then"),
+            };
+            format!("replay of archive {}: {span}", replay.archive)
+        }
+        FaultAction::LogLine { group, count: 1, .. } => format!("line in log group {group}"),
+        FaultAction::LogLine { group, count, .. } => format!("{count} lines in log group {group}"),
     }
 }
 
@@ -402,6 +424,17 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::SecurityHubFindings { .. } => {
                 all.insert("Security Hub's findings, and whatever answers them".to_owned());
             }
+            FaultAction::StartReplay(replay) => {
+                all.insert(format!(
+                    "the bus of archive {}, and whatever its rules start again",
+                    replay.archive
+                ));
+            }
+            FaultAction::LogLine { group, .. } => {
+                all.insert(format!(
+                    "log group {group} (a stream of the run's own), and what its filters start"
+                ));
+            }
         }
     }
     all
@@ -444,7 +477,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => None,
+            | Kind::Queue { .. }
+            | Kind::Log { .. } => None,
         })
         .collect()
 }

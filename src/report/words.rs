@@ -4,7 +4,7 @@
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
-use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
+use crate::plan::{Anchor, Demand, FaultAction, Kind, LogSearch, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
 
@@ -48,6 +48,15 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
+        }
+        Kind::Log { groups, search } => {
+            let by = match search {
+                LogSearch::Pattern(pattern) => pattern,
+                LogSearch::Query(query) => query,
+            };
+            let short: String = by.chars().take(60).collect();
+            let more = if short.len() < by.len() { "…" } else { "" };
+            format!("log event in {} by `{short}{more}`", list(groups))
         }
     }
 }
@@ -107,6 +116,11 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::SampleFindings { types, .. } => format!("GuardDuty samples: {}", list(types)),
         FaultAction::SecurityHubFindings { findings } => {
             format!("{} imported into Security Hub", count(findings.len(), "finding"))
+        }
+        FaultAction::StartReplay(replay) => format!("replay of archive `{}`", replay.archive),
+        FaultAction::LogLine { group, count: lines, .. } => {
+            let lines = usize::try_from(*lines).unwrap_or(usize::MAX);
+            format!("{} in log group `{group}`", count(lines, "line"))
         }
     }
 }

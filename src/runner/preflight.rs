@@ -125,7 +125,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
             | FaultAction::SecurityHubFindings { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => {
+            | FaultAction::SendMessage { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_) => {
                 subjects.extend(messages::of_fault(&fault.action));
             }
         }
@@ -198,7 +200,7 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
         Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
-        Kind::Queue { .. } => messages::of_kind(kind, in_expect),
+        Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }
 
@@ -345,7 +347,8 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Log { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -23,6 +23,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "send_message",
     "guardduty_sample_findings",
     "securityhub_findings",
+    "log_line",
+    "start_replay",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -38,6 +40,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "ops_item",
     "incident",
     "queue",
+    "log",
 ];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.

@@ -11,7 +11,9 @@ mod enabled_rule;
 mod execution;
 mod experiment;
 mod findings;
+mod log_stream;
 mod queue;
+mod replay;
 mod rule;
 mod samples;
 mod subscription;
@@ -143,6 +145,10 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::ArchiveFindings { product, ids } => {
             findings::undo(context, change, product, ids).await
         }
+        Undo::DeleteLogStream { group, stream } => {
+            log_stream::undo(context, change, group, stream).await
+        }
+        Undo::CancelReplay { name } => replay::undo(context, change, name).await,
     }
 }
 
@@ -161,6 +167,8 @@ pub fn describe(undo: &Undo) -> String {
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
         Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
         Undo::ArchiveFindings { ids, .. } => findings::words(ids),
+        Undo::DeleteLogStream { group, stream } => log_stream::words(group, stream),
+        Undo::CancelReplay { name } => replay::words(name),
     }
 }
 

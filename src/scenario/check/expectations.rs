@@ -8,9 +8,9 @@ use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
     AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, FindingExpectation,
-    IncidentExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
-    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
-    StateValue,
+    IncidentExpectation, LogExpectation, NotificationExpectation, OpsItemExpectation,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -94,6 +94,7 @@ pub(super) struct Kinds<'a> {
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
+    pub(super) log: Option<&'a LogExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -114,6 +115,7 @@ impl<'a> Kinds<'a> {
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
+                log: never.log.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -137,6 +139,7 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            log: one.log.as_ref(),
             names: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl<'a> Kinds<'a> {
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),
+            ("log", self.log.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))

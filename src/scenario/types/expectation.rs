@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueExpectation,
-    StateValue, default_bus,
+    Duration, FindingExpectation, IncidentExpectation, LogExpectation, OpsItemExpectation,
+    QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -52,6 +52,9 @@ pub struct Expectation {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -267,6 +270,9 @@ pub struct Never {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,
