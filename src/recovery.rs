@@ -314,7 +314,8 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. }
-            | Kind::Deployment { .. },
+            | Kind::Deployment { .. }
+            | Kind::Log { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

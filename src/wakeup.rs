@@ -65,15 +65,6 @@ impl Topic {
         Self::Metrics,
         Self::Replays,
     ];
-
-    /// How often it is looked at although nothing rang: where the API shows a level and no moment, the
-    /// last look that did not show a change bounds when it can have been.
-    const fn cadence(self) -> Option<std::time::Duration> {
-        if matches!(self, Self::Queues) {
-            return Some(std::time::Duration::from_secs(10));
-        }
-        None
-    }
 }
 
 /// How many times each topic has rung.
@@ -241,6 +232,25 @@ impl Pace {
         look_at.is_some_and(|at| at <= through && recorded.is_none_or(|recorded| recorded < at))
     }
 
+    /// The earliest that something can have changed which the last look, at `looked`, did not show and the
+    /// one at `now` does; an answer may be as old as `lag`.
+    ///
+    /// Where the account rings for every change, nothing changed before the quiet time of the ring that
+    /// this look follows.
+    pub fn changed_since(
+        &self,
+        looked: Timestamp,
+        now: Timestamp,
+        lag: SignedDuration,
+    ) -> Timestamp {
+        match &self.mode {
+            Mode::OnChange(_) => {
+                looked.max(now - SignedDuration::try_from(QUIET).expect("a few seconds"))
+            }
+            Mode::Paced(_) => looked - lag,
+        }
+    }
+
     /// A short rest in a loop that waits for one call's effect (an experiment that starts or stops).
     pub async fn pause(&self, topic: Topic, mark: u64) {
         self.turn(None, topic, mark).await;
@@ -263,14 +273,7 @@ impl Pace {
     async fn turn(&self, cadence: Option<(Clock, Option<Timestamp>)>, topic: Topic, mark: u64) {
         match &self.mode {
             Mode::OnChange(wakeups) => {
-                let mut wakeups = wakeups.clone();
-                let rung = wakeups.after(topic, mark);
-                match topic.cadence() {
-                    None => rung.await,
-                    Some(cadence) => {
-                        let _elapsed = tokio::time::timeout(cadence, rung).await;
-                    }
-                }
+                wakeups.clone().after(topic, mark).await;
                 tokio::time::sleep(QUIET).await;
             }
             Mode::Paced(wakeups) => {

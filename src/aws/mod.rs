@@ -49,6 +49,8 @@ pub struct Aws {
     pub incidents: aws_sdk_ssmincidents::Client,
     /// Security Hub.
     pub securityhub: aws_sdk_securityhub::Client,
+    /// `CloudWatch` Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// Simple Queue Service.
@@ -119,6 +121,7 @@ impl Aws {
             guardduty: client!(aws_sdk_guardduty, config, gate),
             incidents: client!(aws_sdk_ssmincidents, config, gate),
             securityhub: client!(aws_sdk_securityhub, config, gate),
+            logs: client!(aws_sdk_cloudwatchlogs, config, gate),
             sns: client!(aws_sdk_sns, config, gate),
             sqs: client!(aws_sdk_sqs, config, gate),
             ssm: client!(aws_sdk_ssm, config, gate),

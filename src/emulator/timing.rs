@@ -175,6 +175,9 @@ pub(crate) const LAMBDA_QUEUE: SignedDuration = SignedDuration::from_millis(50);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 pub(crate) const LAMBDA_RETRIES: [SignedDuration; 2] =
     [SignedDuration::from_secs(60), SignedDuration::from_secs(120)];
+/// How long a Logs Insights query runs (ours; it depends on what is scanned on AWS).
+pub(crate) const LOGS_QUERY: SignedDuration = SignedDuration::from_secs(2);
+
 /// From `StartAutomationExecution` until the first step begins (ours; AWS states no figure).
 pub(crate) const AUTOMATION_START: SignedDuration = SignedDuration::from_secs(1);
 

@@ -9,6 +9,7 @@ pub(crate) mod fis;
 mod guardduty_samples;
 mod inline;
 mod invoke;
+mod log_line;
 pub(crate) mod preview;
 mod publish;
 mod put_events;
@@ -20,6 +21,7 @@ mod set_alarm_state;
 mod ssm_automation;
 mod ssm_command;
 mod start_execution;
+pub(crate) mod start_replay;
 
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
@@ -75,6 +77,10 @@ pub async fn inject<'a>(
         }
         FaultAction::SecurityHubFindings { findings } => {
             securityhub_findings::inject(context, fault, findings).await
+        }
+        FaultAction::StartReplay(replay) => start_replay::inject(context, fault, replay).await,
+        FaultAction::LogLine { group, stream, line, count } => {
+            log_line::inject(context, fault, (group, stream), line, *count).await
         }
     }
 }

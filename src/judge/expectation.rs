@@ -253,7 +253,8 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Deployment { .. },
+            | Kind::Deployment { .. }
+            | Kind::Log { .. },
         )
         | (Phase::Expect, _) => None,
     }

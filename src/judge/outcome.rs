@@ -151,7 +151,9 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
             | FaultAction::SampleFindings { .. }
-            | FaultAction::SecurityHubFindings { .. },
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_),
         ) => "what was started by fault",
         Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
             "the experiment of fault"

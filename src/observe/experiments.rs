@@ -93,7 +93,8 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. }
-        | Kind::Deployment { .. } => None,
+        | Kind::Deployment { .. }
+        | Kind::Log { .. } => None,
     })
 }
 

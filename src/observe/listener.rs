@@ -162,7 +162,8 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. }
-        | Kind::Deployment { .. } => false,
+        | Kind::Deployment { .. }
+        | Kind::Log { .. } => false,
     }
 }
 
@@ -270,7 +271,8 @@ impl Builder<'_> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. }
-            | Kind::Deployment { .. } => Ok(None),
+            | Kind::Deployment { .. }
+            | Kind::Log { .. } => Ok(None),
         }
     }
 

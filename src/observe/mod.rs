@@ -12,6 +12,7 @@ mod experiments;
 mod findings;
 mod incidents;
 mod listener;
+mod logs;
 mod ops_items;
 mod queue;
 mod queues;
@@ -29,7 +30,7 @@ use tokio::sync::watch;
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
 use crate::context::Place;
-use crate::plan::{Kind, Plan, PlannedExpectation};
+use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation};
 use crate::recorder::Recorder;
 use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
@@ -147,6 +148,12 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Deployment { .. })) {
             pollers.push(Box::pin(deployments::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Log { search: LogSearch::Pattern(_), .. })) {
+            pollers.push(Box::pin(logs::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Log { search: LogSearch::Query(_), .. })) {
+            pollers.push(Box::pin(logs::poll_queries(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;

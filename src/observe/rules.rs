@@ -63,7 +63,8 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. }
-        | Kind::Deployment { .. } => None,
+        | Kind::Deployment { .. }
+        | Kind::Log { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -67,7 +67,8 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. }
-        | Kind::Deployment { .. } => None,
+        | Kind::Deployment { .. }
+        | Kind::Log { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -3,7 +3,10 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
-use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER, Release};
+use super::{
+    AutomationStart, CommandSend, Demand, FaultAction, Kind, LogSearch, Plan, RUN_MARKER, Release,
+    Replay,
+};
 use crate::scenario::types::{FindingSource, IncidentExpectation, RuleState, StateValue};
 
 /// The beginning of the names of everything that a run creates to listen with.
@@ -287,6 +290,15 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "securityhub:GetFindings", id, hub.clone());
             calls.add(Step::Revert, "securityhub:BatchUpdateFindings", id, hub);
         }
+        FaultAction::LogLine { group, stream, .. } => {
+            let own = log_group(group, &format!("log-stream:{stream}"));
+            calls.add(Step::Preflight, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Inject, "logs:CreateLogStream", id, own.clone());
+            calls.add(Step::Inject, "logs:PutLogEvents", id, own.clone());
+            calls.add(Step::Revert, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
+        }
+        FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
     }
 }
 
@@ -482,6 +494,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
         }
         Kind::Deployment { release, .. } => deployment_calls(calls, id, release),
+        Kind::Log { groups, search } => log_calls(calls, id, groups, search),
     }
 }
 
@@ -556,6 +569,42 @@ fn deployment_calls(calls: &mut Calls, id: &str, release: &Release) {
             calls.add(Step::Observe, "ecs:ListServiceDeployments", id, own);
             calls.add(Step::Observe, "ecs:DescribeServiceDeployments", id, deployments);
         }
+    }
+}
+
+/// A replay has a name of its own, and reads one archive.
+fn replay_calls(calls: &mut Calls, id: &str, replay: &Replay) {
+    let archive = named("events", "archive/", &replay.archive);
+    let own = named("events", "replay/", &replay.name);
+    calls.add(Step::Preflight, "events:DescribeArchive", id, archive.clone());
+    calls.add(Step::Inject, "events:StartReplay", id, archive);
+    calls.add(Step::Inject, "events:StartReplay", id, own.clone());
+    calls.add(Step::Observe, "events:DescribeReplay", id, own.clone());
+    calls.add(Step::Revert, "events:CancelReplay", id, own);
+}
+
+/// A log group, or something in it.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>
+fn log_group(group: &str, inside: &str) -> Resource {
+    if group.starts_with("arn:") {
+        let group = group.strip_suffix(":*").unwrap_or(group);
+        return Resource::Arn(format!("{group}:{inside}"));
+    }
+    Resource::Named { service: "logs", name: format!("log-group:{group}:{inside}") }
+}
+
+fn log_calls(calls: &mut Calls, id: &str, groups: &[String], search: &LogSearch) {
+    for group in groups {
+        let group = log_group(group, "*");
+        calls.add(Step::Preflight, "logs:DescribeLogStreams", id, group.clone());
+        let search = match search {
+            LogSearch::Pattern(_) => "logs:FilterLogEvents",
+            LogSearch::Query(_) => "logs:StartQuery",
+        };
+        calls.add(Step::Observe, search, id, group);
+    }
+    if matches!(search, LogSearch::Query(_)) {
+        calls.add(Step::Observe, "logs:GetQueryResults", id, any(NO_LEVEL));
     }
 }
 

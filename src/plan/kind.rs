@@ -95,6 +95,23 @@ pub enum Kind {
         /// What must become of it.
         becomes: Becomes,
     },
+    /// Log events.
+    Log {
+        /// The log groups.
+        groups: Vec<String>,
+        /// What finds them.
+        search: LogSearch,
+    },
+}
+
+/// What finds log events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogSearch {
+    /// A filter pattern.
+    Pattern(String),
+    /// An Insights query.
+    Query(String),
 }
 
 /// How many of something there must be.

@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
-pub use action::{FaultAction, Message};
-pub use kind::{Becomes, Kind, Level, Release};
+pub use action::{FaultAction, Message, Replay, Span};
+pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use messages::RUN_ATTRIBUTE;
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{FIS_START, MARGIN, Schedule, Window};
+pub use schedule::{FIS_START, MARGIN, REPLAY_START, Schedule, Window};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

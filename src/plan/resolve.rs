@@ -14,10 +14,10 @@ use super::{
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation, Expectation,
-    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation, Never,
-    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
-    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
-    StateValue,
+    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation,
+    LogExpectation, Never, NotificationExpectation, OpsItemExpectation, PutMetricDataFault,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -264,6 +264,8 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.securityhub_findings.as_ref().map(|import| {
             Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
         }),
+        fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
+        fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -394,7 +396,7 @@ fn expectation(
 /// | rule, runbook, event, notification, ops_item, incident, deployment, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
-/// | queue | detect |
+/// | queue, log | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -403,7 +405,9 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) | Kind::Log { .. } => {
+            Stage::Detect
+        }
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -436,6 +440,7 @@ struct Kinds<'a> {
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
     deployment: Option<&'a DeploymentExpectation>,
+    log: Option<&'a LogExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -453,6 +458,7 @@ impl<'a> Kinds<'a> {
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
+            log: one.log.as_ref(),
         }
     }
 
@@ -470,6 +476,7 @@ impl<'a> Kinds<'a> {
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
             deployment: never.deployment.as_ref(),
+            log: never.log.as_ref(),
         }
     }
 
@@ -487,6 +494,7 @@ impl<'a> Kinds<'a> {
             self.incident.is_some(),
             self.queue.is_some(),
             self.deployment.is_some(),
+            self.log.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -542,6 +550,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);
+        }
+        if let Some(log) = self.log {
+            return messages::log(log);
         }
         match self.deployment {
             Some(deployment) => deployed(deployment),

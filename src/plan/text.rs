@@ -12,7 +12,8 @@ use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
 use super::{
-    Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records,
+    Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation, Span,
+    Start, records,
 };
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
@@ -104,6 +105,15 @@ pub fn describe(kind: &Kind) -> String {
                 format!("{} is rolled back by {by}", release.words())
             }
         },
+        Kind::Log { groups, search } => {
+            let search = match search {
+                LogSearch::Pattern(pattern) => format!("matching `{pattern}`"),
+                LogSearch::Query(query) => format!("found by `{query}`"),
+            };
+            let short: String = search.chars().take(80).collect();
+            let more = if short.len() < search.len() { "…" } else { "" };
+            format!("log event in {} {short}{more}", groups.join(", "))
+        }
     }
 }
 
@@ -159,6 +169,16 @@ pub fn describe_fault(action: &FaultAction) -> String {
             let titles: Vec<&str> = findings.iter().map(|finding| finding.title.as_str()).collect();
             format!("{} Security Hub finding(s): {}", titles.len(), titles.join(", "))
         }
+        FaultAction::StartReplay(replay) => {
+            let span = match replay.span {
+                Span::Last(last) => format!("the last {}", duration(last)),
+                Span::Between { from, to: Some(to) } => format!("{from} to {to}"),
+                Span::Between { from, to: None } => format!("{from} until then"),
+            };
+            format!("replay of archive {}: {span}", replay.archive)
+        }
+        FaultAction::LogLine { group, count: 1, .. } => format!("line in log group {group}"),
+        FaultAction::LogLine { group, count, .. } => format!("{count} lines in log group {group}"),
     }
 }
 
@@ -437,6 +457,17 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::SecurityHubFindings { .. } => {
                 all.insert("Security Hub's findings, and whatever answers them".to_owned());
             }
+            FaultAction::StartReplay(replay) => {
+                all.insert(format!(
+                    "the bus of archive {}, and whatever its rules start again",
+                    replay.archive
+                ));
+            }
+            FaultAction::LogLine { group, .. } => {
+                all.insert(format!(
+                    "log group {group} (a stream of the run's own), and what its filters start"
+                ));
+            }
         }
     }
     all
@@ -480,7 +511,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::Queue { .. }
-            | Kind::Deployment { .. } => None,
+            | Kind::Deployment { .. }
+            | Kind::Log { .. } => None,
         })
         .collect()
 }

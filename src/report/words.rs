@@ -4,7 +4,7 @@
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
-use crate::plan::{Anchor, Becomes, Demand, FaultAction, Kind, Start, records};
+use crate::plan::{Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
 
@@ -58,6 +58,15 @@ pub(crate) fn kind(kind: &Kind) -> String {
                 format!("rollback of {} by {by}", release.words())
             }
         },
+        Kind::Log { groups, search } => {
+            let by = match search {
+                LogSearch::Pattern(pattern) => pattern,
+                LogSearch::Query(query) => query,
+            };
+            let short: String = by.chars().take(60).collect();
+            let more = if short.len() < by.len() { "…" } else { "" };
+            format!("log event in {} by `{short}{more}`", list(groups))
+        }
     }
 }
 
@@ -116,6 +125,11 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::SampleFindings { types, .. } => format!("GuardDuty samples: {}", list(types)),
         FaultAction::SecurityHubFindings { findings } => {
             format!("{} imported into Security Hub", count(findings.len(), "finding"))
+        }
+        FaultAction::StartReplay(replay) => format!("replay of archive `{}`", replay.archive),
+        FaultAction::LogLine { group, count: lines, .. } => {
+            let lines = usize::try_from(*lines).unwrap_or(usize::MAX);
+            format!("{} in log group `{group}`", count(lines, "line"))
         }
     }
 }

@@ -125,7 +125,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
             | FaultAction::SecurityHubFindings { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => {
+            | FaultAction::SendMessage { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_) => {
                 subjects.extend(messages::of_fault(&fault.action));
             }
         }
@@ -202,7 +204,7 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         }
         Kind::Deployment { release, .. } => Some(Subject::Released(release.clone())),
         Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
-        Kind::Queue { .. } => messages::of_kind(kind, in_expect),
+        Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }
 
@@ -389,7 +391,8 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::Queue { .. }
-        | Kind::Deployment { .. } => None,
+        | Kind::Deployment { .. }
+        | Kind::Log { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -243,6 +243,13 @@ rules! {
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
+    BAD_REPLAY = "bad-replay": "A replay has no span of time, or two, or one that ends before it begins.",
+        "It replays the `last` while before the fault, or from a moment to another one. An archive holds an event about \
+         ten minutes after it arrived. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html";
+    BAD_LOG = "bad-log": "A log line or a search for log events can't be what is meant.",
+        "A search has a `group` or `groups`, and a `pattern` of at most 1024 characters or a `query` whose rows have \
+         @timestamp, since every occurrence has a moment; a fault puts 1 to 1000 lines. \
+         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html";
     BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
         "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",

@@ -23,6 +23,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "send_message",
     "guardduty_sample_findings",
     "securityhub_findings",
+    "log_line",
+    "start_replay",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -39,6 +41,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "incident",
     "queue",
     "deployment",
+    "log",
 ];
 
 /// The services that deploy.

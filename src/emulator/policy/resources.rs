@@ -118,9 +118,7 @@ pub(super) fn needed(
             one(text(input, "FunctionName").map(|name| lambda::arn_of(account, name)))
         }
         Service::Events => event_resources(account, operation, input),
-        Service::Logs => {
-            one(text(input, "logGroupName").map(|group| log_arn(account, group, input)))
-        }
+        Service::Logs => log_resources(account, input),
         Service::Ssm => ssm_resources(account, operation, input),
         Service::Fis => one(fis_resource(account, operation, input)),
         Service::Ec2 => ec2_resources(account, input),
@@ -160,6 +158,15 @@ fn event_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec
             vec![Some(events::arn_of_bus(account, name))]
         };
         return entries.iter().map(bus).collect();
+    }
+    for (key, kind) in [("ReplayName", "replay"), ("ArchiveName", "archive")] {
+        if let Some(name) = text(input, key) {
+            let own = account.identity.arn("events", &format!("{kind}/{name}"));
+            // A replay reads an archive: permission is needed on both.
+            let archive = text(input, "EventSourceArn").filter(|_| operation == "StartReplay");
+            let archive = archive.map(|archive| vec![Some(archive.to_owned())]);
+            return std::iter::once(vec![Some(own)]).chain(archive).collect();
+        }
     }
     let rule = text(input, "Rule").or_else(|| text(input, "Name"));
     let arn = rule.map(|rule| {
@@ -290,6 +297,26 @@ pub(super) fn passed_role<'a>(
         }
         _ => None,
     }
+}
+
+/// The groups that a call names; a query may name several.
+fn log_resources(account: &Account, input: &Value) -> Vec<Vec<Option<String>>> {
+    let mut named = Vec::new();
+    for key in ["logGroupName", "logGroupIdentifier"] {
+        named.extend(text(input, key));
+    }
+    for key in ["logGroupNames", "logGroupIdentifiers"] {
+        let list = input[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        named.extend(list.iter().filter_map(Value::as_str));
+    }
+    if named.is_empty() {
+        return vec![vec![None]];
+    }
+    let name = |group: &str| {
+        let name = group.split_once(":log-group:").map_or(group, |(_, name)| name);
+        name.strip_suffix(":*").unwrap_or(name).to_owned()
+    };
+    named.into_iter().map(|group| vec![Some(log_arn(account, &name(group), input))]).collect()
 }
 
 fn log_arn(account: &Account, group: &str, input: &Value) -> String {

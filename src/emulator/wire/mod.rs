@@ -110,6 +110,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         }
         "events" => Some((Service::Events, JSON_1_1)),
         "ssm" => Some((Service::Ssm, JSON_1_1)),
+        "logs" => Some((Service::Logs, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),

@@ -12,7 +12,9 @@ mod enabled_rule;
 mod execution;
 mod experiment;
 mod findings;
+mod log_stream;
 mod queue;
+mod replay;
 mod rule;
 mod samples;
 mod subscription;
@@ -145,6 +147,10 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::ArchiveFindings { product, ids } => {
             findings::undo(context, change, product, ids).await
         }
+        Undo::DeleteLogStream { group, stream } => {
+            log_stream::undo(context, change, group, stream).await
+        }
+        Undo::CancelReplay { name } => replay::undo(context, change, name).await,
     }
 }
 
@@ -163,6 +169,8 @@ pub fn describe(undo: &Undo) -> String {
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
         Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
         Undo::ArchiveFindings { ids, .. } => findings::words(ids),
+        Undo::DeleteLogStream { group, stream } => log_stream::words(group, stream),
+        Undo::CancelReplay { name } => replay::words(name),
     }
 }
 

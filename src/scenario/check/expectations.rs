@@ -8,9 +8,9 @@ use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
     AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, Expectation,
-    ExperimentExpectation, FindingExpectation, IncidentExpectation, NotificationExpectation,
-    OpsItemExpectation, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, StateValue,
+    ExperimentExpectation, FindingExpectation, IncidentExpectation, LogExpectation,
+    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
+    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -95,6 +95,7 @@ pub(super) struct Kinds<'a> {
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
     pub(super) deployment: Option<&'a DeploymentExpectation>,
+    pub(super) log: Option<&'a LogExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -116,6 +117,7 @@ impl<'a> Kinds<'a> {
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
                 deployment: never.deployment.as_ref(),
+                log: never.log.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -140,6 +142,7 @@ impl<'a> Kinds<'a> {
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
+            log: one.log.as_ref(),
             names: Vec::new(),
         }
     }
@@ -158,6 +161,7 @@ impl<'a> Kinds<'a> {
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),
             ("deployment", self.deployment.is_some()),
+            ("log", self.log.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))

@@ -115,6 +115,7 @@ pub(super) fn inventory() -> Inventory {
         state_machines: vec!["Break".to_owned()],
         functions: vec!["breaker".to_owned()],
         queues: vec!["letters".to_owned()],
+        ..Inventory::default()
     }
 }
 

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueExpectation,
-    StateValue, default_bus,
+    Duration, FindingExpectation, IncidentExpectation, LogExpectation, OpsItemExpectation,
+    QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -55,6 +55,9 @@ pub struct Expectation {
     /// A deployment or a stack operation reaches a state.
     #[serde(default)]
     pub deployment: Option<DeploymentExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -348,6 +351,9 @@ pub struct Never {
     /// A deployment or a stack operation reaches a state.
     #[serde(default)]
     pub deployment: Option<DeploymentExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,

@@ -103,6 +103,7 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &scaling::LAUNCH_CONFIGURATION,
     &scaling::POLICY,
     &logs::LOG_GROUP,
+    &logs::METRIC_FILTER,
     &logs::RESOURCE_POLICY,
     &findings::DETECTOR,
     &findings::HUB,

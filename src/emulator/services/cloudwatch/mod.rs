@@ -232,6 +232,7 @@ fn publish(account: &mut Account, minute: Timestamp) {
 
 /// Says that datapoints of a namespace can be read.
 fn visible(account: &mut Account, namespace: &str) {
+    account.touch(Topic::Metrics);
     if namespace == "AWS/Events" {
         account.touch(Topic::RuleMetrics);
     }
