@@ -312,7 +312,9 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Notification { .. }
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. },
+            | Kind::Queue { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

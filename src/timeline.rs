@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::Correlation;
+use crate::scenario::types::{CommandRun, Correlation, HttpCall};
 
 /// One line of the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -354,6 +354,18 @@ pub enum Undo {
         /// Its name.
         name: String,
     },
+    /// Send the request that takes another one back.
+    SendRequest {
+        /// The request, with its secrets as they are written.
+        request: HttpCall,
+    },
+    /// End everything that a local program started, and run the program that takes it back.
+    EndCommand {
+        /// What marks its processes.
+        token: String,
+        /// The program that takes it back.
+        revert: Option<CommandRun>,
+    },
 }
 
 /// Why a drill was ended early, mildest first.
@@ -431,6 +443,8 @@ mod tests {
 
     use super::*;
 
+    const CALL: &str = r#"{"method": "PUT", "url": "", "headers": {}, "body": null, "status": 204, "timeout": "9s"}"#;
+
     fn moment() -> impl Strategy<Value = Timestamp> {
         (0..4_000_000_000_000_i64, any::<bool>()).prop_map(|(milliseconds, finer)| {
             let at = Timestamp::from_millisecond(milliseconds).expect("in range");
@@ -443,7 +457,7 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..10_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..12_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -453,7 +467,11 @@ mod tests {
             6 => Undo::StopAutomation { token: one },
             7 => Undo::CancelCommand { document: one, comment: two },
             8 => Undo::StopExecution { state_machine: one, name: two },
-            _ => Undo::EnableRule { bus: one, name: two },
+            9 => Undo::EnableRule { bus: one, name: two },
+            10 => Undo::SendRequest {
+                request: HttpCall { url: one, ..serde_json::from_str(CALL).expect("a request") },
+            },
+            _ => Undo::EndCommand { token: one, revert: None },
         })
     }
 

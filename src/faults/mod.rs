@@ -4,8 +4,10 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
+mod command;
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
+mod http;
 mod inline;
 mod invoke;
 pub(crate) mod preview;
@@ -67,6 +69,12 @@ pub async fn inject<'a>(
         }
         FaultAction::SendMessage { queue, message } => {
             send_message::inject(context, fault, queue, message).await
+        }
+        FaultAction::Http { request, revert } => {
+            http::inject(context, fault, request, revert.as_ref()).await
+        }
+        FaultAction::Command { run, revert, token } => {
+            command::inject(context, fault, run, revert.as_ref(), token)
         }
     }
 }

@@ -148,7 +148,9 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. },
+            | FaultAction::SendMessage { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. },
         ) => "what was started by fault",
         Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
             "the experiment of fault"

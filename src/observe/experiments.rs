@@ -89,7 +89,9 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     })
 }
 

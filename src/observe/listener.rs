@@ -160,7 +160,9 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => false,
+        | Kind::Queue { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => false,
     }
 }
 
@@ -266,7 +268,9 @@ impl Builder<'_> {
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => Ok(None),
+            | Kind::Queue { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => Ok(None),
         }
     }
 

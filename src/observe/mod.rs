@@ -7,7 +7,9 @@
 
 mod alarms;
 mod correlation;
+mod executions;
 mod experiments;
+mod http;
 mod incidents;
 mod listener;
 mod ops_items;
@@ -135,6 +137,12 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Execution { .. })) {
+            pollers.push(Box::pin(executions::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Http { .. })) {
+            pollers.push(Box::pin(http::poll(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;
@@ -270,6 +278,13 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// One more poller has looked once.
+    fn armed(&self) {
+        self.unready.send_modify(|unready| {
+            *unready = unready.map(|count| count.saturating_sub(1));
+        });
+    }
+
     /// The common loop of a poller: look, note how far or why not, rest.
     pub(crate) async fn keep_looking(
         &self,
@@ -289,9 +304,7 @@ impl<'a> Watch<'a> {
                     observer: observer.to_owned(),
                     expectations: expectations.to_vec(),
                 });
-                self.unready.send_modify(|unready| {
-                    *unready = unready.map(|count| count.saturating_sub(1));
-                });
+                self.armed();
             }
             match looked {
                 Ok(()) => {

@@ -38,7 +38,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke, millis};
-use crate::scenario::types::{EventEntry, StateValue};
+use crate::scenario::types::{CommandRun, EventEntry, HttpCall, StateValue};
 
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,22 @@ pub enum FaultAction {
         queue: String,
         /// What is sent.
         message: Message,
+    },
+    /// Sends a request.
+    Http {
+        /// The request.
+        request: HttpCall,
+        /// The request that takes it back.
+        revert: Option<HttpCall>,
+    },
+    /// Runs a local program.
+    Command {
+        /// The program.
+        run: CommandRun,
+        /// The program that takes it back.
+        revert: Option<CommandRun>,
+        /// What marks everything that it starts.
+        token: String,
     },
 }
 

@@ -267,6 +267,8 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
             calls.add(Step::Inject, "sqs:SendMessage", id, queue);
         }
+        // No API of AWS is called.
+        FaultAction::Http { .. } | FaultAction::Command { .. } => {}
     }
 }
 
@@ -460,6 +462,14 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
         }
+        Kind::Execution { state_machine, .. } => {
+            let (machine, executions) = machine(state_machine);
+            calls.add(Step::Preflight, "states:DescribeStateMachine", id, machine.clone());
+            calls.add(Step::Observe, "states:ListExecutions", id, machine);
+            calls.add(Step::Observe, "states:DescribeExecution", id, executions);
+        }
+        // No API of AWS is asked.
+        Kind::Http { .. } => {}
     }
 }
 

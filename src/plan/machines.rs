@@ -171,7 +171,9 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::PutMetricData { .. }
         | FaultAction::DisableRule { .. }
         | FaultAction::Publish { .. }
-        | FaultAction::SendMessage { .. } => return None,
+        | FaultAction::SendMessage { .. }
+        | FaultAction::Http { .. }
+        | FaultAction::Command { .. } => return None,
     })
 }
 

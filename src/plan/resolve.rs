@@ -9,14 +9,15 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, machines, messages, schedule,
+    PlannedSteadyState, PlannedStop, Start, machines, messages, outside, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
-    PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, Correlation, Duration, EventExpectation, ExecutionExpectation, Expectation,
+    ExperimentExpectation, Fault, FisFault, HttpExpectation, IncidentExpectation, Never,
+    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
+    StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -256,6 +257,8 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.disable_rule.as_ref().map(|rule| Some(messages::disable_rule(rule))),
         fault.publish.as_ref().map(|publish| Some(messages::publish(publish, id, run_id))),
         fault.send_message.as_ref().map(|send| Some(messages::send_message(send, id, run_id))),
+        fault.http.as_ref().map(|http| Some(outside::http(http))),
+        fault.command.as_ref().map(|command| Some(outside::command(command, id, run_id))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -383,7 +386,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm | detect |
-/// | rule, runbook, event, notification, ops_item, incident, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue | detect |
@@ -401,7 +404,9 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => Stage::Act,
+        | Kind::Incident(_)
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
@@ -422,6 +427,8 @@ struct Kinds<'a> {
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
+    execution: Option<&'a ExecutionExpectation>,
+    http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -437,6 +444,8 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
         }
     }
 
@@ -452,6 +461,8 @@ impl<'a> Kinds<'a> {
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
+            execution: never.execution.as_ref(),
+            http: never.http.as_ref(),
         }
     }
 
@@ -467,6 +478,8 @@ impl<'a> Kinds<'a> {
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.queue.is_some(),
+            self.execution.is_some(),
+            self.http.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -513,6 +526,12 @@ impl<'a> Kinds<'a> {
         }
         if let Some(item) = self.ops_item {
             return Some(Kind::OpsItem(item.clone()));
+        }
+        if let Some(execution) = self.execution {
+            return outside::execution(execution);
+        }
+        if let Some(http) = self.http {
+            return outside::answer(http);
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));

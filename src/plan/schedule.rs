@@ -72,7 +72,9 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => SignedDuration::ZERO,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -119,7 +121,9 @@ impl<'a> Solver<'a> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => start,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
         };

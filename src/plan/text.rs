@@ -11,7 +11,9 @@ use jiff::SignedDuration;
 use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
-use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
+use super::{
+    Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Predicate, Start, records,
+};
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
@@ -91,7 +93,30 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("{} answers that {}", request.words(), predicate.words())
+        }
     }
+}
+
+/// An execution in a status: `execution of repair is SUCCEEDED, its output: $.done is true`.
+pub(crate) fn execution(
+    state_machine: &str,
+    status: &str,
+    input: Option<&Predicate>,
+    output: Option<&Predicate>,
+) -> String {
+    let name = crate::scenario::inventory::short_name(state_machine);
+    let mut words = format!("execution of {name} is {status}");
+    for (part, predicate) in [("input", input), ("output", output)] {
+        if let Some(predicate) = predicate {
+            let _infallible = write!(words, ", its {part}: {}", predicate.words());
+        }
+    }
+    words
 }
 
 /// What a fault does, in a few words.
@@ -139,6 +164,16 @@ pub fn describe_fault(action: &FaultAction) -> String {
             None => format!("message on topic {topic}"),
         },
         FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
+        FaultAction::Http { request, revert } => match revert {
+            Some(back) => format!("{}, taken back by {}", request.words(), back.words()),
+            None => request.words(),
+        },
+        FaultAction::Command { run, revert, .. } => match revert {
+            Some(back) => {
+                format!("local program `{}`, taken back by `{}`", run.words(), back.words())
+            }
+            None => format!("local program `{}`", run.words()),
+        },
     }
 }
 
@@ -388,6 +423,12 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::SendMessage { queue, .. } => {
                 all.insert(format!("queue {queue}, and whoever receives from it"));
             }
+            FaultAction::Http { request, .. } => {
+                all.insert(format!("outside of AWS: whatever {} changes", request.words()));
+            }
+            FaultAction::Command { run, .. } => {
+                all.insert(format!("this machine: whatever `{}` changes", run.words()));
+            }
         }
     }
     all
@@ -429,7 +470,9 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Experiment { .. }
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => None,
+            | Kind::Queue { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => None,
         })
         .collect()
 }

@@ -4,6 +4,7 @@
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
+use crate::plan::text::execution;
 use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
@@ -47,6 +48,12 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
+        }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("`{}` answers that {}", request.words(), predicate.words())
         }
     }
 }
@@ -103,6 +110,8 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
         FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
         FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
+        FaultAction::Http { request, .. } => format!("request `{}`", request.words()),
+        FaultAction::Command { run, .. } => format!("local program `{}`", run.words()),
     }
 }
 

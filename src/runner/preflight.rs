@@ -120,7 +120,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
             }
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
-            | FaultAction::PutMetricData { .. } => {}
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. } => {
@@ -195,7 +197,8 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
-        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
+        Kind::Execution { state_machine, .. } => Some(Subject::Machine(state_machine.clone())),
+        Kind::Alarm { .. } | Kind::Http { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
         Kind::Queue { .. } => messages::of_kind(kind, in_expect),
     }
 }
@@ -342,7 +345,9 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Experiment { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        | Kind::Queue { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

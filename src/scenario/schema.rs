@@ -21,6 +21,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "disable_rule",
     "publish",
     "send_message",
+    "http",
+    "command",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -35,6 +37,8 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "ops_item",
     "incident",
     "queue",
+    "execution",
+    "http",
 ];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.

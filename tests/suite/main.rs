@@ -28,6 +28,7 @@ mod limits;
 mod machines;
 mod match_command;
 mod messages;
+mod outside;
 mod patterns;
 mod properties;
 mod readme;

@@ -10,7 +10,9 @@ mod command;
 mod enabled_rule;
 mod execution;
 mod experiment;
+mod program;
 mod queue;
+mod request;
 mod rule;
 mod subscription;
 mod template;
@@ -135,6 +137,10 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
             execution::undo(context, change, state_machine, name).await
         }
         Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
+        Undo::SendRequest { request } => request::undo(context, change, request).await,
+        Undo::EndCommand { token, revert } => {
+            program::undo(context, change, token, revert.as_ref()).await
+        }
     }
 }
 
@@ -151,6 +157,8 @@ pub fn describe(undo: &Undo) -> String {
         Undo::CancelCommand { document, comment } => command::words(document, comment),
         Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
+        Undo::SendRequest { request } => request::words(request),
+        Undo::EndCommand { token, revert } => program::words(token, revert.as_ref()),
     }
 }
 

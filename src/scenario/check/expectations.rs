@@ -7,9 +7,10 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, IncidentExpectation,
-    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, EventExpectation, ExecutionExpectation, Expectation, ExperimentExpectation,
+    HttpExpectation, IncidentExpectation, NotificationExpectation, OpsItemExpectation,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -92,6 +93,8 @@ pub(super) struct Kinds<'a> {
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
+    pub(super) execution: Option<&'a ExecutionExpectation>,
+    pub(super) http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -111,6 +114,8 @@ impl<'a> Kinds<'a> {
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
+                execution: never.execution.as_ref(),
+                http: never.http.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -133,6 +138,8 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
             names: Vec::new(),
         }
     }
@@ -149,6 +156,8 @@ impl<'a> Kinds<'a> {
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),
+            ("execution", self.execution.is_some()),
+            ("http", self.http.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -241,7 +250,7 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment", "queue"].contains(&kind) {
+    if one.sustain.is_some() && !["alarm", "experiment", "queue", "http"].contains(&kind) {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();
         let path = format!("{}/sustain", placed.path);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events, machines, messages};
+use super::{Check, events, machines, messages, outside};
 use crate::scenario::FAULTS;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
@@ -83,6 +83,8 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         ("disable_rule", fault.disable_rule.is_some()),
         ("publish", fault.publish.is_some()),
         ("send_message", fault.send_message.is_some()),
+        ("http", fault.http.is_some()),
+        ("command", fault.command.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, present)| present.then_some(name))
@@ -107,6 +109,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
     }
     machines::check(check, fault, path);
     messages::fault(check, fault, path);
+    outside::fault(check, fault, path);
 }
 
 fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {

@@ -11,6 +11,7 @@ mod faults;
 mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 mod references;
 mod whole;
@@ -43,6 +44,7 @@ impl Loaded {
         }
         faults::check(&mut check);
         expectations::check(&mut check);
+        outside::expectations(&mut check);
         references::check(&mut check);
         environment::check(&mut check);
         events::check(&mut check);

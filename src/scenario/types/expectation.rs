@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, IncidentExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
+    Duration, ExecutionExpectation, HttpExpectation, IncidentExpectation, OpsItemExpectation,
+    QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -48,6 +49,12 @@ pub struct Expectation {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -260,6 +267,12 @@ pub struct Never {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
-    SsmCommandFault, StartExecutionFault, StateValue, default_bus,
+    CommandFault, DisableRuleFault, Duration, HttpFault, InvokeFault, PublishFault,
+    SendMessageFault, SsmAutomationFault, SsmCommandFault, StartExecutionFault, StateValue,
+    default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
@@ -60,6 +61,12 @@ pub struct Fault {
     /// Sends a message to an SQS queue.
     #[serde(default)]
     pub send_message: Option<SendMessageFault>,
+    /// Sends an HTTP request.
+    #[serde(default)]
+    pub http: Option<HttpFault>,
+    /// Runs a local program; only with `--allow-commands`.
+    #[serde(default)]
+    pub command: Option<CommandFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

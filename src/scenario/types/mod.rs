@@ -10,6 +10,7 @@ mod fault;
 mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 
 use indexmap::IndexMap;
@@ -21,6 +22,7 @@ pub use fault::*;
 pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;
+pub use outside::*;
 pub use records::*;
 
 /// One scenario file.
