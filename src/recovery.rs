@@ -315,7 +315,9 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Incident(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
-            | Kind::Log { .. },
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

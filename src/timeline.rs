@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::Correlation;
+use crate::scenario::types::{CommandRun, Correlation, HttpCall};
 
 /// One line of the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -381,6 +381,18 @@ pub enum Undo {
     CancelReplay {
         /// Its name.
         name: String,
+    },
+    /// Send the request that takes another one back.
+    SendRequest {
+        /// The request, with its secrets as they are written.
+        request: HttpCall,
+    },
+    /// End everything that a local program started, and run the program that takes it back.
+    EndCommand {
+        /// What marks its processes.
+        token: String,
+        /// The program that takes it back.
+        revert: Option<CommandRun>,
     },
 }
 

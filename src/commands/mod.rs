@@ -13,6 +13,7 @@ mod interrupt;
 pub mod inventory;
 pub mod match_events;
 pub mod output;
+mod outside;
 pub mod plan;
 pub mod prepare;
 #[cfg(test)]

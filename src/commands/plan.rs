@@ -144,11 +144,24 @@ mod tests {
         })
     }
 
+    /// Whatever starts or runs something.
+    const MACHINES: &str = r"
+version: 1
+name: machines
+faults:
+  - ssm_automation: {document: Break}
+  - ssm_command: {document: Break, instances: [i-1]}
+  - start_execution: {state_machine: Break}
+  - invoke: {function: breaker}
+expect:
+  - {execution: {state_machine: Mend}, within: 1m}
+";
+
     #[test]
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
         let mut allowed = std::collections::BTreeSet::new();
         let faults = include_str!("../../tests/data/every-fault/scenario.yaml");
-        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, DEPLOYMENTS, faults] {
+        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, DEPLOYMENTS, MACHINES, faults] {
             let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &values(&[], RUN_ID));
             let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
             allowed.extend(plan.calls().iter().map(|call| call.action));

@@ -17,6 +17,7 @@ use indexmap::IndexMap;
 use super::drill;
 use super::interrupt::{Changes, Interrupts};
 use super::output::{Lines, Live, say};
+use super::outside;
 use super::prepare::{Prepared, Stage, Workshop, epoch, no_environment};
 use super::real::{self, RealArgs};
 use super::report::{PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json};
@@ -78,6 +79,14 @@ pub struct RunArgs {
     /// The seed of everything that is left to chance on the emulated account.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
     pub seed: u64,
+
+    /// Let scenarios run local programs: the `command` faults.
+    #[arg(long, help_heading = "Running")]
+    pub allow_commands: bool,
+
+    /// Let rehearsals send requests: those of `http` faults and expectations.
+    #[arg(long, help_heading = "Running")]
+    pub allow_http: bool,
 
     /// Start no further drill once one has not passed.
     #[arg(long, help_heading = "Running")]
@@ -187,6 +196,7 @@ impl<'a> Run<'a> {
                          look at --filter, --tag and the paths";
             return Err(Refusal(words.to_owned()));
         }
+        outside::allow(arguments, &prepared, emulated)?;
         let account = if emulated { None } else { Some(real::connect(arguments, &prepared)?) };
         let jobs = plan_jobs(arguments, &id, &prepared, values)?;
         if let Some(account) = &account {

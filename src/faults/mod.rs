@@ -4,9 +4,11 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
+mod command;
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
 mod guardduty_samples;
+mod http;
 mod inline;
 mod invoke;
 mod log_line;
@@ -81,6 +83,12 @@ pub async fn inject<'a>(
         FaultAction::StartReplay(replay) => start_replay::inject(context, fault, replay).await,
         FaultAction::LogLine { group, stream, line, count } => {
             log_line::inject(context, fault, (group, stream), line, *count).await
+        }
+        FaultAction::Http { request, revert } => {
+            http::inject(context, fault, request, revert.as_ref()).await
+        }
+        FaultAction::Command { run, revert, token } => {
+            command::inject(context, fault, run, revert.as_ref(), token)
         }
     }
 }

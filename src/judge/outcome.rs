@@ -153,7 +153,9 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::SampleFindings { .. }
             | FaultAction::SecurityHubFindings { .. }
             | FaultAction::LogLine { .. }
-            | FaultAction::StartReplay(_),
+            | FaultAction::StartReplay(_)
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. },
         ) => "what was started by fault",
         Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
             "the experiment of fault"

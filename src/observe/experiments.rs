@@ -94,7 +94,9 @@ fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
         | Kind::Incident(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
-        | Kind::Log { .. } => None,
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     })
 }
 

@@ -163,7 +163,9 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Incident(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
-        | Kind::Log { .. } => false,
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => false,
     }
 }
 
@@ -272,7 +274,9 @@ impl Builder<'_> {
             | Kind::Incident(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
-            | Kind::Log { .. } => Ok(None),
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => Ok(None),
         }
     }
 

@@ -8,8 +8,10 @@
 mod alarms;
 mod correlation;
 mod deployments;
+mod executions;
 mod experiments;
 mod findings;
+mod http;
 mod incidents;
 mod listener;
 mod logs;
@@ -155,6 +157,12 @@ impl<'a> Watch<'a> {
         if self.has(|kind| matches!(kind, Kind::Log { search: LogSearch::Query(_), .. })) {
             pollers.push(Box::pin(logs::poll_queries(self)));
         }
+        if self.has(|kind| matches!(kind, Kind::Execution { .. })) {
+            pollers.push(Box::pin(executions::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Http { .. })) {
+            pollers.push(Box::pin(http::poll(self)));
+        }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;
         // A plan without pollers still waits for whoever ends the drill.
@@ -289,6 +297,13 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// One more poller has looked once.
+    fn armed(&self) {
+        self.unready.send_modify(|unready| {
+            *unready = unready.map(|count| count.saturating_sub(1));
+        });
+    }
+
     /// The common loop of a poller: look, note how far or why not, rest.
     pub(crate) async fn keep_looking(
         &self,
@@ -308,9 +323,7 @@ impl<'a> Watch<'a> {
                     observer: observer.to_owned(),
                     expectations: expectations.to_vec(),
                 });
-                self.unready.send_modify(|unready| {
-                    *unready = unready.map(|count| count.saturating_sub(1));
-                });
+                self.armed();
             }
             match looked {
                 Ok(()) => {

@@ -41,7 +41,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         | Kind::Incident(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
-        | Kind::Log { .. } => None,
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -64,7 +64,9 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
         | Kind::Incident(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
-        | Kind::Log { .. } => None,
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke, millis};
-use crate::scenario::types::{EventEntry, SecurityHubFinding, StateValue};
+use crate::scenario::types::{CommandRun, EventEntry, HttpCall, SecurityHubFinding, StateValue};
 
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,6 +113,43 @@ pub enum FaultAction {
     },
     /// Replays archived events.
     StartReplay(Replay),
+    /// Sends a request.
+    Http {
+        /// The request.
+        request: HttpCall,
+        /// The request that takes it back.
+        revert: Option<HttpCall>,
+    },
+    /// Runs a local program.
+    Command {
+        /// The program.
+        run: CommandRun,
+        /// The program that takes it back.
+        revert: Option<CommandRun>,
+        /// What marks everything that it starts.
+        token: String,
+    },
+}
+
+/// A message to a topic or a queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The text.
+    pub body: String,
+    /// Attributes, the run's marker among them.
+    pub attributes: IndexMap<String, String>,
+    /// The message group.
+    pub group: Option<String>,
+    /// For a first-in-first-out topic or queue: the same for the same fault of the same drill, so that a
+    /// call that is made again sends once.
+    pub deduplication: Option<String>,
+}
+
+impl FaultAction {
+    /// Whether this starts a FIS experiment.
+    pub fn is_experiment(&self) -> bool {
+        matches!(self, Self::FisTemplate { .. } | Self::FisInline { .. })
+    }
 }
 
 /// A replay of archived events.
@@ -150,26 +187,5 @@ impl Replay {
             Span::Last(length) => (now.saturating_sub(length).unwrap_or(Timestamp::MIN), now),
             Span::Between { from, to } => (from, to.unwrap_or(now)),
         }
-    }
-}
-
-/// A message to a topic or a queue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Message {
-    /// The text.
-    pub body: String,
-    /// Attributes, the run's marker among them.
-    pub attributes: IndexMap<String, String>,
-    /// The message group.
-    pub group: Option<String>,
-    /// For a first-in-first-out topic or queue: the same for the same fault of the same drill, so that a
-    /// call that is made again sends once.
-    pub deduplication: Option<String>,
-}
-
-impl FaultAction {
-    /// Whether this starts a FIS experiment.
-    pub fn is_experiment(&self) -> bool {
-        matches!(self, Self::FisTemplate { .. } | Self::FisInline { .. })
     }
 }

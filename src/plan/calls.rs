@@ -299,6 +299,8 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
         }
         FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
+        // No API of AWS is called.
+        FaultAction::Http { .. } | FaultAction::Command { .. } => {}
     }
 }
 
@@ -495,6 +497,14 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         }
         Kind::Deployment { release, .. } => deployment_calls(calls, id, release),
         Kind::Log { groups, search } => log_calls(calls, id, groups, search),
+        Kind::Execution { state_machine, .. } => {
+            let (machine, executions) = machine(state_machine);
+            calls.add(Step::Preflight, "states:DescribeStateMachine", id, machine.clone());
+            calls.add(Step::Observe, "states:ListExecutions", id, machine);
+            calls.add(Step::Observe, "states:DescribeExecution", id, executions);
+        }
+        // No API of AWS is asked.
+        Kind::Http { .. } => {}
     }
 }
 

@@ -3,11 +3,13 @@
 //! Main type: [`Kind`]. Invariant: one variant a kind; an observer and the judge read nothing else.
 
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::{Predicate, millis};
 use crate::scenario::types::{
-    FindingExpectation, IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState,
-    StateValue,
+    FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation, QueueMessages,
+    RuleState, StateValue,
 };
 
 /// What an expectation looks at.
@@ -101,6 +103,29 @@ pub enum Kind {
         groups: Vec<String>,
         /// What finds them.
         search: LogSearch,
+    },
+    /// A Step Functions execution in a status.
+    Execution {
+        /// The state machine's name or ARN.
+        state_machine: String,
+        /// The status.
+        status: String,
+        /// What its input has.
+        input: Option<Predicate>,
+        /// What its output has.
+        output: Option<Predicate>,
+    },
+    /// What a URL answers.
+    Http {
+        /// The request.
+        request: HttpCall,
+        /// What the answer has.
+        predicate: Predicate,
+        /// The path to when it happened.
+        time: Option<String>,
+        /// The distance between two looks.
+        #[serde(with = "millis")]
+        every: SignedDuration,
     },
 }
 

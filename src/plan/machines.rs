@@ -175,7 +175,9 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::SampleFindings { .. }
         | FaultAction::SecurityHubFindings { .. }
         | FaultAction::LogLine { .. }
-        | FaultAction::StartReplay(_) => return None,
+        | FaultAction::StartReplay(_)
+        | FaultAction::Http { .. }
+        | FaultAction::Command { .. } => return None,
     })
 }
 

@@ -9,15 +9,16 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
-    PlannedFault, PlannedSteadyState, PlannedStop, Release, Start, machines, messages, schedule,
+    PlannedFault, PlannedSteadyState, PlannedStop, Release, Start, machines, messages, outside,
+    schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation, Expectation,
-    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation,
-    LogExpectation, Never, NotificationExpectation, OpsItemExpectation, PutMetricDataFault,
-    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation,
+    ExecutionExpectation, Expectation, ExperimentExpectation, Fault, FindingExpectation, FisFault,
+    HttpExpectation, IncidentExpectation, LogExpectation, Never, NotificationExpectation,
+    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -266,6 +267,8 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         }),
         fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
         fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
+        fault.http.as_ref().map(|http| Some(outside::http(http))),
+        fault.command.as_ref().map(|command| Some(outside::command(command, id, run_id))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -393,7 +396,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm, finding | detect |
-/// | rule, runbook, event, notification, ops_item, incident, deployment, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, deployment, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue, log | detect |
@@ -413,7 +416,9 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => Stage::Act,
+        | Kind::Incident(_)
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
         Kind::Deployment { becomes, .. } => match becomes {
             Becomes::State { .. } => Stage::Act,
@@ -441,6 +446,8 @@ struct Kinds<'a> {
     queue: Option<&'a QueueExpectation>,
     deployment: Option<&'a DeploymentExpectation>,
     log: Option<&'a LogExpectation>,
+    execution: Option<&'a ExecutionExpectation>,
+    http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -459,6 +466,8 @@ impl<'a> Kinds<'a> {
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
         }
     }
 
@@ -477,6 +486,8 @@ impl<'a> Kinds<'a> {
             queue: never.queue.as_ref(),
             deployment: never.deployment.as_ref(),
             log: never.log.as_ref(),
+            execution: never.execution.as_ref(),
+            http: never.http.as_ref(),
         }
     }
 
@@ -495,6 +506,8 @@ impl<'a> Kinds<'a> {
             self.queue.is_some(),
             self.deployment.is_some(),
             self.log.is_some(),
+            self.execution.is_some(),
+            self.http.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -544,6 +557,12 @@ impl<'a> Kinds<'a> {
         }
         if let Some(item) = self.ops_item {
             return Some(Kind::OpsItem(item.clone()));
+        }
+        if let Some(execution) = self.execution {
+            return outside::execution(execution);
+        }
+        if let Some(http) = self.http {
+            return outside::answer(http);
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));

@@ -84,7 +84,9 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::SampleFindings { .. }
             | FaultAction::SecurityHubFindings { .. }
             | FaultAction::LogLine { .. }
-            | FaultAction::StartReplay(_) => SignedDuration::ZERO,
+            | FaultAction::StartReplay(_)
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -134,7 +136,9 @@ impl<'a> Solver<'a> {
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
             | FaultAction::SecurityHubFindings { .. }
-            | FaultAction::LogLine { .. } => start,
+            | FaultAction::LogLine { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
             FaultAction::SampleFindings { .. } => start.saturating_add(SAMPLES_START),

@@ -12,8 +12,8 @@ use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
 use super::{
-    Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation, Span,
-    Start, records,
+    Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation,
+    Predicate, Span, Start, records,
 };
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
@@ -114,7 +114,30 @@ pub fn describe(kind: &Kind) -> String {
             let more = if short.len() < search.len() { "…" } else { "" };
             format!("log event in {} {short}{more}", groups.join(", "))
         }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("{} answers that {}", request.words(), predicate.words())
+        }
     }
+}
+
+/// An execution in a status: `execution of repair is SUCCEEDED, its output: $.done is true`.
+pub(crate) fn execution(
+    state_machine: &str,
+    status: &str,
+    input: Option<&Predicate>,
+    output: Option<&Predicate>,
+) -> String {
+    let name = crate::scenario::inventory::short_name(state_machine);
+    let mut words = format!("execution of {name} is {status}");
+    for (part, predicate) in [("input", input), ("output", output)] {
+        if let Some(predicate) = predicate {
+            let _infallible = write!(words, ", its {part}: {}", predicate.words());
+        }
+    }
+    words
 }
 
 /// What a fault does, in a few words.
@@ -179,6 +202,16 @@ pub fn describe_fault(action: &FaultAction) -> String {
         }
         FaultAction::LogLine { group, count: 1, .. } => format!("line in log group {group}"),
         FaultAction::LogLine { group, count, .. } => format!("{count} lines in log group {group}"),
+        FaultAction::Http { request, revert } => match revert {
+            Some(back) => format!("{}, taken back by {}", request.words(), back.words()),
+            None => request.words(),
+        },
+        FaultAction::Command { run, revert, .. } => match revert {
+            Some(back) => {
+                format!("local program `{}`, taken back by `{}`", run.words(), back.words())
+            }
+            None => format!("local program `{}`", run.words()),
+        },
     }
 }
 
@@ -468,6 +501,12 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
                     "log group {group} (a stream of the run's own), and what its filters start"
                 ));
             }
+            FaultAction::Http { request, .. } => {
+                all.insert(format!("outside of AWS: whatever {} changes", request.words()));
+            }
+            FaultAction::Command { run, .. } => {
+                all.insert(format!("this machine: whatever `{}` changes", run.words()));
+            }
         }
     }
     all
@@ -512,7 +551,9 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Incident(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
-            | Kind::Log { .. } => None,
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => None,
         })
         .collect()
 }

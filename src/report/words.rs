@@ -4,6 +4,7 @@
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
+use crate::plan::text::execution;
 use crate::plan::{Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
@@ -66,6 +67,12 @@ pub(crate) fn kind(kind: &Kind) -> String {
             let short: String = by.chars().take(60).collect();
             let more = if short.len() < by.len() { "…" } else { "" };
             format!("log event in {} by `{short}{more}`", list(groups))
+        }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("`{}` answers that {}", request.words(), predicate.words())
         }
     }
 }
@@ -131,6 +138,8 @@ pub(crate) fn action(action: &FaultAction) -> String {
             let lines = usize::try_from(*lines).unwrap_or(usize::MAX);
             format!("{} in log group `{group}`", count(lines, "line"))
         }
+        FaultAction::Http { request, .. } => format!("request `{}`", request.words()),
+        FaultAction::Command { run, .. } => format!("local program `{}`", run.words()),
     }
 }
 

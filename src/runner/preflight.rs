@@ -122,7 +122,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. }
             | FaultAction::SampleFindings { .. }
-            | FaultAction::SecurityHubFindings { .. } => {}
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
@@ -203,7 +205,12 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
             Some(Subject::Group { application: application.clone(), group: group.clone() })
         }
         Kind::Deployment { release, .. } => Some(Subject::Released(release.clone())),
-        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::Finding(_) | Kind::OpsItem(_) => None,
+        Kind::Execution { state_machine, .. } => Some(Subject::Machine(state_machine.clone())),
+        Kind::Alarm { .. }
+        | Kind::Http { .. }
+        | Kind::Experiment { .. }
+        | Kind::Finding(_)
+        | Kind::OpsItem(_) => None,
         Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }
@@ -392,7 +399,9 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
         | Kind::Incident(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
-        | Kind::Log { .. } => None,
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => None,
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -206,6 +206,15 @@ rules! {
          characters in one line; nine attributes fit beside the run's own, with names of letters, digits, dots, dashes and \
          underscores; a FIFO topic or queue (its name ends in .fifo) needs `group`. \
          https://docs.aws.amazon.com/sns/latest/api/API_Publish.html";
+    BAD_REQUEST = "bad-request": "A request of an `http` fault or expectation is not one that can be sent.",
+        "Its URL begins with http:// or https:// and holds no user and no password, its method is a word, its answer may \
+         take a minute at most, and an expectation looks every 1s to 1m.";
+    PLAIN_SECRET = "plain-secret": "A header that carries a secret has it as plain text.",
+        "The scenario is a file that people share. Write ${env.NAME}: below `http` it stays as it is written in plans, \
+         timelines and reports, and its value is put in when the request is sent.";
+    BAD_PREDICATE = "bad-predicate": "What is looked for in JSON can't be read, or is asked in several ways.",
+        "A JSONPath (RFC 9535) with one of equals, matches (a regular expression) and exists; the path alone asks whether \
+         it finds anything.";
 
     // Expectations.
     WITHIN_MISSING = "within-missing": "An expectation has no deadline.",

@@ -25,6 +25,8 @@ pub(crate) const FAULTS: &[&str] = &[
     "securityhub_findings",
     "log_line",
     "start_replay",
+    "http",
+    "command",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -42,6 +44,8 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "queue",
     "deployment",
     "log",
+    "execution",
+    "http",
 ];
 
 /// The services that deploy.

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+const CALL: &str =
+    r#"{"method": "PUT", "url": "", "headers": {}, "body": null, "status": 204, "timeout": "9s"}"#;
+
 fn moment() -> impl Strategy<Value = Timestamp> {
     (0..4_000_000_000_000_i64, any::<bool>()).prop_map(|(milliseconds, finer)| {
         let at = Timestamp::from_millisecond(milliseconds).expect("in range");
@@ -17,7 +20,7 @@ fn pairs() -> impl Strategy<Value = IndexMap<String, String>> {
 }
 
 fn undo() -> impl Strategy<Value = Undo> {
-    (0..12_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+    (0..16_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
         0 => Undo::StopExperiment { client_token: one },
         1 => Undo::DeleteExperimentTemplate { client_token: one },
         2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -29,6 +32,12 @@ fn undo() -> impl Strategy<Value = Undo> {
         8 => Undo::StopExecution { state_machine: one, name: two },
         9 => Undo::DeleteLogStream { group: one, stream: two },
         10 => Undo::CancelReplay { name: one },
+        11 => Undo::SendRequest {
+            request: HttpCall { url: one, ..serde_json::from_str(CALL).expect("a request") },
+        },
+        12 => Undo::EndCommand { token: one, revert: None },
+        13 => Undo::ArchiveSampleFindings { detector: one, types: vec![two], keep: Vec::new() },
+        14 => Undo::ArchiveFindings { product: one, ids: vec![two] },
         _ => Undo::EnableRule { bus: one, name: two },
     })
 }

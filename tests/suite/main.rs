@@ -32,6 +32,7 @@ mod limits;
 mod machines;
 mod match_command;
 mod messages;
+mod outside;
 mod patterns;
 mod properties;
 mod readme;

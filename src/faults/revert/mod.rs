@@ -13,8 +13,10 @@ mod execution;
 mod experiment;
 mod findings;
 mod log_stream;
+mod program;
 mod queue;
 mod replay;
+mod request;
 mod rule;
 mod samples;
 mod subscription;
@@ -151,6 +153,10 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
             log_stream::undo(context, change, group, stream).await
         }
         Undo::CancelReplay { name } => replay::undo(context, change, name).await,
+        Undo::SendRequest { request } => request::undo(context, change, request).await,
+        Undo::EndCommand { token, revert } => {
+            program::undo(context, change, token, revert.as_ref()).await
+        }
     }
 }
 
@@ -171,6 +177,8 @@ pub fn describe(undo: &Undo) -> String {
         Undo::ArchiveFindings { ids, .. } => findings::words(ids),
         Undo::DeleteLogStream { group, stream } => log_stream::words(group, stream),
         Undo::CancelReplay { name } => replay::words(name),
+        Undo::SendRequest { request } => request::words(request),
+        Undo::EndCommand { token, revert } => program::words(token, revert.as_ref()),
     }
 }
 

@@ -7,10 +7,11 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, Expectation,
-    ExperimentExpectation, FindingExpectation, IncidentExpectation, LogExpectation,
-    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, ExecutionExpectation,
+    Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
+    StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -96,6 +97,8 @@ pub(super) struct Kinds<'a> {
     pub(super) queue: Option<&'a QueueExpectation>,
     pub(super) deployment: Option<&'a DeploymentExpectation>,
     pub(super) log: Option<&'a LogExpectation>,
+    pub(super) execution: Option<&'a ExecutionExpectation>,
+    pub(super) http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -118,6 +121,8 @@ impl<'a> Kinds<'a> {
                 queue: never.queue.as_ref(),
                 deployment: never.deployment.as_ref(),
                 log: never.log.as_ref(),
+                execution: never.execution.as_ref(),
+                http: never.http.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -143,6 +148,8 @@ impl<'a> Kinds<'a> {
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
             names: Vec::new(),
         }
     }
@@ -162,6 +169,8 @@ impl<'a> Kinds<'a> {
             ("queue", self.queue.is_some()),
             ("deployment", self.deployment.is_some()),
             ("log", self.log.is_some()),
+            ("execution", self.execution.is_some()),
+            ("http", self.http.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -277,7 +286,7 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment", "queue"].contains(&kind) {
+    if one.sustain.is_some() && !["alarm", "experiment", "queue", "http"].contains(&kind) {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();
         let path = format!("{}/sustain", placed.path);

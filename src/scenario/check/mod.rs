@@ -13,6 +13,7 @@ mod findings;
 mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 mod references;
 mod whole;
@@ -45,6 +46,7 @@ impl Loaded {
         }
         faults::check(&mut check);
         expectations::check(&mut check);
+        outside::expectations(&mut check);
         references::check(&mut check);
         environment::check(&mut check);
         events::check(&mut check);

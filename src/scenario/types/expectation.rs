@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, FindingExpectation, IncidentExpectation, LogExpectation, OpsItemExpectation,
-    QueueExpectation, StateValue, default_bus,
+    Duration, ExecutionExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -58,6 +58,12 @@ pub struct Expectation {
     /// A log event that matches.
     #[serde(default)]
     pub log: Option<LogExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -354,6 +360,12 @@ pub struct Never {
     /// A log event that matches.
     #[serde(default)]
     pub log: Option<LogExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,
