@@ -321,6 +321,11 @@ pub enum Undo {
         /// Its name.
         name: String,
     },
+    /// Give the lock of an account and region back.
+    Unlock {
+        /// The SSM parameter that is the lock.
+        parameter: String,
+    },
     /// Unsubscribe a queue from a topic.
     Unsubscribe {
         /// The topic's ARN.
@@ -459,7 +464,7 @@ mod tests {
     }
 
     fn undo() -> impl Strategy<Value = Undo> {
-        (0..10_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+        (0..11_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
             0 => Undo::StopExperiment { client_token: one },
             1 => Undo::DeleteExperimentTemplate { client_token: one },
             2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -469,6 +474,7 @@ mod tests {
             6 => Undo::StopAutomation { token: one },
             7 => Undo::CancelCommand { document: one, comment: two },
             8 => Undo::StopExecution { state_machine: one, name: two },
+            9 => Undo::Unlock { parameter: one },
             _ => Undo::EnableRule { bus: one, name: two },
         })
     }

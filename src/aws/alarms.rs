@@ -140,3 +140,17 @@ async fn describe_batch(
     let composite = answer.composite_alarms().iter().map(|alarm| snapshot!(alarm));
     Ok(metric.chain(composite).collect())
 }
+
+/// The names of the account's first alarms, for a guess at what was meant; none where they can't be had.
+pub(crate) async fn names(aws: &Aws) -> Vec<String> {
+    let request = aws
+        .cloudwatch
+        .describe_alarms()
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(100);
+    let Ok(answer) = request.send().await else { return Vec::new() };
+    let metric = answer.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    let composite = answer.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    metric.chain(composite).map(str::to_owned).collect()
+}

@@ -9,6 +9,7 @@ pub(crate) mod fis;
 mod guardduty_samples;
 mod inline;
 mod invoke;
+pub(crate) mod lock;
 pub(crate) mod preview;
 mod publish;
 mod put_events;

@@ -28,6 +28,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -50,6 +51,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 tunnel-down
                  fis:ListExperimentTemplates        tunnel-down
                  cloudwatch:ListAlarmMuteRules      detected
@@ -64,6 +66,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  cloudwatch:DescribeAlarmHistory    stop condition checkout-errors-critical, detected, recovery-1
                  fis:GetExperiment                  tunnel-down
                  sqs:ReceiveMessage                 paged, no-second-page
+                 sqs:DeleteMessage                  paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
       revert     sns:ListSubscriptionsByTopic       no-second-page, paged
@@ -72,6 +75,8 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  sqs:DeleteQueue                    no-second-page, paged
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
 
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
@@ -155,6 +160,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Effect": "Allow",
           "Action": [
             "sqs:CreateQueue",
+            "sqs:DeleteMessage",
             "sqs:DeleteQueue",
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
@@ -168,6 +174,18 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Ssm",
           "Effect": "Allow",
           "Action": [
+            "ssm:DeleteParameter",
+            "ssm:GetParameter",
+            "ssm:PutParameter"
+          ],
+          "Resource": [
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/firedrill/lock"
+          ]
+        },
+        {
+          "Sid": "Ssm2",
+          "Effect": "Allow",
+          "Action": [
             "ssm:DescribeDocument"
           ],
           "Resource": [
@@ -175,7 +193,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           ]
         },
         {
-          "Sid": "Ssm2",
+          "Sid": "Ssm3",
           "Effect": "Allow",
           "Action": [
             "ssm:GetAutomationExecution"
@@ -275,6 +293,7 @@ fn the_dry_run_tells_every_guardrail() {
     Before anything is injected
       account   111122223333
       region    eu-west-1
+      lock      no other drill in the account and region; a rehearsal has its own
       tags      every target is selected by chaos=allowed
       targets   at most 2, seen by an experiment that skips its actions
       window    mon, tue 09:00 to 17:00 Europe/Berlin; a rehearsal ignores it
@@ -283,6 +302,7 @@ fn the_dry_run_tells_every_guardrail() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
                  ssm:GetCalendarState               change calendar
                  fis:GetSafetyLever                 known, own
                  fis:GetExperimentTemplate          known
@@ -452,6 +472,7 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -489,6 +510,7 @@ fn the_dry_run_of_everything_names_everything() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 known, stress
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
@@ -516,6 +538,7 @@ fn the_dry_run_of_everything_names_everything() {
       observe    fis:GetExperiment                  known, stress, expect-7, expect-8
                  cloudwatch:DescribeAlarmHistory    expect-1, recovery-1
                  sqs:ReceiveMessage                 expect-2, expect-5, expect-6, expect-9
+                 sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
                  ssm:GetAutomationExecution         expect-3
@@ -532,6 +555,8 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:StopExperiment                 stress, known
                  fis:ListExperiments                stress, known
                  cloudwatch:SetAlarmState           fault-2
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
 
     Blast radius
       changes   alarm cpu, and whatever its actions start

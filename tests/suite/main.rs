@@ -32,6 +32,7 @@ mod messages;
 mod patterns;
 mod properties;
 mod readme;
+mod real_account;
 mod real_input;
 mod records;
 mod reports;

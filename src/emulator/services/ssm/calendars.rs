@@ -118,16 +118,15 @@ fn event(
 /// A moment: in UTC, or in the zone that `TZID` names.
 fn moment(parameters: &str, value: &str) -> Result<Timestamp, String> {
     let unreadable = || format!("`{value}` is no time such as 20260105T090000Z");
-    let (local, zone) = match value.strip_suffix('Z') {
-        Some(local) => (local, TimeZone::UTC),
-        None => {
-            let name = parameters
-                .split(';')
-                .find_map(|parameter| parameter.strip_prefix("TZID="))
-                .ok_or_else(|| format!("`{value}` has no time zone"))?;
-            let zone = TimeZoneDatabase::bundled().get(name);
-            (value, zone.map_err(|_| format!("the time zone `{name}` is not known"))?)
-        }
+    let (local, zone) = if let Some(local) = value.strip_suffix('Z') {
+        (local, TimeZone::UTC)
+    } else {
+        let name = parameters
+            .split(';')
+            .find_map(|parameter| parameter.strip_prefix("TZID="))
+            .ok_or_else(|| format!("`{value}` has no time zone"))?;
+        let zone = TimeZoneDatabase::bundled().get(name);
+        (value, zone.map_err(|_| format!("the time zone `{name}` is not known"))?)
     };
     let local = DateTime::strptime(LOCAL, local).map_err(|_| unreadable())?;
     Ok(local.to_zoned(zone).map_err(|_| unreadable())?.timestamp())
