@@ -321,6 +321,11 @@ pub enum Undo {
         /// Its name.
         name: String,
     },
+    /// Give the lock of an account and region back.
+    Unlock {
+        /// The SSM parameter that is the lock.
+        parameter: String,
+    },
     /// Unsubscribe a queue from a topic.
     Unsubscribe {
         /// The topic's ARN.

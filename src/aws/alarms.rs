@@ -184,3 +184,17 @@ pub(crate) async fn state_before(
         ours.then(|| data["oldState"]["stateValue"].as_str().map(str::to_owned)).flatten()
     }))
 }
+
+/// The names of the account's first alarms, for a guess at what was meant; none where they can't be had.
+pub(crate) async fn names(aws: &Aws) -> Vec<String> {
+    let request = aws
+        .cloudwatch
+        .describe_alarms()
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(100);
+    let Ok(answer) = request.send().await else { return Vec::new() };
+    let metric = answer.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    let composite = answer.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    metric.chain(composite).map(str::to_owned).collect()
+}

@@ -17,7 +17,7 @@ use crate::aws::{Aws, RuleFound};
 use crate::context::Place;
 use crate::plan::Plan;
 use crate::recorder::Sink;
-use crate::runner::StopSwitch;
+use crate::runner::{Conduct, StopSwitch};
 use crate::timeline::{Target, TargetKind};
 
 pub(super) use confirm::confirm;
@@ -156,9 +156,11 @@ pub(super) fn visit<T>(
 }
 
 async fn identify(real: &RealArgs, config: SdkConfig, region: String) -> Result<Account, Refusal> {
+    let profile = real.profile.as_ref();
+    let with = profile.map(|name| format!(" with the profile `{name}`")).unwrap_or_default();
     let identity = Aws::new(&config).identity().await.map_err(|error| {
         Refusal(format!(
-            "the caller identity can't be read: {error}\n  {}; nothing was touched",
+            "the caller identity can't be read{with}: {error}\n  {}; nothing was touched",
             error.hint()
         ))
     })?;
@@ -186,9 +188,16 @@ impl Account {
     }
 
     /// Runs one drill here, in real time.
-    pub(super) fn drill(&self, plan: &Plan, stop: &StopSwitch, sink: Sink) -> Finished {
+    pub(super) fn drill(
+        &self,
+        conduct: Conduct,
+        plan: &Plan,
+        stop: &StopSwitch,
+        sink: Sink,
+    ) -> Finished {
         match runtime() {
             Ok(runtime) => runtime.block_on(drill::perform(
+                conduct,
                 plan,
                 &self.config,
                 self.target.clone(),

@@ -4,15 +4,14 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
-use aws_sdk_fis::types::{
-    ActionsMode, Experiment, ExperimentTemplateSummary, StartExperimentExperimentOptionsInput,
-};
+use aws_sdk_fis::types::{ActionsMode, Experiment, StartExperimentExperimentOptionsInput};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, timestamp};
 use crate::plan::PlannedFault;
+use crate::scenario::suggest::did_you_mean;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
 
@@ -86,31 +85,33 @@ pub(crate) async fn find_template(
     template: &str,
 ) -> Result<String, ChangeError> {
     let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
-    let mut named = Vec::new();
+    let (mut named, mut names) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
         if summary.id() == Some(template) {
             return Ok(template.to_owned());
         }
-        if has_name(&summary, template) {
+        let name = summary.tags().and_then(|tags| tags.get("Name")).cloned();
+        if name.as_deref() == Some(template) {
             named.extend(summary.id);
         }
+        names.extend(name);
     }
     match named.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(ChangeError::NoEffect(format!(
-            "no experiment template has the id or the Name tag `{template}`"
-        ))),
+        [] => {
+            let meant = did_you_mean(template, names.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            Err(ChangeError::NoEffect(format!(
+                "no experiment template has the id or the Name tag `{template}`{meant}"
+            )))
+        }
         several => Err(ChangeError::NoEffect(format!(
             "{} experiment templates have the Name tag `{template}` ({}): name one by its id",
             several.len(),
             several.join(", ")
         ))),
     }
-}
-
-fn has_name(summary: &ExperimentTemplateSummary, name: &str) -> bool {
-    summary.tags().and_then(|tags| tags.get("Name")).is_some_and(|tag| tag == name)
 }
 
 async fn start<'a>(

@@ -11,6 +11,7 @@ mod guardduty_samples;
 mod http;
 mod inline;
 mod invoke;
+pub(crate) mod lock;
 mod log_line;
 pub(crate) mod preview;
 mod publish;

@@ -93,6 +93,7 @@ impl Plan {
         let mut calls = Calls { all: Vec::new() };
         calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
         self.alarms_before(&mut calls);
+        lock_calls(&mut calls);
         self.guardrails_before(&mut calls);
         for fault in &self.faults {
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
@@ -214,6 +215,14 @@ fn alarm(name: &str) -> Resource {
 
 fn queue() -> Resource {
     Resource::Named { service: "sqs", name: format!("{LISTENER_PREFIX}*") }
+}
+
+/// The lease that keeps other drills out of the account and region; a rehearsal needs none.
+fn lock_calls(calls: &mut Calls) {
+    let lock = || Resource::Named { service: "ssm", name: "parameter/firedrill/lock".to_owned() };
+    calls.add(Step::Preflight, "ssm:PutParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:GetParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:DeleteParameter", "lock", lock());
 }
 
 fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) {

@@ -29,6 +29,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -51,6 +52,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 tunnel-down
                  fis:ListExperimentTemplates        tunnel-down
                  cloudwatch:ListAlarmMuteRules      detected
@@ -74,6 +76,8 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  sqs:DeleteQueue                    no-second-page, paged
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
 
     Cadence on a real account
       looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
@@ -176,6 +180,18 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Ssm",
           "Effect": "Allow",
           "Action": [
+            "ssm:DeleteParameter",
+            "ssm:GetParameter",
+            "ssm:PutParameter"
+          ],
+          "Resource": [
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/firedrill/lock"
+          ]
+        },
+        {
+          "Sid": "Ssm2",
+          "Effect": "Allow",
+          "Action": [
             "ssm:DescribeDocument"
           ],
           "Resource": [
@@ -183,7 +199,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           ]
         },
         {
-          "Sid": "Ssm2",
+          "Sid": "Ssm3",
           "Effect": "Allow",
           "Action": [
             "ssm:GetAutomationExecution"
@@ -283,6 +299,7 @@ fn the_dry_run_tells_every_guardrail() {
     Before anything is injected
       account   111122223333
       region    eu-west-1
+      lock      no other drill in the account and region; a rehearsal has its own
       tags      every target is selected by chaos=allowed
       targets   at most 2, seen by an experiment that skips its actions
       window    mon, tue 09:00 to 17:00 Europe/Berlin; a rehearsal ignores it
@@ -291,6 +308,7 @@ fn the_dry_run_tells_every_guardrail() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
                  ssm:GetCalendarState               change calendar
                  fis:GetSafetyLever                 known, own
                  fis:GetExperimentTemplate          known
@@ -460,6 +478,7 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -497,6 +516,7 @@ fn the_dry_run_of_everything_names_everything() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 known, stress
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
@@ -541,6 +561,8 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:StopExperiment                 stress, known
                  fis:ListExperiments                stress, known
                  cloudwatch:SetAlarmState           fault-2
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
 
     Cadence on a real account
       looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s

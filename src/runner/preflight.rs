@@ -20,6 +20,7 @@ use crate::plan::{
     AutomationStart, CommandSend, Demand, FaultAction, Kind, Phase, PlannedExpectation,
     PlannedFault, PlannedSteadyState, Release,
 };
+use crate::scenario::suggest::did_you_mean;
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
 
@@ -374,15 +375,23 @@ async fn alarms_hold(drill: Here<'_>) -> bool {
                 Ok(()) => not_muted(drill, alarm).await,
                 problem @ Err(_) => problem,
             },
-            None => wrong(
-                format!("alarm `{name}` does not exist in this account and region"),
-                "check the name, the account and the region; composite alarms are only visible \
-                 with cloudwatch:DescribeAlarms on all resources",
-            ),
+            None => no_such_alarm(drill, name).await,
         };
         fine &= tell(drill, format!("alarm {name}"), finding);
     }
     fine
+}
+
+/// An alarm that is not there, and the one of the account that may have been meant.
+async fn no_such_alarm(drill: Here<'_>, name: &str) -> Finding {
+    let known = alarms::names(&drill.place.aws).await;
+    let hint = match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "check the name, the account and the region; composite alarms are only visible \
+                 with cloudwatch:DescribeAlarms on all resources"
+            .to_owned(),
+    };
+    wrong(format!("alarm `{name}` does not exist in this account and region"), &hint)
 }
 
 fn alarm_names(drill: Here<'_>) -> Vec<String> {

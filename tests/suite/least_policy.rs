@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{emulated_config, rehearse};
+use firedrill::commands::drill::{Finished, emulated_config, rehearse_as};
 use firedrill::context::{Context, Place, Places};
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
@@ -27,7 +27,7 @@ use firedrill::faults::revert;
 use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
-use firedrill::runner::{self, Drill, StopSwitch};
+use firedrill::runner::{self, Conduct, Drill, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
 use firedrill::wakeup::Pace;
 use jiff::SignedDuration;
@@ -36,6 +36,15 @@ use tokio::sync::Notify;
 
 use crate::stage;
 use crate::support::scenarios;
+
+/// As on a real account: the lock is part of the policy.
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+
+/// Drills with the lock.
+fn locked(plan: &Plan, account: Account) -> Finished {
+    let (stop, sink) = (StopSwitch::default(), stage::unheard());
+    rehearse_as(LOCKED, plan, account, &stop, sink, |inner| inner, |_| ()).0
+}
 
 /// A policy without one of its lines, and what the line was.
 struct Cut {
@@ -85,7 +94,7 @@ fn restricted(account: &Account, policy: &Value) -> Account {
 /// What a whole drill comes to when its caller may do this.
 fn drilled(plan: &Plan, account: &Account, policy: &Value) -> (Outcome, Vec<Entry>) {
     let account = restricted(account, policy);
-    let finished = rehearse(plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let finished = locked(plan, account);
     (judge(plan, &finished.timeline).outcome, finished.timeline)
 }
 
@@ -173,7 +182,7 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let reaching = |aws| Place {
+    let at_home = |aws| Place {
         name: None,
         aws,
         target: Target {
@@ -184,7 +193,7 @@ async fn crash_and_revert(
         partition: identity.partition.clone(),
     };
     let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(reaching(Aws::new(&config)), Vec::new());
+    let places = Places::new(at_home(Aws::new(&config)), Vec::new());
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
@@ -194,6 +203,7 @@ async fn crash_and_revert(
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: Duration::ZERO,
+        conduct: LOCKED,
     };
     tokio::select! {
         biased;
@@ -201,7 +211,7 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let here = reaching(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let here = at_home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
     let context = Context::new(&here, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
@@ -301,6 +311,7 @@ fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> O
             urgency: &urgency,
             stop: &StopSwitch::default(),
             settle: Duration::ZERO,
+            conduct: LOCKED,
         };
         tokio::select! {
             biased;
@@ -433,7 +444,7 @@ fn an_environment_says_what_its_callers_may_do() {
         \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
     let (plan, account) =
         stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
-    let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let finished = locked(&plan, account);
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
     let words = format!("{:?}", finished.timeline);

@@ -36,6 +36,7 @@ mod outside;
 mod patterns;
 mod properties;
 mod readme;
+mod real_account;
 mod real_input;
 mod records;
 mod reports;

@@ -26,7 +26,7 @@ use crate::emulator::Account;
 use crate::emulator::transport::Emulator;
 use crate::plan::Plan;
 use crate::recorder::Recorder;
-use crate::runner::{Drill, StopSwitch};
+use crate::runner::{Conduct, Drill, StopSwitch};
 use crate::timeline::{Target, TargetKind};
 use crate::wakeup::{Bell, Pace, Urgency};
 
@@ -152,6 +152,7 @@ pub fn examined(plan: &Plan, account: Account) -> (Vec<Row>, Account) {
             urgency: &urgency,
             stop: &StopSwitch::default(),
             settle: Duration::ZERO,
+            conduct: Conduct::default(),
         })
         .await
     })
@@ -202,6 +203,7 @@ async fn visit_real(plan: &Plan, config: &aws_types::SdkConfig, kind: TargetKind
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: Duration::ZERO,
+        conduct: Conduct::default(),
     })
     .await
 }

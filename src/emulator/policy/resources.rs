@@ -204,6 +204,8 @@ fn ssm_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec<O
         }
         "GetParameter" | "PutParameter" | "DeleteParameter" => {
             let name = text(input, "Name").unwrap_or("*").trim_start_matches('/');
+            // `name:3` is the third version of a parameter; the permission is for the parameter.
+            let name = name.split(':').next().unwrap_or(name);
             vec![vec![arn(format!("parameter/{name}"))]]
         }
         _ => vec![vec![None]],

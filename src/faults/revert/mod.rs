@@ -12,6 +12,7 @@ mod enabled_rule;
 mod execution;
 mod experiment;
 mod findings;
+mod lock;
 mod log_stream;
 mod program;
 mod queue;
@@ -108,7 +109,15 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
             | EntryKind::DrillEnded => {}
         }
     }
-    changes.into_values().rev().filter(|change| change.purpose == purpose).collect()
+    let mut pending: Vec<Pending> = Vec::new();
+    for change in changes.into_values().rev().filter(|change| change.purpose == purpose) {
+        // What was changed again and again (a lock that is renewed) is taken back once.
+        let known = |one: &Pending| one.undo == change.undo && one.target == change.target;
+        if !pending.iter().any(known) {
+            pending.push(change);
+        }
+    }
+    pending
 }
 
 /// Whether a receipt's error says that AWS answered and refused: `service:Operation: Code: message`.
@@ -131,6 +140,7 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         }
         Undo::SetAlarmState { alarm, state } => alarm::undo(context, change, alarm, state).await,
         Undo::DeleteQueue { name } => queue::undo(context, change, name).await,
+        Undo::Unlock { parameter } => lock::undo(context, change, parameter).await,
         Undo::DeleteRule { bus, name } => rule::undo(context, change, bus, name).await,
         Undo::Unsubscribe { topic, endpoint } => {
             subscription::undo(context, change, topic, endpoint).await
@@ -167,6 +177,7 @@ pub fn describe(undo: &Undo) -> String {
         Undo::DeleteExperimentTemplate { client_token } => template::words(client_token),
         Undo::SetAlarmState { alarm, state } => alarm::words(alarm, state),
         Undo::DeleteQueue { name } => queue::words(name),
+        Undo::Unlock { parameter } => lock::words(parameter),
         Undo::DeleteRule { bus, name } => rule::words(bus, name),
         Undo::Unsubscribe { topic, endpoint } => subscription::words(topic, endpoint),
         Undo::StopAutomation { token } => automation::words(token),
