@@ -550,7 +550,8 @@ fn the_dry_run_of_everything_names_everything() {
                  ssm:GetAutomationExecution         expect-3
                  codedeploy:ListDeployments         expect-4
                  codedeploy:GetDeployment           expect-4
-      revert     events:RemoveTargets               expect-9, expect-5, expect-2
+      revert     events:DescribeRule                expect-9, expect-5, expect-2
+                 events:RemoveTargets               expect-9, expect-5, expect-2
                  events:DeleteRule                  expect-9, expect-5, expect-2
                  sqs:GetQueueUrl                    expect-9, expect-6, expect-5, expect-2
                  sqs:DeleteQueue                    expect-9, expect-6, expect-5, expect-2
