@@ -95,8 +95,9 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
 mod tests {
     use super::*;
     use crate::plan::tests::deployments::DEPLOYMENTS;
+    use crate::plan::tests::guardrails::GUARDED;
     use crate::plan::tests::messages::MESSAGES;
-    use crate::plan::tests::{EVERYTHING, GUARDED, RECORDS};
+    use crate::plan::tests::{EVERYTHING, RECORDS};
 
     fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
         let folder = tempfile::tempdir().unwrap();

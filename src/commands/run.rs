@@ -45,6 +45,7 @@ use crate::timeline::{Entry, StopReason, Target, TargetKind};
 /// By default the target is an account that is emulated inside the process, in virtual time. A rehearsal
 /// there proves the wiring of the response: detection, routing, runbook, rollback and time.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     /// Scenario files, or folders whose .yaml and .yml files are taken (not those in folders below).
     #[arg(default_value = "scenarios/", value_name = "PATH")]

@@ -85,7 +85,7 @@ pub(crate) async fn find_template(
     template: &str,
 ) -> Result<String, ChangeError> {
     let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
-    let (mut named, mut names) = (Vec::new(), Vec::new());
+    let (mut found, mut names) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
         if summary.id() == Some(template) {
@@ -93,11 +93,11 @@ pub(crate) async fn find_template(
         }
         let name = summary.tags().and_then(|tags| tags.get("Name")).cloned();
         if name.as_deref() == Some(template) {
-            named.extend(summary.id);
+            found.extend(summary.id);
         }
         names.extend(name);
     }
-    match named.as_slice() {
+    match found.as_slice() {
         [id] => Ok(id.clone()),
         [] => {
             let meant = did_you_mean(template, names.iter().map(String::as_str));

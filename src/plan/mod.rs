@@ -6,6 +6,7 @@
 
 mod action;
 pub mod calls;
+mod deployments;
 pub mod iam;
 mod kind;
 mod machines;

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
-    PlannedFault, PlannedSteadyState, PlannedStop, Release, Start, machines, messages, outside,
+    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, outside,
     schedule,
 };
 use crate::scenario::names;
@@ -574,52 +574,10 @@ impl<'a> Kinds<'a> {
             return messages::log(log);
         }
         match self.deployment {
-            Some(deployment) => deployed(deployment),
-            None => rolled_back(self.rollback?),
+            Some(deployment) => deployments::deployed(deployment),
+            None => deployments::rolled_back(self.rollback?),
         }
     }
-}
-
-/// A deployment that reaches a state; nothing where it names no service.
-fn deployed(wanted: &DeploymentExpectation) -> Option<Kind> {
-    let (release, succeeded) = if let Some(group) = &wanted.codedeploy {
-        let (application, group) = (group.application.clone(), group.group.clone());
-        (Release::CodeDeploy { application, group }, "Succeeded")
-    } else if let Some(stack) = &wanted.cloudformation {
-        (Release::CloudFormation { stack: stack.stack.clone() }, "UPDATE_COMPLETE")
-    } else if let Some(one) = &wanted.appconfig {
-        let (application, environment) = (one.application.clone(), one.environment.clone());
-        (Release::AppConfig { application, environment }, "COMPLETE")
-    } else {
-        let one = wanted.ecs.as_ref()?;
-        let (cluster, service) = (one.cluster.clone(), one.service.clone());
-        (Release::Ecs { cluster, service }, "SUCCESSFUL")
-    };
-    let state = wanted.state.clone().unwrap_or_else(|| succeeded.to_owned());
-    Some(Kind::Deployment { release, becomes: Becomes::State { state } })
-}
-
-/// A rollback; nothing where it names no service.
-fn rolled_back(wanted: &RollbackExpectation) -> Option<Kind> {
-    if let Some(rollback) = &wanted.codedeploy {
-        return Some(Kind::CodeDeployRollback {
-            application: rollback.application.clone(),
-            group: rollback.group.clone(),
-        });
-    }
-    let mut triggered_by = None;
-    let release = if let Some(stack) = &wanted.cloudformation {
-        Release::CloudFormation { stack: stack.stack.clone() }
-    } else if let Some(one) = &wanted.appconfig {
-        triggered_by.clone_from(&one.triggered_by);
-        let (application, environment) = (one.application.clone(), one.environment.clone());
-        Release::AppConfig { application, environment }
-    } else {
-        let one = wanted.ecs.as_ref()?;
-        let (cluster, service) = (one.cluster.clone(), one.service.clone());
-        Release::Ecs { cluster, service }
-    };
-    Some(Kind::Deployment { release, becomes: Becomes::RolledBack { triggered_by } })
 }
 
 /// The id of the first FIS fault of the file.

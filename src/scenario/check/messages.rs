@@ -67,12 +67,11 @@ fn replay_span(check: &mut Check<'_>, replay: &StartReplayFault, path: &str) {
     let mut moments = Vec::new();
     for (key, text) in [("from", &replay.from), ("to", &replay.to)] {
         let Some(text) = text else { continue };
-        match text.parse::<jiff::Timestamp>() {
-            Ok(moment) => moments.push(moment),
-            Err(_) => {
-                let message = format!("`{}` is not a moment", shortened(text));
-                check.error(code::BAD_REPLAY, &format!("{path}/{key}"), message, hint.to_owned());
-            }
+        if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            moments.push(moment);
+        } else {
+            let message = format!("`{}` is not a moment", shortened(text));
+            check.error(code::BAD_REPLAY, &format!("{path}/{key}"), message, hint.to_owned());
         }
     }
     if let [from, to] = moments.as_slice()

@@ -281,7 +281,6 @@ impl Expression {
                     (Test::True, Some(Value::Bool(true)))
                     | (Test::False, Some(Value::Bool(false)))
                     | (Test::Null, Some(Value::Null)) => true,
-                    (Test::True | Test::False | Test::Null, _) => false,
                     (Test::Compare(comparison, operand), Some(Value::String(text))) => {
                         compare(text, *comparison, operand)
                     }
@@ -289,7 +288,7 @@ impl Expression {
                         compare(&number.to_string(), *comparison, operand)
                     }
                     // A selector that points to an object, an array, a flag or nothing compares with nothing.
-                    (Test::Compare(..), _) => false,
+                    (Test::Compare(..) | Test::True | Test::False | Test::Null, _) => false,
                 }
             }
         }
@@ -383,12 +382,11 @@ fn split_line(message: &str) -> Vec<&str> {
             _ => None,
         };
         let enclosed = close.and_then(|close| Some(&rest[1..=rest[1..].find(close)?]));
-        let (value, length) = match enclosed {
-            Some(inner) => (inner, inner.len() + 2),
-            None => {
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-                (&rest[..end], end)
-            }
+        let (value, length) = if let Some(inner) = enclosed {
+            (inner, inner.len() + 2)
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            (&rest[..end], end)
         };
         values.push(value);
         rest = rest[length..].trim_start();

@@ -388,9 +388,9 @@ mod tests {
         account.call(Service::Logs, "PutMetricFilter", filter).expect("ok");
         logged(&mut account, &[(0, "ERROR one"), (1, "ERROR two"), (61_000, "fine")]);
         let start = account.now().as_second();
-        let stat = json!({"Metric": {"Namespace": "App", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"});
+        let metric = json!({"Metric": {"Namespace": "App", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"});
         let input = json!({
-            "MetricDataQueries": [{"Id": "m", "MetricStat": stat}],
+            "MetricDataQueries": [{"Id": "m", "MetricStat": metric}],
             "StartTime": start, "EndTime": start + 120, "ScanBy": "TimestampAscending",
         });
         let answer = account.call(Service::CloudWatch, "GetMetricData", input).expect("ok");

@@ -260,9 +260,10 @@ fn one(tokens: &mut Tokens<'_>, depth: usize) -> Result<Condition, ServiceError>
     if tokens.take_word("ispresent") {
         let open = tokens.take("(");
         let field = field(tokens)?;
-        return match open && tokens.take(")") {
-            true => Ok(Condition::Present(field)),
-            false => Err(malformed("ispresent is written ispresent(field)")),
+        return if open && tokens.take(")") {
+            Ok(Condition::Present(field))
+        } else {
+            Err(malformed("ispresent is written ispresent(field)"))
         };
     }
     let field = field(tokens)?;
