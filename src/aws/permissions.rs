@@ -1,6 +1,6 @@
 //! What a caller may do, asked of IAM's own simulator; nothing is changed by asking.
 //!
-//! Main function: [`refused`]. Only identity policies are simulated: what a resource policy or an
+//! Main function: `refused`. Only identity policies are simulated: what a resource policy or an
 //! organization's policy refuses besides is not seen. Source:
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>.
 

@@ -1,6 +1,6 @@
 //! Real accounts and AWS-compatible endpoints: connect, and refuse what the guardrails do not name.
 //!
-//! Main functions: [`connect`], [`confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
+//! Main functions: [`connect`], [`mod@confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
 //! region that its scenario's guardrails do not name, as the caller identity itself shows them.
 
 mod confirm;

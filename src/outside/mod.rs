@@ -1,6 +1,6 @@
 //! What a drill touches besides AWS: URLs and local programs, and only where that is allowed.
 //!
-//! Main functions: [`send`] (one request) and [`run`] (one program). Invariants: no program runs in a
+//! Main functions: `send` (one request) and `run` (one program). Invariants: no program runs in a
 //! process that was not told `--allow-commands`, and no request leaves a rehearsal that was not told
 //! `--allow-http`; a request is sent once; a secret is put in at the last moment and never comes back out;
 //! what is waited for, read and kept is bounded.

@@ -1,6 +1,6 @@
 //! Requests and programs, resolved: defaults filled in, nothing left to choose.
 //!
-//! Main functions: [`http`], [`command`], [`execution`], [`answer`]. Invariant: `${env.NAME}` stands in a
+//! Main functions: [`http()`], [`command`], [`execution`], [`answer`]. Invariant: `${env.NAME}` stands in a
 //! request as it is written; only what sends it knows its value.
 
 use indexmap::IndexMap;
