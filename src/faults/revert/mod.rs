@@ -30,6 +30,7 @@ use super::{ChangeError, Context, ids};
 use crate::aws::{CallError, CallErrorKind};
 use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
+use crate::wakeup::Topic;
 
 /// One change that is still to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,6 +254,37 @@ async fn until_gone(
         clock.sleep_until(now + BETWEEN_LOOKS).await;
     }
     Ok(())
+}
+
+/// How long something that was told to stop may take to end before it counts as left behind.
+const STOP_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Reads back that something which was told to stop is over, within a bound; `still` are the words for
+/// what is not.
+async fn until_over(
+    context: Context<'_>,
+    topic: Topic,
+    operation: &'static str,
+    is_over: impl AsyncFn() -> Result<bool, CallError>,
+    still: impl Fn() -> String,
+) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + STOP_PATIENCE;
+    loop {
+        let mark = context.pace.mark(topic);
+        if is_over().await? {
+            return Ok(());
+        }
+        if clock.now() >= give_up {
+            let (kind, message) = (CallErrorKind::Unreachable, still());
+            return Err(CallError { kind, operation, code: None, message });
+        }
+        tokio::select! {
+            biased;
+            () = context.pace.pause(topic, mark) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
+    }
 }
 
 /// Announces, calls, receipts; "not found" is done.
