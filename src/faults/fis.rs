@@ -59,19 +59,14 @@ pub(super) async fn create(
     let undo = Undo::DeleteExperimentTemplate { client_token: token.to_owned() };
     let call = "fis:CreateExperimentTemplate";
     let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
-    match request.send_with(&context.aws.fis).await {
-        Ok(answer) => {
-            let id =
-                answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("template", &id)])));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of("fis:CreateExperimentTemplate", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(
+        intent,
+        "fis:CreateExperimentTemplate",
+        request.send_with(&context.aws.fis).await,
+    )?;
+    let id = answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("template", &id)])));
+    Ok(id)
 }
 
 /// The token that makes the calls of a fault idempotent and findable.
@@ -149,19 +144,11 @@ pub(super) async fn launch(
         .tags("firedrill:token", token)
         .send()
         .await;
-    match sent {
-        Ok(answer) => {
-            let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
-            let ids = ids([("experiment", &id), ("template", template)]);
-            context.recorder.receipt(intent, Ok(ids));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of("fis:StartExperiment", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(intent, "fis:StartExperiment", sent)?;
+    let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
+    let ids = ids([("experiment", &id), ("template", template)]);
+    context.recorder.receipt(intent, Ok(ids));
+    Ok(id)
 }
 
 /// Waits until an action that breaks something runs.

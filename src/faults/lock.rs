@@ -187,18 +187,11 @@ async fn put(context: Context<'_>, text: &str, overwrite: bool) -> Result<i64, N
         .intent(None, Purpose::Guard, call, Some(undo))
         .map_err(ChangeError::from)?;
     let request = context.aws.ssm.put_parameter().name(PARAMETER).value(text).overwrite(overwrite);
-    match request.r#type(ParameterType::String).send().await {
-        Ok(answer) => {
-            let version = answer.version();
-            context.recorder.receipt(intent, Ok(ids([("version", &version.to_string())])));
-            Ok(version)
-        }
-        Err(error) => {
-            let error = CallError::of(call, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer =
+        context.recorder.heard(intent, call, request.r#type(ParameterType::String).send().await)?;
+    let version = answer.version();
+    context.recorder.receipt(intent, Ok(ids([("version", &version.to_string())])));
+    Ok(version)
 }
 
 /// The parameter, or one of its versions; nothing where there is none.

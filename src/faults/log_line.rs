@@ -6,7 +6,6 @@
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::CallError;
 use crate::plan::PlannedFault;
 use crate::timeline::{Purpose, Undo};
 
@@ -39,17 +38,13 @@ async fn create_stream(
     let undo = Undo::DeleteLogStream { group: group.to_owned(), stream: stream.to_owned() };
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, Some(undo))?;
     let request = context.aws.logs.create_log_stream();
-    match request.log_group_name(group).log_stream_name(stream).send().await {
-        Ok(_) => {
-            context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
-            Ok(())
-        }
-        Err(error) => {
-            let error = CallError::of(CALL, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    context.recorder.heard(
+        intent,
+        CALL,
+        request.log_group_name(group).log_stream_name(stream).send().await,
+    )?;
+    context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
+    Ok(())
 }
 
 async fn put(
@@ -66,18 +61,11 @@ async fn put(
     let events = vec![event; usize::try_from(count).unwrap_or(1)];
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, None)?;
     let request = context.aws.logs.put_log_events().log_group_name(group).log_stream_name(stream);
-    match request.set_log_events(Some(events)).send().await {
-        Ok(answer) => {
-            context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
-            // AWS answers success for events that it threw away.
-            answer.rejected_log_events_info().map_or(Ok(()), |info| Err(rejected(group, info)))
-        }
-        Err(error) => {
-            let error = CallError::of(CALL, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer =
+        context.recorder.heard(intent, CALL, request.set_log_events(Some(events)).send().await)?;
+    context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
+    // AWS answers success for events that it threw away.
+    answer.rejected_log_events_info().map_or(Ok(()), |info| Err(rejected(group, info)))
 }
 
 fn rejected(group: &str, info: &RejectedLogEventsInfo) -> ChangeError {

@@ -89,17 +89,9 @@ async fn start(
         .destination(destination)
         .send()
         .await;
-    match sent {
-        Ok(_) => {
-            context.recorder.receipt(intent, Ok(ids([("replay", &replay.name)])));
-            Ok(())
-        }
-        Err(error) => {
-            let error = CallError::of(CALL, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    context.recorder.heard(intent, CALL, sent)?;
+    context.recorder.receipt(intent, Ok(ids([("replay", &replay.name)])));
+    Ok(())
 }
 
 /// A rule's ARN on a bus: rules of the default bus have no bus in it.

@@ -78,25 +78,9 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
 }
 
 fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
-    watch.pick(|expectation| match &expectation.kind {
-        Kind::Experiment { fault: id, state } if *id == fault.id => {
-            Some((expectation.id.clone(), state.clone()))
-        }
-        Kind::Experiment { .. }
-        | Kind::Alarm { .. }
-        | Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Finding(_)
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. }
-        | Kind::Deployment { .. }
-        | Kind::Log { .. }
-        | Kind::Execution { .. }
-        | Kind::Http { .. } => None,
+    watch.pick(|expectation| {
+        let Kind::Experiment { fault: id, state } = &expectation.kind else { return None };
+        (*id == fault.id).then(|| (expectation.id.clone(), state.clone()))
     })
 }
 

@@ -46,27 +46,14 @@ struct Subject {
 
 /// Watches the metrics of every rule of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
-    let subjects = watch.pick(|expectation| match &expectation.kind {
-        Kind::Rule { name, bus, state } => Some(Subject {
+    let subjects = watch.pick(|expectation| {
+        let Kind::Rule { name, bus, state } = &expectation.kind else { return None };
+        Some(Subject {
             expectation: expectation.id.clone(),
             rule: name.clone(),
             bus: bus.clone(),
             state: *state,
-        }),
-        Kind::Alarm { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::Finding(_)
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. }
-        | Kind::Deployment { .. }
-        | Kind::Log { .. }
-        | Kind::Execution { .. }
-        | Kind::Http { .. } => None,
+        })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -537,30 +537,11 @@ fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
 fn all_answered(timeline: &[Entry]) -> bool {
     let mut open = BTreeSet::new();
     for entry in timeline {
-        match &entry.kind {
-            EntryKind::Intent { intent, purpose: Purpose::Inject, .. } => {
-                open.insert(*intent);
-            }
-            EntryKind::Receipt { intent, .. } => {
-                open.remove(intent);
-            }
-            EntryKind::Intent { .. }
-            | EntryKind::FaultStarted { .. }
-            | EntryKind::FaultFailed { .. }
-            | EntryKind::DrillStarted { .. }
-            | EntryKind::Preflight { .. }
-            | EntryKind::ObserverArmed { .. }
-            | EntryKind::SteadyState { .. }
-            | EntryKind::FaultEnded { .. }
-            | EntryKind::Observation(_)
-            | EntryKind::Looked { .. }
-            | EntryKind::Blind { .. }
-            | EntryKind::Stopping { .. }
-            | EntryKind::ClockSkew { .. }
-            | EntryKind::Calls { .. }
-            | EntryKind::Reverting
-            | EntryKind::Reverted { .. }
-            | EntryKind::DrillEnded => {}
+        if let EntryKind::Intent { intent, purpose: Purpose::Inject, .. } = &entry.kind {
+            open.insert(*intent);
+        }
+        if let EntryKind::Receipt { intent, .. } = &entry.kind {
+            open.remove(intent);
         }
     }
     open.is_empty()

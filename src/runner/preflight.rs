@@ -395,22 +395,9 @@ async fn no_such_alarm(drill: Here<'_>, name: &str) -> Finding {
 }
 
 fn alarm_names(drill: Here<'_>) -> Vec<String> {
-    let expected = drill.expectations().filter_map(|expectation| match &expectation.kind {
-        Kind::Alarm { name, .. } => Some(name.clone()),
-        Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::Finding(_)
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. }
-        | Kind::Deployment { .. }
-        | Kind::Log { .. }
-        | Kind::Execution { .. }
-        | Kind::Http { .. } => None,
+    let expected = drill.expectations().filter_map(|expectation| {
+        let Kind::Alarm { name, .. } = &expectation.kind else { return None };
+        Some(name.clone())
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);
