@@ -26,7 +26,7 @@ use crate::emulator::Account;
 use crate::emulator::transport::Emulator;
 use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
-use crate::runner::{self, Drill, StopSwitch};
+use crate::runner::{self, Conduct, Drill, StopSwitch};
 use crate::timeline::{Entry, Target, TargetKind};
 use crate::wakeup::{Bell, Pace};
 
@@ -87,7 +87,8 @@ pub fn rehearse_through(
     let sink: Sink = Box::new(|_| Ok(()));
     // What stands between may never answer, as a real network may.
     let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-    rehearse_on(plan, account, stop, sink, (between, timeouts), Emulator::account)
+    let conduct = Conduct::default();
+    rehearse_on(conduct, plan, account, stop, sink, (between, timeouts), Emulator::account)
 }
 
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
@@ -101,11 +102,29 @@ pub fn rehearse_and<T>(
     sink: Sink,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
-    let between = (|client| client, TimeoutConfig::disabled());
-    rehearse_on(plan, account, stop, sink, between, look)
+    rehearse_as(Conduct::default(), plan, account, stop, sink, |client| client, look)
+}
+
+/// Drills like [`rehearse_and`] and [`rehearse_through`], and goes about it as told: a dry run, or with the
+/// lock that keeps other drills out of an account.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
+pub fn rehearse_as<T>(
+    conduct: Conduct,
+    plan: &Plan,
+    account: Account,
+    stop: &StopSwitch,
+    sink: Sink,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+    look: impl FnOnce(&Emulator) -> T,
+) -> (Finished, T) {
+    let between = (between, TimeoutConfig::disabled());
+    rehearse_on(conduct, plan, account, stop, sink, between, look)
 }
 
 fn rehearse_on<T>(
+    conduct: Conduct,
     plan: &Plan,
     account: Account,
     stop: &StopSwitch,
@@ -142,6 +161,7 @@ fn rehearse_on<T>(
             urgency: &urgency,
             stop,
             settle: Duration::ZERO,
+            conduct,
         };
         tokio::select! {
             biased;
@@ -201,6 +221,7 @@ async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: SETTLE,
+        conduct: Conduct::default(),
     };
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
@@ -209,6 +230,7 @@ async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
 
 /// Drills on a real account or an AWS-compatible endpoint, in real time.
 pub async fn perform(
+    conduct: Conduct,
     plan: &Plan,
     config: &SdkConfig,
     target: Target,
@@ -230,6 +252,7 @@ pub async fn perform(
         urgency: &urgency,
         stop,
         settle: SETTLE,
+        conduct,
     };
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();

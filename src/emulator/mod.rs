@@ -31,3 +31,4 @@ pub(crate) mod wire;
 
 pub use account::{Account, Identity};
 pub use error::ServiceError;
+pub use services::cloudwatch::EvaluationState;

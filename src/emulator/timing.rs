@@ -88,6 +88,23 @@ pub(crate) const DEPLOYMENT_SHIFT: SignedDuration = SignedDuration::from_secs(10
 /// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
 pub(crate) const DEPLOYMENT_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
 
+// --- AppConfig ---
+
+/// How often a deployment that goes on looks at its environment's monitors (AWS publishes no figure; ours).
+pub(crate) const CONFIGURATION_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
+
+/// From the start of a rollback until every client has the previous version (depends on how often clients
+/// ask; ours).
+pub(crate) const CONFIGURATION_ROLLBACK: SignedDuration = SignedDuration::from_secs(15);
+
+// --- CloudFormation ---
+
+/// How often a stack operation looks at its rollback triggers (AWS publishes no figure; ours).
+pub(crate) const STACK_TRIGGER_POLL: SignedDuration = SignedDuration::from_secs(15);
+
+/// How long a stack cleans up what was replaced (depends on the resources; ours).
+pub(crate) const STACK_CLEANUP: SignedDuration = SignedDuration::from_secs(5);
+
 // --- CloudWatch ---
 
 /// How often an alarm is evaluated whose period is a minute or longer.
@@ -158,6 +175,9 @@ pub(crate) const LAMBDA_QUEUE: SignedDuration = SignedDuration::from_millis(50);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 pub(crate) const LAMBDA_RETRIES: [SignedDuration; 2] =
     [SignedDuration::from_secs(60), SignedDuration::from_secs(120)];
+/// How long a Logs Insights query runs (ours; it depends on what is scanned on AWS).
+pub(crate) const LOGS_QUERY: SignedDuration = SignedDuration::from_secs(2);
+
 /// From `StartAutomationExecution` until the first step begins (ours; AWS states no figure).
 pub(crate) const AUTOMATION_START: SignedDuration = SignedDuration::from_secs(1);
 

@@ -4,15 +4,14 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
-use aws_sdk_fis::types::{
-    ActionsMode, Experiment, ExperimentTemplateSummary, StartExperimentExperimentOptionsInput,
-};
+use aws_sdk_fis::types::{ActionsMode, Experiment, StartExperimentExperimentOptionsInput};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, timestamp};
 use crate::plan::PlannedFault;
+use crate::scenario::suggest::did_you_mean;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
 
@@ -60,19 +59,14 @@ pub(super) async fn create(
     let undo = Undo::DeleteExperimentTemplate { client_token: token.to_owned() };
     let call = "fis:CreateExperimentTemplate";
     let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
-    match request.send_with(&context.aws.fis).await {
-        Ok(answer) => {
-            let id =
-                answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("template", &id)])));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of("fis:CreateExperimentTemplate", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(
+        intent,
+        "fis:CreateExperimentTemplate",
+        request.send_with(&context.aws.fis).await,
+    )?;
+    let id = answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("template", &id)])));
+    Ok(id)
 }
 
 /// The token that makes the calls of a fault idempotent and findable.
@@ -86,31 +80,33 @@ pub(crate) async fn find_template(
     template: &str,
 ) -> Result<String, ChangeError> {
     let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
-    let mut named = Vec::new();
+    let (mut found, mut names) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
         if summary.id() == Some(template) {
             return Ok(template.to_owned());
         }
-        if has_name(&summary, template) {
-            named.extend(summary.id);
+        let name = summary.tags().and_then(|tags| tags.get("Name")).cloned();
+        if name.as_deref() == Some(template) {
+            found.extend(summary.id);
         }
+        names.extend(name);
     }
-    match named.as_slice() {
+    match found.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(ChangeError::NoEffect(format!(
-            "no experiment template has the id or the Name tag `{template}`"
-        ))),
+        [] => {
+            let meant = did_you_mean(template, names.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            Err(ChangeError::NoEffect(format!(
+                "no experiment template has the id or the Name tag `{template}`{meant}"
+            )))
+        }
         several => Err(ChangeError::NoEffect(format!(
             "{} experiment templates have the Name tag `{template}` ({}): name one by its id",
             several.len(),
             several.join(", ")
         ))),
     }
-}
-
-fn has_name(summary: &ExperimentTemplateSummary, name: &str) -> bool {
-    summary.tags().and_then(|tags| tags.get("Name")).is_some_and(|tag| tag == name)
 }
 
 async fn start<'a>(
@@ -148,19 +144,11 @@ pub(super) async fn launch(
         .tags("firedrill:token", token)
         .send()
         .await;
-    match sent {
-        Ok(answer) => {
-            let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
-            let ids = ids([("experiment", &id), ("template", template)]);
-            context.recorder.receipt(intent, Ok(ids));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of("fis:StartExperiment", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(intent, "fis:StartExperiment", sent)?;
+    let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
+    let ids = ids([("experiment", &id), ("template", template)]);
+    context.recorder.receipt(intent, Ok(ids));
+    Ok(id)
 }
 
 /// Waits until an action that breaks something runs.

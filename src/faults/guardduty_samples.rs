@@ -40,11 +40,8 @@ pub(super) async fn inject<'a>(
         Some(undo),
     )?;
     let request = context.aws.guardduty.create_sample_findings().detector_id(&detector);
-    if let Err(error) = request.set_finding_types(Some(types.to_vec())).send().await {
-        let error = CallError::of("guardduty:CreateSampleFindings", &error);
-        context.recorder.receipt(intent, Err(&error));
-        return Err(error.into());
-    }
+    let sent = request.set_finding_types(Some(types.to_vec())).send().await;
+    context.recorder.heard(intent, "guardduty:CreateSampleFindings", sent)?;
     context.recorder.receipt(intent, Ok(ids([("detector", &detector)])));
     let new = wait_for(context, &detector, types, &before).await?;
     let occurred_at = new.iter().filter_map(updated).min();

@@ -7,7 +7,6 @@
 use aws_sdk_securityhub::types::{AwsSecurityFinding, Resource, Severity};
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::CallError;
 use crate::plan::{PlannedFault, RUN_MARKER};
 use crate::scenario::types::SecurityHubFinding;
 use crate::timeline::{Purpose, Undo};
@@ -44,14 +43,11 @@ pub(super) async fn inject<'a>(
         Some(undo),
     )?;
     let request = context.aws.securityhub.batch_import_findings();
-    let answer = match request.set_findings(Some(findings)).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = CallError::of("securityhub:BatchImportFindings", &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
+    let answer = context.recorder.heard(
+        intent,
+        "securityhub:BatchImportFindings",
+        request.set_findings(Some(findings)).send().await,
+    )?;
     context.recorder.receipt(intent, Ok(ids([("finding", &all.join(" "))])));
     let failed = answer.failed_count().unwrap_or_default();
     if failed > 0 {

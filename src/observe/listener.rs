@@ -162,7 +162,11 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::ApiCall(_)
-        | Kind::Queue { .. } => false,
+        | Kind::Queue { .. }
+        | Kind::Deployment { .. }
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => false,
     }
 }
 
@@ -217,18 +221,10 @@ async fn create_queue(
         .tags("firedrill:run", context.run_id)
         .send()
         .await;
-    match sent {
-        Ok(answer) => {
-            let url = answer.queue_url.unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("url", &url)])));
-            Ok(url)
-        }
-        Err(error) => {
-            let error = CallError::of("sqs:CreateQueue", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(intent, "sqs:CreateQueue", sent)?;
+    let url = answer.queue_url.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("url", &url)])));
+    Ok(url)
 }
 
 /// Adds rules and subscriptions, each once.
@@ -270,7 +266,11 @@ impl Builder<'_> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
-            | Kind::Queue { .. } => Ok(None),
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => Ok(None),
         }
     }
 
@@ -370,18 +370,10 @@ impl Builder<'_> {
             .return_subscription_arn(true)
             .send()
             .await;
-        match sent {
-            Ok(answer) => {
-                let arn = answer.subscription_arn.unwrap_or_default();
-                recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
-                Ok(())
-            }
-            Err(error) => {
-                let error = CallError::of("sns:Subscribe", &error);
-                recorder.receipt(intent, Err(&error));
-                Err(error.into())
-            }
-        }
+        let answer = recorder.heard(intent, "sns:Subscribe", sent)?;
+        let arn = answer.subscription_arn.unwrap_or_default();
+        recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
+        Ok(())
     }
 }
 

@@ -3,8 +3,13 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
+mod records;
+
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
-use crate::scenario::types::{FindingSource, IncidentExpectation, RuleState, StateValue};
+use crate::scenario::types::{RuleState, StateValue};
+use records::{
+    deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
+};
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -90,6 +95,7 @@ impl Plan {
         let mut calls = Calls { all: Vec::new() };
         calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
         self.alarms_before(&mut calls);
+        lock_calls(&mut calls);
         self.guardrails_before(&mut calls);
         for fault in &self.faults {
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
@@ -213,6 +219,14 @@ fn queue() -> Resource {
     Resource::Named { service: "sqs", name: format!("{LISTENER_PREFIX}*") }
 }
 
+/// The lease that keeps other drills out of the account and region; a rehearsal needs none.
+fn lock_calls(calls: &mut Calls) {
+    let lock = || Resource::Named { service: "ssm", name: "parameter/firedrill/lock".to_owned() };
+    calls.add(Step::Preflight, "ssm:PutParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:GetParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:DeleteParameter", "lock", lock());
+}
+
 fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) {
     match action {
         FaultAction::FisTemplate { template } => fis_template_calls(calls, id, template),
@@ -287,6 +301,17 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "securityhub:GetFindings", id, hub.clone());
             calls.add(Step::Revert, "securityhub:BatchUpdateFindings", id, hub);
         }
+        FaultAction::LogLine { group, stream, .. } => {
+            let own = log_group(group, &format!("log-stream:{stream}"));
+            calls.add(Step::Preflight, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Inject, "logs:CreateLogStream", id, own.clone());
+            calls.add(Step::Inject, "logs:PutLogEvents", id, own.clone());
+            calls.add(Step::Revert, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
+        }
+        FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
+        // No API of AWS is called.
+        FaultAction::Http { .. } | FaultAction::Command { .. } => {}
     }
 }
 
@@ -484,45 +509,16 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
         }
-    }
-}
-
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonguardduty.html>,
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html>
-fn finding_calls(calls: &mut Calls, id: &str, source: FindingSource) {
-    match source {
-        FindingSource::GuardDuty => {
-            let detectors = Resource::Named { service: "guardduty", name: "detector/*".to_owned() };
-            calls.add(Step::Observe, "guardduty:ListDetectors", id, any(NO_LEVEL));
-            calls.add(Step::Observe, "guardduty:ListFindings", id, detectors.clone());
-            calls.add(Step::Observe, "guardduty:GetFindings", id, detectors);
+        Kind::Deployment { release, .. } => deployment_calls(calls, id, release),
+        Kind::Log { groups, search } => log_calls(calls, id, groups, search),
+        Kind::Execution { state_machine, .. } => {
+            let (machine, executions) = machine(state_machine);
+            calls.add(Step::Preflight, "states:DescribeStateMachine", id, machine.clone());
+            calls.add(Step::Observe, "states:ListExecutions", id, machine);
+            calls.add(Step::Observe, "states:DescribeExecution", id, executions);
         }
-        FindingSource::SecurityHub => {
-            let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
-            calls.add(Step::Observe, "securityhub:GetFindings", id, hub);
-        }
-    }
-}
-
-/// Incidents and their plans have no region in their ARNs.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanagerincidentmanager.html>
-fn incident_calls(calls: &mut Calls, id: &str, incident: &IncidentExpectation) {
-    let global = |name: String| Resource::Global { service: "ssm-incidents", name };
-    let plan = incident.response_plan.as_deref();
-    if let Some(plan) = plan {
-        let resource = if plan.starts_with("arn:") {
-            Resource::Arn(plan.to_owned())
-        } else {
-            global(format!("response-plan/{plan}"))
-        };
-        calls.add(Step::Preflight, "ssm-incidents:GetResponsePlan", id, resource);
-    }
-    calls.add(Step::Observe, "ssm-incidents:ListIncidentRecords", id, any(NO_LEVEL));
-    let records = global("incident-record/*".to_owned());
-    calls.add(Step::Observe, "ssm-incidents:GetIncidentRecord", id, records);
-    if incident.runbook.is_some() {
-        let execution = named("ssm", "automation-execution/", "*");
-        calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution);
+        // No API of AWS is asked.
+        Kind::Http { .. } => {}
     }
 }
 
@@ -534,7 +530,8 @@ fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
     calls.add(Step::Listen, "events:TagResource", id, ours.clone());
     calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
     calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours);
+    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
+    calls.add(Step::Revert, "events:DescribeRule", id, ours);
 }
 
 fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {

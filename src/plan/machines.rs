@@ -173,7 +173,11 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::Publish { .. }
         | FaultAction::SendMessage { .. }
         | FaultAction::SampleFindings { .. }
-        | FaultAction::SecurityHubFindings { .. } => return None,
+        | FaultAction::SecurityHubFindings { .. }
+        | FaultAction::LogLine { .. }
+        | FaultAction::StartReplay(_)
+        | FaultAction::Http { .. }
+        | FaultAction::Command { .. } => return None,
     })
 }
 

@@ -6,10 +6,13 @@
 
 mod action;
 pub mod calls;
+mod deployments;
 pub mod iam;
 mod kind;
 mod machines;
 mod messages;
+mod outside;
+mod predicate;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
@@ -20,15 +23,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
-pub use action::{FaultAction, Message};
-pub use kind::{Kind, Level};
+pub use action::{FaultAction, Message, Replay, Span};
+pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use messages::RUN_ATTRIBUTE;
+pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, Schedule, Window};
+pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

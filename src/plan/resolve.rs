@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{
-    About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, machines, messages, schedule,
+    About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
+    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, outside,
+    schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, Correlation, Duration, EventExpectation, Expectation,
-    ExperimentExpectation, Fault, FindingExpectation, FisFault, IncidentExpectation, Never,
+    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, Duration,
+    EventExpectation, ExecutionExpectation, Expectation, ExperimentExpectation, Fault,
+    FindingExpectation, FisFault, HttpExpectation, IncidentExpectation, LogExpectation, Never,
     NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
     RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
     StateValue,
@@ -264,6 +266,10 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.securityhub_findings.as_ref().map(|import| {
             Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
         }),
+        fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
+        fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
+        fault.http.as_ref().map(|http| Some(outside::http(http))),
+        fault.command.as_ref().map(|command| Some(outside::command(command, id, run_id))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -391,10 +397,10 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm, finding | detect |
-/// | rule, runbook, event, notification, ops_item, incident, api_call, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, api_call, deployment, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
-/// | queue | detect |
+/// | queue, log | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -403,15 +409,23 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) | Kind::Log { .. } => {
+            Stage::Detect
+        }
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::ApiCall(_) => Stage::Act,
+        | Kind::ApiCall(_)
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
+        Kind::Deployment { becomes, .. } => match becomes {
+            Becomes::State { .. } => Stage::Act,
+            Becomes::RolledBack { .. } => Stage::Mitigate,
+        },
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
             _ => Stage::Mitigate,
@@ -433,6 +447,10 @@ struct Kinds<'a> {
     incident: Option<&'a IncidentExpectation>,
     api_call: Option<&'a ApiCallExpectation>,
     queue: Option<&'a QueueExpectation>,
+    deployment: Option<&'a DeploymentExpectation>,
+    log: Option<&'a LogExpectation>,
+    execution: Option<&'a ExecutionExpectation>,
+    http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -450,6 +468,10 @@ impl<'a> Kinds<'a> {
             incident: one.incident.as_ref(),
             api_call: one.api_call.as_ref(),
             queue: one.queue.as_ref(),
+            deployment: one.deployment.as_ref(),
+            log: one.log.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
         }
     }
 
@@ -467,6 +489,10 @@ impl<'a> Kinds<'a> {
             incident: never.incident.as_ref(),
             api_call: never.api_call.as_ref(),
             queue: never.queue.as_ref(),
+            deployment: never.deployment.as_ref(),
+            log: never.log.as_ref(),
+            execution: never.execution.as_ref(),
+            http: never.http.as_ref(),
         }
     }
 
@@ -484,6 +510,10 @@ impl<'a> Kinds<'a> {
             self.incident.is_some(),
             self.api_call.is_some(),
             self.queue.is_some(),
+            self.deployment.is_some(),
+            self.log.is_some(),
+            self.execution.is_some(),
+            self.http.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -534,6 +564,12 @@ impl<'a> Kinds<'a> {
         if let Some(item) = self.ops_item {
             return Some(Kind::OpsItem(item.clone()));
         }
+        if let Some(execution) = self.execution {
+            return outside::execution(execution);
+        }
+        if let Some(http) = self.http {
+            return outside::answer(http);
+        }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));
         }
@@ -543,11 +579,13 @@ impl<'a> Kinds<'a> {
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);
         }
-        let rollback = self.rollback?.codedeploy.as_ref()?;
-        Some(Kind::CodeDeployRollback {
-            application: rollback.application.clone(),
-            group: rollback.group.clone(),
-        })
+        if let Some(log) = self.log {
+            return messages::log(log);
+        }
+        match self.deployment {
+            Some(deployment) => deployments::deployed(deployment),
+            None => deployments::rolled_back(self.rollback?),
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub const FIS_START: SignedDuration = SignedDuration::from_mins(1);
 /// How long GuardDuty may take from `CreateSampleFindings` until the samples are listed. AWS gives no
 /// figure; ours.
 pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
+/// How long EventBridge may take from `StartReplay` until the first event is replayed. AWS gives no figure;
+/// five minutes are ours.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html>
+pub const REPLAY_START: SignedDuration = SignedDuration::from_mins(5);
 
 /// How late CloudTrail's event history may show a call: "within 15 minutes".
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>
@@ -82,7 +86,11 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
             | FaultAction::SampleFindings { .. }
-            | FaultAction::SecurityHubFindings { .. } => SignedDuration::ZERO,
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_)
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -126,6 +134,7 @@ impl<'a> Solver<'a> {
             FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. } => {
                 start.saturating_add(FIS_START)
             }
+            FaultAction::StartReplay(_) => start.saturating_add(REPLAY_START),
             FaultAction::PutEvents { .. }
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. }
@@ -135,7 +144,10 @@ impl<'a> Solver<'a> {
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
-            | FaultAction::SecurityHubFindings { .. } => start,
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
             FaultAction::SampleFindings { .. } => start.saturating_add(SAMPLES_START),

@@ -1,5 +1,7 @@
 //! What plans look like, and that everything that a scenario leaves out is decided.
 
+pub(crate) mod deployments;
+pub(crate) mod guardrails;
 pub(crate) mod messages;
 
 use jiff::SignedDuration;
@@ -28,6 +30,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -50,6 +53,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 tunnel-down
                  fis:ListExperimentTemplates        tunnel-down
                  cloudwatch:ListAlarmMuteRules      detected
@@ -73,6 +77,13 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  sqs:DeleteQueue                    no-second-page, paged
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
+
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
@@ -170,6 +181,18 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Ssm",
           "Effect": "Allow",
           "Action": [
+            "ssm:DeleteParameter",
+            "ssm:GetParameter",
+            "ssm:PutParameter"
+          ],
+          "Resource": [
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/firedrill/lock"
+          ]
+        },
+        {
+          "Sid": "Ssm2",
+          "Effect": "Allow",
+          "Action": [
             "ssm:DescribeDocument"
           ],
           "Resource": [
@@ -177,7 +200,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           ]
         },
         {
-          "Sid": "Ssm2",
+          "Sid": "Ssm3",
           "Effect": "Allow",
           "Action": [
             "ssm:GetAutomationExecution"
@@ -243,59 +266,6 @@ recovery:
     within: 5m
     sustain: 1m
 "#;
-
-/// Every guardrail, and both kinds of experiment for them to guard.
-pub(crate) const GUARDED: &str = r#"
-version: 1
-name: guarded
-guardrails:
-  accounts: ["111122223333"]
-  regions: [eu-west-1]
-  target_tags: {chaos: allowed}
-  max_targets: 2
-  window: {days: [mon, tue], from: 09:00, to: 17:00, time_zone: Europe/Berlin}
-  change_calendar: freeze
-faults:
-  - {id: known, fis: {template: cut}}
-  - {id: own, fis: {inline: {targets: {}, actions: {}, stopConditions: [], roleArn: "arn:aws:iam::111122223333:role/fis"}}}
-expect:
-  - {id: seen, alarm: {name: cpu}, within: 5m}
-"#;
-
-#[test]
-fn the_dry_run_tells_every_guardrail() {
-    let text = text::render(&plan(GUARDED));
-    let before = text.split("\nInject").next().unwrap();
-    let calls: Vec<&str> = text
-        .lines()
-        .skip_while(|line| !line.starts_with("Calls"))
-        .take_while(|line| !line.starts_with("  listen") && !line.starts_with("  inject"))
-        .collect();
-    insta::assert_snapshot!(format!("{before}\n{}", calls.join("\n")), @"
-    guarded (x.yaml)
-
-    Before anything is injected
-      account   111122223333
-      region    eu-west-1
-      tags      every target is selected by chaos=allowed
-      targets   at most 2, seen by an experiment that skips its actions
-      window    mon, tue 09:00 to 17:00 Europe/Berlin; a rehearsal ignores it
-      calendar  freeze is open until the limit
-      lever     the safety lever of FIS is disengaged
-
-    Calls and what they need, in order
-      preflight  sts:GetCallerIdentity              guardrails
-                 ssm:GetCalendarState               change calendar
-                 fis:GetSafetyLever                 known, own
-                 fis:GetExperimentTemplate          known
-                 fis:StartExperiment                known, own
-                 fis:ListExperimentResolvedTargets  known, own
-                 fis:CreateExperimentTemplate       own
-                 fis:ListExperimentTemplates        known
-                 cloudwatch:DescribeAlarms          seen
-                 cloudwatch:ListAlarmMuteRules      seen
-    ");
-}
 
 /// What AWS writes down about trouble: beside [`EVERYTHING`], so that each stays a page.
 pub(crate) const RECORDS: &str = r#"
@@ -447,6 +417,7 @@ fn what_the_check_refuses_has_no_plan_and_does_not_panic() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one snapshot")]
 fn the_dry_run_of_everything_names_everything() {
     insta::assert_snapshot!(text::render(&plan(EVERYTHING)), @r#"
     everything (x.yaml)
@@ -454,6 +425,7 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
+      lock      no other drill in the account and region; a rehearsal has its own
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -491,6 +463,7 @@ fn the_dry_run_of_everything_names_everything() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
                  fis:GetSafetyLever                 known, stress
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
@@ -524,7 +497,8 @@ fn the_dry_run_of_everything_names_everything() {
                  ssm:GetAutomationExecution         expect-3
                  codedeploy:ListDeployments         expect-4
                  codedeploy:GetDeployment           expect-4
-      revert     events:RemoveTargets               expect-9, expect-5, expect-2
+      revert     events:DescribeRule                expect-9, expect-5, expect-2
+                 events:RemoveTargets               expect-9, expect-5, expect-2
                  events:DeleteRule                  expect-9, expect-5, expect-2
                  sqs:GetQueueUrl                    expect-9, expect-6, expect-5, expect-2
                  sqs:DeleteQueue                    expect-9, expect-6, expect-5, expect-2
@@ -535,6 +509,13 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:StopExperiment                 stress, known
                  fis:ListExperiments                stress, known
                  cloudwatch:SetAlarmState           fault-2
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
+
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   alarm cpu, and whatever its actions start

@@ -215,10 +215,14 @@ fn not_done(subject: &str, error: &ChangeError) -> crate::timeline::Problem {
     }
 }
 
-/// Previews every experiment where the number of targets is limited; true when there are few enough.
+/// Previews every experiment where the number of targets is limited or nothing else will be done; true when
+/// each has targets and there are few enough.
 /// The previews are taken back before this returns.
 pub(super) async fn count(drill: &Drill<'_>) -> bool {
-    let Some(most) = drill.plan.guardrails.max_targets else { return true };
+    let most = drill.plan.guardrails.max_targets;
+    if most.is_none() && !drill.conduct.dry_run {
+        return true;
+    }
     let stopped = || drill.stop.is_pressed();
     let mut all = BTreeSet::new();
     let mut fine = true;
@@ -228,13 +232,15 @@ pub(super) async fn count(drill: &Drill<'_>) -> bool {
             if drill.stop.is_pressed() {
                 return false;
             }
-            let subject = format!("targets of fault {}", fault.id);
+            let mut subject = format!("targets of fault {}", fault.id);
             let finding = match preview::preview(drill.context(place), fault, &stopped).await {
                 Ok(found) if found.is_empty() => wrong(
                     "the experiment has no targets: it would break nothing".to_owned(),
                     "check the template's targets, their tags and filters",
                 ),
                 Ok(found) => {
+                    subject.push_str(": ");
+                    subject.push_str(&some(found.iter()));
                     all.extend(found.into_iter().map(|one| (place.name.clone(), one)));
                     Ok(())
                 }
@@ -251,21 +257,27 @@ pub(super) async fn count(drill: &Drill<'_>) -> bool {
         );
         return tell(home, "previews".to_owned(), finding);
     }
+    let Some(most) = most else { return fine };
     let finding = if u32::try_from(all.len()).is_ok_and(|count| count <= most) {
         Ok(())
     } else {
-        let some: Vec<&str> = all.iter().take(5).map(|(_, one)| one.resource.as_str()).collect();
+        let which = some(all.iter().map(|(_, one)| one));
         wrong(
-            format!(
-                "the experiments would touch {} resources, and the guardrails allow {most}: {}{}",
-                all.len(),
-                some.join(", "),
-                if all.len() > some.len() { ", …" } else { "" }
-            ),
+            format!("the experiments would touch {which}, and the guardrails allow {most}"),
             "narrow the targets of the template, or raise `guardrails.max_targets` if that is meant",
         )
     };
     fine & tell(home, format!("at most {most} targets"), finding)
+}
+
+/// How many, and which of them, as far as a line has room.
+fn some<'r>(all: impl ExactSizeIterator<Item = &'r preview::Resolved>) -> String {
+    const SHOWN: usize = 5;
+    let count = all.len();
+    let shown: Vec<&str> = all.take(SHOWN).map(|one| one.resource.as_str()).collect();
+    let more = if count > SHOWN { ", …" } else { "" };
+    let word = if count == 1 { "resource" } else { "resources" };
+    format!("{count} {word} ({}{more})", shown.join(", "))
 }
 
 #[cfg(test)]

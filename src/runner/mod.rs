@@ -5,6 +5,7 @@
 //! hold; whatever ends the drill, everything is reverted, newest first; every wait has a bound.
 
 mod guardrails;
+mod lock;
 mod preflight;
 
 use std::collections::BTreeSet;
@@ -51,6 +52,17 @@ pub struct Drill<'a> {
     /// How long new rules and subscriptions need until they deliver (they are eventually consistent on a
     /// real account).
     pub settle: Duration,
+    /// How the drill goes about it.
+    pub conduct: Conduct,
+}
+
+/// How a drill goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Conduct {
+    /// Whether other drills are kept out of every account and region that it reaches.
+    pub lock: bool,
+    /// Whether it only looks: experiments run with their actions skipped, and nothing is injected.
+    pub dry_run: bool,
 }
 
 /// Ends a drill early. The first reason counts.
@@ -88,6 +100,14 @@ impl StopSwitch {
         let pressed = pressed.expect("the switch outlives its listeners");
         pressed.clone().expect("it was waited for")
     }
+}
+
+/// Looks at everything that a drill needs, as its preflight does, and at the steady state; the record says
+/// what was found. Nothing is changed.
+pub async fn examine(drill: &Drill<'_>) {
+    // Whether all of it holds is in the record, condition by condition.
+    let _holds = preflight::holds(drill).await;
+    let _steady = preflight::steady(drill).await;
 }
 
 /// Runs one drill to its end, whatever happens; the record says how it went.
@@ -131,10 +151,18 @@ impl<'a> Drill<'a> {
         self.places.find(target).expect("each target of the plan is a place of its drill")
     }
 
-    /// Looks, drills if what it sees allows it, and takes away whatever was made.
+    /// Looks, drills if what it sees allows it, and takes away whatever was made, the lock last.
     async fn run(&self) {
-        self.guarded().await;
-        let mut left = self.take_back(Purpose::Listen).await;
+        if self.looks_right().await
+            && let Some(leases) = lock::take(self).await
+        {
+            let work = async {
+                self.guarded().await;
+                self.take_back(Purpose::Listen).await;
+            };
+            Box::pin(lock::keep(self, leases, work)).await;
+        }
+        let mut left = self.left_behind(Purpose::Listen);
         left.extend(self.take_back(Purpose::Guard).await);
         if self.recorder.read(was_injected) || !left.is_empty() {
             let mut all = self.left_behind(Purpose::Inject);
@@ -143,23 +171,29 @@ impl<'a> Drill<'a> {
         }
     }
 
-    /// Everything between the guardrails and what they let through.
-    async fn guarded(&self) {
+    /// Whether everything that can be looked at without changing anything is as it must be.
+    async fn looks_right(&self) -> bool {
         // Looking changes nothing, so it may be dropped at any moment.
         let looks = async { preflight::holds(self).await & guardrails::hold(self).await };
-        let holds = tokio::select! {
+        tokio::select! {
             biased;
             pressed = self.stop.pressed() => {
                 let _stopped = self.stopping(pressed);
-                return;
+                false
             }
-            holds = looks => holds,
-        };
+            right = looks => right,
+        }
+    }
+
+    /// What is done under the lock.
+    async fn guarded(&self) {
         // A preview changes something, so it is not dropped: it looks at the switch itself.
-        let may_go_on = holds && guardrails::count(self).await;
+        let few = guardrails::count(self).await;
         if self.stop.is_pressed() {
             let _stopped = self.stopping(self.stop.pressed().await);
-        } else if may_go_on {
+        } else if few && self.conduct.dry_run {
+            let _recorded = preflight::steady(self).await;
+        } else if few {
             self.run_armed().await;
         }
     }
@@ -504,30 +538,11 @@ fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
 fn all_answered(timeline: &[Entry]) -> bool {
     let mut open = BTreeSet::new();
     for entry in timeline {
-        match &entry.kind {
-            EntryKind::Intent { intent, purpose: Purpose::Inject, .. } => {
-                open.insert(*intent);
-            }
-            EntryKind::Receipt { intent, .. } => {
-                open.remove(intent);
-            }
-            EntryKind::Intent { .. }
-            | EntryKind::FaultStarted { .. }
-            | EntryKind::FaultFailed { .. }
-            | EntryKind::DrillStarted { .. }
-            | EntryKind::Preflight { .. }
-            | EntryKind::ObserverArmed { .. }
-            | EntryKind::SteadyState { .. }
-            | EntryKind::FaultEnded { .. }
-            | EntryKind::Observation(_)
-            | EntryKind::Looked { .. }
-            | EntryKind::Blind { .. }
-            | EntryKind::Stopping { .. }
-            | EntryKind::ClockSkew { .. }
-            | EntryKind::Calls { .. }
-            | EntryKind::Reverting
-            | EntryKind::Reverted { .. }
-            | EntryKind::DrillEnded => {}
+        if let EntryKind::Intent { intent, purpose: Purpose::Inject, .. } = &entry.kind {
+            open.insert(*intent);
+        }
+        if let EntryKind::Receipt { intent, .. } = &entry.kind {
+            open.remove(intent);
         }
     }
     open.is_empty()

@@ -206,6 +206,15 @@ rules! {
          characters in one line; nine attributes fit beside the run's own, with names of letters, digits, dots, dashes and \
          underscores; a FIFO topic or queue (its name ends in .fifo) needs `group`. \
          https://docs.aws.amazon.com/sns/latest/api/API_Publish.html";
+    BAD_REQUEST = "bad-request": "A request of an `http` fault or expectation is not one that can be sent.",
+        "Its URL begins with http:// or https:// and holds no user and no password, its method is a word, its answer may \
+         take a minute at most, and an expectation looks every 1s to 1m.";
+    PLAIN_SECRET = "plain-secret": "A header that carries a secret has it as plain text.",
+        "The scenario is a file that people share. Write ${env.NAME}: below `http` it stays as it is written in plans, \
+         timelines and reports, and its value is put in when the request is sent.";
+    BAD_PREDICATE = "bad-predicate": "What is looked for in JSON can't be read, or is asked in several ways.",
+        "A JSONPath (RFC 9535) with one of equals, matches (a regular expression) and exists; the path alone asks whether \
+         it finds anything.";
 
     // Expectations.
     WITHIN_MISSING = "within-missing": "An expectation has no deadline.",
@@ -223,6 +232,10 @@ rules! {
         "Alarms, events, messages, rules and runbooks can happen several times. For nothing at all, use a never.";
     STATE_NEVER_CHANGES = "state-never-changes": "An expectation waits for a state that the fault itself sets.",
         "set_alarm_state puts the alarm there, so observing it proves nothing about the system; expect what follows from it.";
+    CORRELATION_NEVER_HAD = "correlation-never-had": "A correlation is demanded that an alarm never has.",
+        "An alarm that follows a metric says nothing of the drill in its history: only the time shows that it was ours (window). \
+         An alarm that set_alarm_state sets carries the run id in its reason. Demand more of what follows from the alarm: a \
+         notification, an event, a runbook.";
     UNKNOWN_STATUS = "unknown-status": "A runbook status is not one of SSM Automation's.",
         "The API spells them with capitals: Success, Failed, TimedOut, Waiting. \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html";
@@ -239,6 +252,13 @@ rules! {
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
+    BAD_REPLAY = "bad-replay": "A replay has no span of time, or two, or one that ends before it begins.",
+        "It replays the `last` while before the fault, or from a moment to another one. An archive holds an event about \
+         ten minutes after it arrived. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html";
+    BAD_LOG = "bad-log": "A log line or a search for log events can't be what is meant.",
+        "A search has a `group` or `groups`, and a `pattern` of at most 1024 characters or a `query` whose rows have \
+         @timestamp, since every occurrence has a moment; a fault puts 1 to 1000 lines. \
+         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html";
     BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
         "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -16,7 +18,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{emulated_config, rehearse};
+use firedrill::commands::drill::{Finished, emulated_config, rehearse_as};
 use firedrill::context::{Context, Place, Places};
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
@@ -25,14 +27,24 @@ use firedrill::faults::revert;
 use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
-use firedrill::runner::{self, Drill, StopSwitch};
+use firedrill::runner::{self, Conduct, Drill, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
 use firedrill::wakeup::Pace;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::stage;
 use crate::support::scenarios;
+
+/// As on a real account: the lock is part of the policy.
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+
+/// Drills with the lock.
+fn locked(plan: &Plan, account: Account) -> Finished {
+    let (stop, sink) = (StopSwitch::default(), stage::unheard());
+    rehearse_as(LOCKED, plan, account, &stop, sink, |inner| inner, |_| ()).0
+}
 
 /// A policy without one of its lines, and what the line was.
 struct Cut {
@@ -82,7 +94,7 @@ fn restricted(account: &Account, policy: &Value) -> Account {
 /// What a whole drill comes to when its caller may do this.
 fn drilled(plan: &Plan, account: &Account, policy: &Value) -> (Outcome, Vec<Entry>) {
     let account = restricted(account, policy);
-    let finished = rehearse(plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let finished = locked(plan, account);
     (judge(plan, &finished.timeline).outcome, finished.timeline)
 }
 
@@ -170,7 +182,7 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let reaching = |aws| Place {
+    let at_home = |aws| Place {
         name: None,
         aws,
         target: Target {
@@ -181,7 +193,7 @@ async fn crash_and_revert(
         partition: identity.partition.clone(),
     };
     let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(reaching(Aws::new(&config)), Vec::new());
+    let places = Places::new(at_home(Aws::new(&config)), Vec::new());
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
@@ -191,6 +203,7 @@ async fn crash_and_revert(
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: Duration::ZERO,
+        conduct: LOCKED,
     };
     tokio::select! {
         biased;
@@ -198,7 +211,7 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let here = reaching(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let here = at_home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
     let context = Context::new(&here, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
@@ -252,6 +265,72 @@ fn with_actions(account: &Account) -> Account {
     account
 }
 
+/// What a drill comes to while its stop conditions lose their data for a minute, which is harmless: their
+/// histories say that they were never in ALARM.
+fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> Outcome {
+    let mut account = account.clone();
+    let mut call = |operation: &str, input: Value| {
+        account.call(Service::Iam, operation, input).expect("IAM takes it")
+    };
+    call("CreateUser", json!({"UserName": "other"}));
+    let all = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    call("PutUserPolicy", json!({"UserName": "other", "PolicyName": "all", "PolicyDocument": all}));
+    let key = call("CreateAccessKey", json!({"UserName": "other"}));
+    let key = key["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned();
+    let account = restricted(&account, policy);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(account.now());
+        let region = account.identity().region.clone();
+        let (emulator, wakeups) = Emulator::new(account, clock);
+        let config = emulated_config(&emulator, &region, clock);
+        let home = home_of(&emulator, Aws::new(&config));
+        let other = Credentials::from_keys(key, "emulated", None);
+        let other = SharedCredentialsProvider::new(other);
+        let other = Aws::new(&config.into_builder().credentials_provider(other).build());
+        let moving = async {
+            clock.sleep_until(clock.now() + SignedDuration::from_mins(1)).await;
+            for stop in &plan.stop_conditions {
+                let set = other.cloudwatch.set_alarm_state().alarm_name(&stop.alarm);
+                let set = set.state_value("INSUFFICIENT_DATA".into()).state_reason("no data");
+                set.send().await.expect("somebody else may do anything");
+            }
+            std::future::pending::<()>().await;
+        };
+        let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+        let (pace, urgency) = Pace::on_change(wakeups);
+        let drill = Drill {
+            plan,
+            places: &Places::new(home, Vec::new()),
+            recorder: &recorder,
+            pace: &pace,
+            urgency: &urgency,
+            stop: &StopSwitch::default(),
+            settle: Duration::ZERO,
+            conduct: LOCKED,
+        };
+        tokio::select! {
+            biased;
+            () = runner::run(drill) => {}
+            () = moving => unreachable!("it goes on for ever"),
+            () = emulator.live() => unreachable!("the account lives on"),
+        }
+        judge(plan, &recorder.into_entries()).outcome
+    })
+}
+
+/// The home of a drill on an emulated account.
+fn home_of(emulator: &Emulator, aws: Aws) -> Place {
+    let identity = emulator.account().identity().clone();
+    let target =
+        Target { account: identity.account, region: identity.region, kind: TargetKind::Emulator };
+    Place { name: None, aws, target, partition: identity.partition }
+}
+
 /// Holds a plan's policy against the account: enough, and nothing to spare.
 fn hold(name: &str, plan: &Plan, account: &Account) {
     let policy = iam::policy(plan);
@@ -271,10 +350,16 @@ fn hold(name: &str, plan: &Plan, account: &Account) {
         Outcome::Passed,
         "{name}: its alarms tell a topic"
     );
+    let guarded = !plan.stop_conditions.is_empty();
+    if guarded {
+        let outcome = drilled_while_stops_move(plan, account, &policy);
+        assert_eq!(outcome, Outcome::Passed, "{name}: its stop conditions lose their data");
+    }
     let mut spare = Vec::new();
     for cut in cuts(&policy) {
         let breaks = drilled(plan, account, &cut.policy).0 != Outcome::Passed
             || drilled(plan, &telling, &cut.policy).0 != Outcome::Passed
+            || (guarded && drilled_while_stops_move(plan, account, &cut.policy) != Outcome::Passed)
             || (1..=points).any(|nth| !crashed(plan, account, &cut.policy, nth).is_empty());
         if !breaks {
             spare.push(cut.without);
@@ -359,7 +444,7 @@ fn an_environment_says_what_its_callers_may_do() {
         \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
     let (plan, account) =
         stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
-    let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let finished = locked(&plan, account);
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
     let words = format!("{:?}", finished.timeline);

@@ -105,6 +105,8 @@ fn has_no_level(action: &str) -> bool {
         "ssm:ListCommands",
         "ssm:ListCommandInvocations",
         "ssm:CancelCommand",
+        "appconfig:ListApplications",
+        "events:ListRules",
     ];
     NONE.contains(&action)
 }

@@ -9,6 +9,7 @@
 use super::account::Account;
 use super::operation::Operation;
 
+pub(crate) mod appconfig;
 pub(crate) mod autoscaling;
 pub(crate) mod cloudtrail;
 pub(crate) mod cloudwatch;
@@ -25,6 +26,7 @@ pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod stacks;
 pub(crate) mod stepfunctions;
 pub(crate) mod sts;
 
@@ -115,6 +117,8 @@ services! {
     SecurityHub, securityhub, "securityhub", "Security Hub";
     CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
     StepFunctions, stepfunctions, "states", "Step Functions";
+    AppConfig, appconfig, "appconfig", "AppConfig";
+    CloudFormation, stacks, "cloudformation", "CloudFormation";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

@@ -11,6 +11,7 @@ mod findings;
 mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 
 use indexmap::IndexMap;
@@ -23,6 +24,7 @@ pub use findings::*;
 pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;
+pub use outside::*;
 pub use records::*;
 
 /// One scenario file.

@@ -9,6 +9,7 @@
 
 mod alarms;
 mod compute;
+mod configurations;
 mod deployments;
 mod events;
 mod experiments;
@@ -102,10 +103,17 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &scaling::LAUNCH_CONFIGURATION,
     &scaling::POLICY,
     &logs::LOG_GROUP,
+    &logs::METRIC_FILTER,
     &logs::RESOURCE_POLICY,
     &findings::DETECTOR,
     &findings::HUB,
     &machines::STATE_MACHINE,
+    &configurations::APPLICATION,
+    &configurations::ENVIRONMENT,
+    &configurations::PROFILE,
+    &configurations::VERSION,
+    &configurations::STRATEGY,
+    &configurations::DEPLOYMENT,
 ];
 
 /// The resource type of this name.
