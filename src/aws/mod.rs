@@ -16,6 +16,7 @@ pub(crate) mod queues;
 pub mod quotas;
 pub mod secrets;
 mod shared;
+pub(crate) mod trail;
 
 use std::time::Duration;
 
@@ -81,6 +82,7 @@ pub(crate) struct Readers {
     moment: Duration,
     alarms: alarms::Reader,
     histories: history::Reader,
+    trails: trail::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.

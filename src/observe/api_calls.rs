@@ -7,21 +7,31 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use aws_sdk_cloudtrail::types::Event;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{Seen, Watch};
-use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
+use crate::aws::{CallError, CallErrorKind, timestamp, trail};
 use crate::pattern::glob;
 use crate::plan::{CLOUDTRAIL_LAG, Kind};
 use crate::scenario::types::ApiCallExpectation;
 use crate::wakeup::Topic;
 
-/// The most calls of one name that are looked at in one go; more is blindness, since the rest is not seen.
-const MOST_EVENTS: usize = 2_000;
-
 /// How coarse the times of events are: whole seconds.
 const RESOLUTION_MS: u64 = 1000;
+
+/// Where the calls of global services are written down, whichever region they were made from:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
+const GLOBAL_REGION: &str = "us-east-1";
+
+/// Services whose calls are written down there and nowhere else.
+const GLOBAL: &[&str] = &[
+    "cloudfront.amazonaws.com",
+    "iam.amazonaws.com",
+    "organizations.amazonaws.com",
+    "route53.amazonaws.com",
+];
 
 struct Subject<'a> {
     expectation: &'a str,
@@ -38,13 +48,18 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
     let names: BTreeSet<&str> =
         subjects.iter().map(|subject| subject.wanted.name.as_str()).collect();
+    // Events have whole seconds: one of this second began it.
+    let since = watch.since - SignedDuration::from_millis(watch.since.as_millisecond() % 1000);
     let mut told = BTreeSet::new();
     watch
         .keep_looking("API calls", Topic::ApiCalls, CLOUDTRAIL_LAG, &expectations, async || {
+            subjects.iter().try_for_each(|subject| shown_here(watch, subject.wanted))?;
             for name in &names {
-                for event in lookup(watch, name).await? {
+                for (at, event) in dated(&trail::calls(watch.aws, name, since).await?)? {
                     for subject in subjects.iter().filter(|one| one.wanted.name == *name) {
-                        tell(watch, subject, &event, &mut told);
+                        if at >= since {
+                            tell(watch, subject, at, event, &mut told);
+                        }
                     }
                 }
             }
@@ -53,39 +68,38 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         .await;
 }
 
-/// The calls of one name since the drill began, oldest first.
-async fn lookup(watch: &Watch<'_>, name: &str) -> Result<Vec<Event>, CallError> {
-    let attribute = LookupAttribute::builder()
-        .attribute_key(LookupAttributeKey::EventName)
-        .attribute_value(name)
-        .build()
-        .map_err(|error| CallError {
-            kind: CallErrorKind::Refused,
-            operation: "cloudtrail:LookupEvents",
-            code: None,
-            message: error.to_string(),
-        })?;
-    let request = watch.aws.cloudtrail.lookup_events().lookup_attributes(attribute);
-    let mut pages = request.start_time(date_time(watch.since)).into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(event) = pages.next().await {
-        found.push(event.map_err(|error| CallError::of("cloudtrail:LookupEvents", &error))?);
-        if found.len() > MOST_EVENTS {
-            return Err(CallError {
-                kind: CallErrorKind::Refused,
-                operation: "cloudtrail:LookupEvents",
-                code: None,
-                message: format!("more than {MOST_EVENTS} calls of {name} since the drill began"),
-            });
-        }
+/// Nothing where the region's history never shows such a call, however long one looks.
+fn shown_here(watch: &Watch<'_>, wanted: &ApiCallExpectation) -> Result<(), CallError> {
+    let region = &watch.place.target.region;
+    let source = wanted.source.as_deref().map(whole_source).unwrap_or_default();
+    if region == GLOBAL_REGION || !GLOBAL.contains(&source.as_str()) {
+        return Ok(());
     }
-    found.sort_by_key(|event| (event.event_time().and_then(timestamp), event.event_id.clone()));
-    Ok(found)
+    Err(unreadable(format!(
+        "CloudTrail shows the calls of {source} in {GLOBAL_REGION} alone, and this is {region}"
+    )))
+}
+
+/// The events with their times, oldest first.
+fn dated(events: &[Event]) -> Result<Vec<(Timestamp, &Event)>, CallError> {
+    let mut dated = Vec::new();
+    for event in events {
+        let at = event.event_time().and_then(timestamp);
+        dated.push((at.ok_or_else(|| unreadable("an event has no time".to_owned()))?, event));
+    }
+    dated.sort_by_key(|(at, event)| (*at, event.event_id.as_deref()));
+    Ok(dated)
+}
+
+fn unreadable(message: String) -> CallError {
+    let operation = "cloudtrail:LookupEvents";
+    CallError { kind: CallErrorKind::Unreachable, operation, code: None, message }
 }
 
 fn tell(
     watch: &Watch<'_>,
     subject: &Subject<'_>,
+    at: Timestamp,
     event: &Event,
     told: &mut BTreeSet<(String, String)>,
 ) {
@@ -111,7 +125,6 @@ fn tell(
         summary.push_str(", but ");
         summary.push_str(&differences.join("; "));
     }
-    let at = event.event_time().and_then(timestamp).unwrap_or(watch.since);
     let resources = event.resources().iter().filter_map(|one| one.resource_name());
     let mut seen = Seen::new(subject.expectation, at, summary)
         .with("api call", id)

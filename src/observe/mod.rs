@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
 use crate::context::Place;
-use crate::plan::{CLOUDTRAIL_LAG, Kind, LogSearch, Plan, PlannedExpectation};
+use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation, shown_late};
 use crate::recorder::Recorder;
 use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
@@ -50,8 +50,8 @@ pub const LONGEST_LAG: SignedDuration = rules::LAG;
 
 /// The longest that an observer of this plan needs until it can see a moment.
 pub fn longest_lag(plan: &Plan) -> SignedDuration {
-    let trail = plan.expectations.iter().any(|one| matches!(one.kind, Kind::ApiCall(_)));
-    if trail { LONGEST_LAG.max(CLOUDTRAIL_LAG) } else { LONGEST_LAG }
+    let lags = plan.expectations.iter().map(|one| shown_late(&one.kind));
+    lags.fold(LONGEST_LAG, SignedDuration::max)
 }
 
 /// What the observers of one drill at one place share.

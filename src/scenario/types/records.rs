@@ -94,6 +94,7 @@ impl IncidentStatus {
 
 /// An API call, as CloudTrail's event history shows it: management events of this account and region. It
 /// shows a call up to 15 minutes late, so that a missed call, and a `never`, is judged that much later.
+/// Calls of IAM and of other global services are shown in us-east-1 alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiCallExpectation {

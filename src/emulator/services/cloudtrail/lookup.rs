@@ -79,6 +79,7 @@ pub(super) fn lookup(account: &mut Account, input: LookupEvents) -> Answer {
             "The start time must be before the end time.",
         ));
     }
+    super::watch(account);
     let shown = account.now() - timing::CLOUDTRAIL;
     let mut found = Vec::new();
     for event in account.services.cloudtrail.events.iter().rev() {

@@ -7,13 +7,12 @@
 
 #![expect(
     clippy::needless_pass_by_value,
-    clippy::unnecessary_wraps,
-    reason = "every operation of the table takes its input by value and answers a Result"
+    reason = "every operation of the table takes its input by value"
 )]
 
 mod lookup;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -37,6 +36,8 @@ pub(crate) struct State {
     events: VecDeque<Arc<Event>>,
     /// The source of event ids: its own, so that the history changes no other id.
     ids: Option<Ids>,
+    /// Somebody looks at the history, and is told when it shows more.
+    watched: bool,
 }
 
 /// What the service has on the agenda.
@@ -121,7 +122,8 @@ fn is_read_only(operation: &str) -> bool {
 
 /// Puts a call into the history, on behalf of whoever made it.
 pub(crate) fn record(account: &mut Account, caller: &Caller, call: &ApiCall) {
-    if is_data_event(call.service, &call.operation) {
+    let elsewhere = is_global(call.service) && account.identity().region != GLOBAL_REGION;
+    if elsewhere || is_data_event(call.service, &call.operation) {
         return;
     }
     let state = &mut account.services.cloudtrail;
@@ -143,10 +145,32 @@ pub(crate) fn record(account: &mut Account, caller: &Caller, call: &ApiCall) {
         events.pop_front();
     }
     events.push_back(Arc::new(event));
-    if !read_only {
-        // What only looked rings no bell, or each look would be followed by another one.
+    // What only looked rings no bell, or each look would be followed by another one.
+    if !read_only && account.services.cloudtrail.watched {
         account.schedule_in(timing::CLOUDTRAIL, Due::Shown);
     }
+}
+
+/// From the first look on, it is told when the history shows more; also of what is under way already.
+fn watch(account: &mut Account) {
+    if std::mem::replace(&mut account.services.cloudtrail.watched, true) {
+        return;
+    }
+    let events = account.services.cloudtrail.events.iter();
+    let shown = events.filter(|event| !event.read_only).map(|event| event.at + timing::CLOUDTRAIL);
+    let now = account.now();
+    let coming: BTreeSet<Timestamp> = shown.filter(|at| *at > now).collect();
+    for at in coming {
+        account.schedule(at, Due::Shown);
+    }
+}
+
+/// Where the calls of global services are written down, whichever region they were made from:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
+const GLOBAL_REGION: &str = "us-east-1";
+
+fn is_global(service: Service) -> bool {
+    matches!(service, Service::Iam)
 }
 
 /// The name that LookupEvents shows: a role's is that of its session.
