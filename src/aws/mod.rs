@@ -5,6 +5,7 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+pub(crate) mod asked_for;
 pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod experiments;
@@ -206,6 +207,12 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// An answer that can't be used, and why.
+    pub(crate) fn unusable(operation: &'static str, why: &str) -> Self {
+        let (kind, message) = (CallErrorKind::Unreachable, format!("the answer {why}"));
+        Self { kind, operation, code: None, message }
+    }
+
     /// Reads an SDK error.
     pub fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
