@@ -298,6 +298,7 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

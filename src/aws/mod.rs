@@ -12,6 +12,7 @@ pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub(crate) mod metrics;
 pub mod permissions;
 pub(crate) mod queues;
 pub mod quotas;
@@ -84,6 +85,7 @@ pub(crate) struct Readers {
     alarms: alarms::Reader,
     histories: history::Reader,
     trails: trail::Reader,
+    metrics: metrics::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.

@@ -217,6 +217,7 @@ impl<'a> Window<'a> {
     pub(super) fn shown_late(&self) -> &'static str {
         match self.expectation.kind {
             Kind::ApiCall(_) => ", as CloudTrail shows it 15 minutes later",
+            Kind::Metric(_) => ", by the periods whose data must be there three minutes later",
             _ => "",
         }
     }

@@ -162,6 +162,7 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::ApiCall(_)
+        | Kind::Metric(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
         | Kind::Log { .. }
@@ -266,6 +267,7 @@ impl Builder<'_> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

@@ -16,6 +16,7 @@ mod http;
 mod incidents;
 mod listener;
 mod logs;
+mod metrics;
 mod ops_items;
 mod queue;
 mod queues;
@@ -154,6 +155,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::ApiCall(_))) {
             pollers.push(Box::pin(api_calls::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Metric(_))) {
+            pollers.push(Box::pin(metrics::poll(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));

@@ -503,6 +503,9 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::ApiCall(_) => {
             calls.add(Step::Observe, "cloudtrail:LookupEvents", id, any(NO_LEVEL));
         }
+        Kind::Metric(_) => {
+            calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
+        }
         Kind::Queue { name, .. } => {
             let queue = named("sqs", "", name);
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());

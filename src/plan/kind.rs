@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Predicate, millis};
+use super::{MetricWatch, Predicate, millis};
 use crate::scenario::types::{
     ApiCallExpectation, FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation,
     QueueMessages, RuleState, StateValue,
@@ -83,6 +83,8 @@ pub enum Kind {
     Incident(IncidentExpectation),
     /// An API call, as the scenario has it.
     ApiCall(ApiCallExpectation),
+    /// A value of CloudWatch.
+    Metric(MetricWatch),
     /// How many messages a queue holds.
     Queue {
         /// The queue's name or ARN.

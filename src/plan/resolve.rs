@@ -9,17 +9,17 @@ use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
-    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, outside,
-    schedule,
+    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, metrics,
+    outside, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, Duration,
     EventExpectation, ExecutionExpectation, Expectation, ExperimentExpectation, Fault,
-    FindingExpectation, FisFault, HttpExpectation, IncidentExpectation, LogExpectation, Never,
-    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
-    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
-    StateValue,
+    FindingExpectation, FisFault, HttpExpectation, IncidentExpectation, LogExpectation,
+    MetricExpectation, Never, NotificationExpectation, OpsItemExpectation, PutMetricDataFault,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -400,7 +400,7 @@ fn expectation(
 /// | rule, runbook, event, notification, ops_item, incident, api_call, deployment, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
-/// | queue, log | detect |
+/// | queue, log, metric | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -409,9 +409,11 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) | Kind::Log { .. } => {
-            Stage::Detect
-        }
+        Kind::Alarm { .. }
+        | Kind::Queue { .. }
+        | Kind::Finding(_)
+        | Kind::Log { .. }
+        | Kind::Metric(_) => Stage::Detect,
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -446,6 +448,7 @@ struct Kinds<'a> {
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     api_call: Option<&'a ApiCallExpectation>,
+    metric: Option<&'a MetricExpectation>,
     queue: Option<&'a QueueExpectation>,
     deployment: Option<&'a DeploymentExpectation>,
     log: Option<&'a LogExpectation>,
@@ -467,6 +470,7 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             api_call: one.api_call.as_ref(),
+            metric: one.metric.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -488,6 +492,7 @@ impl<'a> Kinds<'a> {
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             api_call: never.api_call.as_ref(),
+            metric: never.metric.as_ref(),
             queue: never.queue.as_ref(),
             deployment: never.deployment.as_ref(),
             log: never.log.as_ref(),
@@ -509,6 +514,7 @@ impl<'a> Kinds<'a> {
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.api_call.is_some(),
+            self.metric.is_some(),
             self.queue.is_some(),
             self.deployment.is_some(),
             self.log.is_some(),
@@ -575,6 +581,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(call) = self.api_call {
             return Some(Kind::ApiCall(call.clone()));
+        }
+        if let Some(metric) = self.metric {
+            return metrics::metric(metric);
         }
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);

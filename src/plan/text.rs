@@ -94,6 +94,7 @@ pub fn describe(kind: &Kind) -> String {
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::ApiCall(call) => records::api_call(call),
+        Kind::Metric(metric) => metric.words(),
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
@@ -557,6 +558,7 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

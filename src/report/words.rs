@@ -48,6 +48,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::ApiCall(call) => records::api_call(call),
+        Kind::Metric(metric) => metric.words(),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
         }

@@ -212,7 +212,8 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         | Kind::Experiment { .. }
         | Kind::Finding(_)
         | Kind::OpsItem(_)
-        | Kind::ApiCall(_) => None,
+        | Kind::ApiCall(_)
+        | Kind::Metric(_) => None,
         Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }

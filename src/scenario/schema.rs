@@ -42,6 +42,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "ops_item",
     "incident",
     "api_call",
+    "metric",
     "queue",
     "deployment",
     "log",

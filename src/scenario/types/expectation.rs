@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ApiCallExpectation, Duration, ExecutionExpectation, FindingExpectation, HttpExpectation,
-    IncidentExpectation, LogExpectation, OpsItemExpectation, QueueExpectation, StateValue,
-    default_bus,
+    IncidentExpectation, LogExpectation, MetricExpectation, OpsItemExpectation, QueueExpectation,
+    StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -53,6 +53,9 @@ pub struct Expectation {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A metric, or an expression over metrics, has a value.
+    #[serde(default)]
+    pub metric: Option<MetricExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
@@ -358,6 +361,9 @@ pub struct Never {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A metric, or an expression over metrics, has a value.
+    #[serde(default)]
+    pub metric: Option<MetricExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,

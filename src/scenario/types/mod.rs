@@ -11,6 +11,7 @@ mod findings;
 mod guardrails;
 mod machines;
 mod messages;
+mod metrics;
 mod outside;
 mod records;
 
@@ -24,6 +25,7 @@ pub use findings::*;
 pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;
+pub use metrics::*;
 pub use outside::*;
 pub use records::*;
 
