@@ -17,6 +17,7 @@ pub(crate) mod queues;
 pub mod quotas;
 pub mod secrets;
 mod shared;
+pub(crate) mod trail;
 
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Aws {
     pub gate: Gate,
     /// The readers that all who look here share.
     pub(crate) readers: Readers,
+    /// CloudTrail.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -80,6 +83,7 @@ pub(crate) struct Readers {
     moment: Duration,
     alarms: alarms::Reader,
     histories: history::Reader,
+    trails: trail::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -115,6 +119,7 @@ impl Aws {
         let gate = Gate::default();
         let config = &gate.guard(config);
         Self {
+            cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),
