@@ -203,7 +203,7 @@ impl Found {
         self.status = result.status_code().cloned();
         let times = result.timestamps().iter().filter_map(timestamp);
         for (at, value) in times.zip(result.values().iter().copied()) {
-            self.several |= self.series.insert(at, value).is_some_and(|other| other != value);
+            self.several |= self.series.insert(at, value).is_some();
         }
     }
 

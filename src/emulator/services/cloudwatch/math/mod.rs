@@ -199,14 +199,15 @@ impl Expression {
             Self::Metrics(_) => true,
             Self::Number(_) | Self::Reference(_) | Self::Period(_) => false,
             Self::List(items) => items.iter().any(Self::takes_all),
-            Self::Negate(inner) | Self::Call(_, inner) => inner.takes_all(),
+            Self::Negate(inner)
+            | Self::Call(_, inner)
+            | Self::Fill(inner, Filler::Repeat | Filler::Linear) => inner.takes_all(),
             Self::Binary(_, left, right) => left.takes_all() || right.takes_all(),
             Self::If(condition, then, other) => {
                 let other = other.as_ref().is_some_and(|other| other.takes_all());
                 condition.takes_all() || then.takes_all() || other
             }
             Self::Fill(inner, Filler::Value(value)) => inner.takes_all() || value.takes_all(),
-            Self::Fill(inner, Filler::Repeat | Filler::Linear) => inner.takes_all(),
         }
     }
 
