@@ -299,6 +299,7 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::Incident(_)
             | Kind::ApiCall(_)
             | Kind::Metric(_)
+            | Kind::Compliance { .. }
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

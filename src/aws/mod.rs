@@ -40,6 +40,8 @@ pub struct Aws {
     pub(crate) readers: Readers,
     /// CloudTrail.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
+    /// AWS Config.
+    pub config: aws_sdk_config::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -122,6 +124,7 @@ impl Aws {
         let config = &gate.guard(config);
         Self {
             cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
+            config: client!(aws_sdk_config, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),

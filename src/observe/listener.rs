@@ -163,6 +163,7 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Incident(_)
         | Kind::ApiCall(_)
         | Kind::Metric(_)
+        | Kind::Compliance { .. }
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
         | Kind::Log { .. }
@@ -268,6 +269,7 @@ impl Builder<'_> {
             | Kind::Incident(_)
             | Kind::ApiCall(_)
             | Kind::Metric(_)
+            | Kind::Compliance { .. }
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod api_calls;
+mod compliance;
 mod correlation;
 mod deployments;
 mod executions;
@@ -155,6 +156,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::ApiCall(_))) {
             pollers.push(Box::pin(api_calls::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Compliance { .. })) {
+            pollers.push(Box::pin(compliance::poll(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Metric(_))) {
             pollers.push(Box::pin(metrics::poll(self)));

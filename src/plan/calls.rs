@@ -8,7 +8,8 @@ mod records;
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::types::{RuleState, StateValue};
 use records::{
-    deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
+    compliance_calls, deployment_calls, evaluation_calls, finding_calls, incident_calls, log_calls,
+    log_group, replay_calls,
 };
 
 /// The beginning of the names of everything that a run creates to listen with.
@@ -309,6 +310,9 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "logs:DescribeLogStreams", id, log_group(group, "*"));
             calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
         }
+        FaultAction::ConfigEvaluation { compliance, .. } => {
+            evaluation_calls(calls, id, compliance.is_some());
+        }
         FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
         // No API of AWS is called.
         FaultAction::Http { .. } | FaultAction::Command { .. } => {}
@@ -503,6 +507,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::ApiCall(_) => {
             calls.add(Step::Observe, "cloudtrail:LookupEvents", id, any(NO_LEVEL));
         }
+        Kind::Compliance { .. } => compliance_calls(calls, id),
         Kind::Metric(_) => {
             calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
         }

@@ -10,16 +10,16 @@ use jiff::SignedDuration;
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
     PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, metrics,
-    outside, schedule,
+    outside, records, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, Duration,
-    EventExpectation, ExecutionExpectation, Expectation, ExperimentExpectation, Fault,
-    FindingExpectation, FisFault, HttpExpectation, IncidentExpectation, LogExpectation,
-    MetricExpectation, Never, NotificationExpectation, OpsItemExpectation, PutMetricDataFault,
-    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, ApiCallExpectation, ComplianceExpectation, ComplianceState, Correlation,
+    DeploymentExpectation, Duration, EventExpectation, ExecutionExpectation, Expectation,
+    ExperimentExpectation, Fault, FindingExpectation, FisFault, HttpExpectation,
+    IncidentExpectation, LogExpectation, MetricExpectation, Never, NotificationExpectation,
+    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -266,6 +266,13 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.securityhub_findings.as_ref().map(|import| {
             Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
         }),
+        fault.config_evaluation.as_ref().map(|told| {
+            Some(FaultAction::ConfigEvaluation {
+                rule: told.rule.clone(),
+                compliance: told.compliance,
+                annotation: told.annotation.clone(),
+            })
+        }),
         fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
         fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
         fault.http.as_ref().map(|http| Some(outside::http(http))),
@@ -401,6 +408,7 @@ fn expectation(
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue, log, metric | detect |
+/// | compliance | detect; mitigate where it is to comply again |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -414,6 +422,10 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::Finding(_)
         | Kind::Log { .. }
         | Kind::Metric(_) => Stage::Detect,
+        Kind::Compliance { state, .. } => match state {
+            ComplianceState::NonCompliant => Stage::Detect,
+            ComplianceState::Compliant => Stage::Mitigate,
+        },
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
@@ -449,6 +461,7 @@ struct Kinds<'a> {
     incident: Option<&'a IncidentExpectation>,
     api_call: Option<&'a ApiCallExpectation>,
     metric: Option<&'a MetricExpectation>,
+    compliance: Option<&'a ComplianceExpectation>,
     queue: Option<&'a QueueExpectation>,
     deployment: Option<&'a DeploymentExpectation>,
     log: Option<&'a LogExpectation>,
@@ -471,6 +484,7 @@ impl<'a> Kinds<'a> {
             incident: one.incident.as_ref(),
             api_call: one.api_call.as_ref(),
             metric: one.metric.as_ref(),
+            compliance: one.compliance.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -493,6 +507,7 @@ impl<'a> Kinds<'a> {
             incident: never.incident.as_ref(),
             api_call: never.api_call.as_ref(),
             metric: never.metric.as_ref(),
+            compliance: never.compliance.as_ref(),
             queue: never.queue.as_ref(),
             deployment: never.deployment.as_ref(),
             log: never.log.as_ref(),
@@ -515,6 +530,7 @@ impl<'a> Kinds<'a> {
             self.incident.is_some(),
             self.api_call.is_some(),
             self.metric.is_some(),
+            self.compliance.is_some(),
             self.queue.is_some(),
             self.deployment.is_some(),
             self.log.is_some(),
@@ -581,6 +597,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(call) = self.api_call {
             return Some(Kind::ApiCall(call.clone()));
+        }
+        if let Some(wanted) = self.compliance {
+            return Some(records::compliance_kind(wanted, natural));
         }
         if let Some(metric) = self.metric {
             return metrics::metric(metric);

@@ -99,6 +99,7 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::SendMessage { .. }
             | FaultAction::SampleFindings { .. }
             | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::ConfigEvaluation { .. }
             | FaultAction::LogLine { .. }
             | FaultAction::StartReplay(_)
             | FaultAction::Http { .. }
@@ -154,6 +155,7 @@ impl<'a> Solver<'a> {
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
             | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::ConfigEvaluation { .. }
             | FaultAction::LogLine { .. }
             | FaultAction::Http { .. }
             | FaultAction::Command { .. } => start,

@@ -148,6 +148,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::GuardDuty
         | Service::SecurityHub
         | Service::CloudTrail
+        | Service::Config
         | Service::AppConfig => "AccessDeniedException",
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod autoscaling;
 pub(crate) mod cloudtrail;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
+pub(crate) mod config;
 pub(crate) mod ec2;
 pub(crate) mod events;
 pub(crate) mod fis;
@@ -116,6 +117,7 @@ services! {
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
     CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
+    Config, config, "config", "Config";
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";
     CloudFormation, stacks, "cloudformation", "CloudFormation";

@@ -7,11 +7,12 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, EventExpectation,
-    ExecutionExpectation, Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation,
-    IncidentExpectation, LogExpectation, MetricExpectation, NotificationExpectation,
-    OpsItemExpectation, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, ApiCallExpectation, ComplianceExpectation, Correlation,
+    DeploymentExpectation, EventExpectation, ExecutionExpectation, Expectation,
+    ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, MetricExpectation, NotificationExpectation, OpsItemExpectation,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -96,6 +97,7 @@ pub(super) struct Kinds<'a> {
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) api_call: Option<&'a ApiCallExpectation>,
     pub(super) metric: Option<&'a MetricExpectation>,
+    pub(super) compliance: Option<&'a ComplianceExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
     pub(super) deployment: Option<&'a DeploymentExpectation>,
     pub(super) log: Option<&'a LogExpectation>,
@@ -122,6 +124,7 @@ impl<'a> Kinds<'a> {
                 incident: never.incident.as_ref(),
                 api_call: never.api_call.as_ref(),
                 metric: never.metric.as_ref(),
+                compliance: never.compliance.as_ref(),
                 queue: never.queue.as_ref(),
                 deployment: never.deployment.as_ref(),
                 log: never.log.as_ref(),
@@ -151,6 +154,7 @@ impl<'a> Kinds<'a> {
             incident: one.incident.as_ref(),
             api_call: one.api_call.as_ref(),
             metric: one.metric.as_ref(),
+            compliance: one.compliance.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -174,6 +178,7 @@ impl<'a> Kinds<'a> {
             ("incident", self.incident.is_some()),
             ("api_call", self.api_call.is_some()),
             ("metric", self.metric.is_some()),
+            ("compliance", self.compliance.is_some()),
             ("queue", self.queue.is_some()),
             ("deployment", self.deployment.is_some()),
             ("log", self.log.is_some()),
@@ -294,7 +299,8 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment", "queue", "http", "metric"].contains(&kind)
+    if one.sustain.is_some()
+        && !["alarm", "experiment", "queue", "http", "metric", "compliance"].contains(&kind)
     {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();

@@ -1,9 +1,11 @@
-//! Rules about what is read from an account's own records of itself: its API calls and its metrics.
+//! Rules about what is read from an account's own records of itself: its API calls, its metrics and
+//! its compliance.
 //!
 //! Main function: [`check`]. Invariant: what CloudTrail would never show, and what CloudWatch would refuse,
 //! is refused before anything runs.
 
 use super::Check;
+use super::environment::known;
 use super::expectations::{Kinds, all};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
@@ -29,6 +31,17 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         if let Some(wanted) = kinds.metric {
             metric(check, wanted, &format!("{path}/metric"));
+        }
+        if let (Some(wanted), Some(inventory)) = (kinds.compliance, check.inventory) {
+            let names = inventory.config_rules.iter().map(String::as_str);
+            known(check, "Config rule", &wanted.rule, &format!("{path}/compliance/rule"), names);
+        }
+    }
+    for (index, fault) in check.scenario().faults.iter().enumerate() {
+        if let (Some(told), Some(inventory)) = (&fault.config_evaluation, check.inventory) {
+            let names = inventory.config_rules.iter().map(String::as_str);
+            let path = format!("faults/{index}/config_evaluation/rule");
+            known(check, "Config rule", &told.rule, &path, names);
         }
     }
 }

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiCallExpectation, Duration, ExecutionExpectation, FindingExpectation, HttpExpectation,
-    IncidentExpectation, LogExpectation, MetricExpectation, OpsItemExpectation, QueueExpectation,
-    StateValue, default_bus,
+    ApiCallExpectation, ComplianceExpectation, Duration, ExecutionExpectation, FindingExpectation,
+    HttpExpectation, IncidentExpectation, LogExpectation, MetricExpectation, OpsItemExpectation,
+    QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -53,6 +53,9 @@ pub struct Expectation {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A rule of AWS Config says that something does not comply, or that it does again.
+    #[serde(default)]
+    pub compliance: Option<ComplianceExpectation>,
     /// A metric, or an expression over metrics, has a value.
     #[serde(default)]
     pub metric: Option<MetricExpectation>,
@@ -361,6 +364,9 @@ pub struct Never {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A rule of AWS Config says that something does not comply, or that it does again.
+    #[serde(default)]
+    pub compliance: Option<ComplianceExpectation>,
     /// A metric, or an expression over metrics, has a value.
     #[serde(default)]
     pub metric: Option<MetricExpectation>,

@@ -5,6 +5,7 @@
 //! that, the kinds are options here and [`crate::scenario::Loaded::check`] holds the rule; [`crate::plan`] turns
 //! them into enums.
 
+mod compliance;
 mod expectation;
 mod fault;
 mod findings;
@@ -19,6 +20,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use compliance::*;
 pub use expectation::*;
 pub use fault::*;
 pub use findings::*;
