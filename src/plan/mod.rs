@@ -15,6 +15,7 @@ mod resolve;
 mod schedule;
 pub mod text;
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct Plan {
     pub scenario: About,
     /// The id of this drill, unique: it marks everything that the drill creates.
     pub run_id: String,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub targets: IndexMap<String, PlannedTarget>,
     /// Where a real run may go.
     pub guardrails: Guardrails,
     /// The drill ends at the latest this long after its start.
@@ -55,6 +59,20 @@ pub struct Plan {
     pub grace: SignedDuration,
     /// The objectives of the MTTR report.
     pub objectives: Objectives,
+}
+
+/// Another account or region that the drill spans. The external id of its role is not here: a plan is
+/// written down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTarget {
+    /// The account id.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The role that the home target's credentials assume.
+    pub role: Option<String>,
+    /// The profile whose credentials are used instead.
+    pub profile: Option<String>,
 }
 
 /// Words about the scenario, for reports.

@@ -5,18 +5,19 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::{
     About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, Start, machines, messages, schedule,
+    PlannedSteadyState, PlannedStop, PlannedTarget, Start, machines, messages, schedule,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
     AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
     Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
     PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, Stage, StateValue,
+    Scenario, SetAlarmStateFault, Stage, StateValue, TargetAccount,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -64,6 +65,12 @@ pub enum Unplannable {
         /// To what.
         target: String,
     },
+    /// A target that the scenario does not have.
+    #[error("there is no target `{target}`")]
+    UnknownTarget {
+        /// Its name.
+        target: String,
+    },
     /// Two things have one id.
     #[error("two things have the id `{id}`")]
     DuplicateId {
@@ -96,18 +103,19 @@ impl Plan {
         let mut plan = Self {
             scenario: about(scenario, file),
             run_id: run_id.to_owned(),
+            targets: targets(scenario),
             guardrails: scenario.guardrails.clone(),
             max_duration: SignedDuration::ZERO,
             stop_conditions: scenario
                 .stop_conditions
                 .iter()
-                .map(|stop| PlannedStop { target: None, alarm: stop.alarm.clone() })
+                .map(|stop| PlannedStop { target: stop.target.clone(), alarm: stop.alarm.clone() })
                 .collect(),
             steady_state: scenario
                 .steady_state
                 .iter()
                 .map(|steady| PlannedSteadyState {
-                    target: None,
+                    target: steady.target.clone(),
                     alarm: steady.alarm.name.clone(),
                     state: steady.alarm.state,
                 })
@@ -117,12 +125,38 @@ impl Plan {
             grace,
             objectives: scenario.objectives.clone(),
         };
+        plan.know_targets()?;
         let worst = schedule::schedule(&plan)?;
         plan.max_duration = match scenario.guardrails.max_duration {
             Some(limit) => signed(limit),
             None => worst.end.saturating_add(schedule::MARGIN),
         };
         Ok(plan)
+    }
+}
+
+fn targets(scenario: &Scenario) -> IndexMap<String, PlannedTarget> {
+    let planned = |target: &TargetAccount| PlannedTarget {
+        account: target.account.clone(),
+        region: target.region.clone(),
+        role: target.role.clone(),
+        profile: target.profile.clone(),
+    };
+    scenario.targets.iter().map(|(name, target)| (name.clone(), planned(target))).collect()
+}
+
+impl Plan {
+    /// Refuses a part that is at a target which the plan does not have.
+    fn know_targets(&self) -> Result<(), Unplannable> {
+        let stops = self.stop_conditions.iter().map(|stop| &stop.target);
+        let steady = self.steady_state.iter().map(|steady| &steady.target);
+        let faults = self.faults.iter().map(|fault| &fault.target);
+        let expectations = self.expectations.iter().map(|expectation| &expectation.target);
+        let mut named = stops.chain(steady).chain(faults).chain(expectations).flatten();
+        match named.find(|name| !self.targets.contains_key(*name)) {
+            Some(name) => Err(Unplannable::UnknownTarget { target: name.clone() }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -201,7 +235,7 @@ fn faults(scenario: &Scenario, ids: &Ids, run_id: &str) -> Result<Vec<PlannedFau
         let action = action(fault, &id, run_id)?;
         planned.push(PlannedFault {
             id,
-            target: None,
+            target: fault.target.clone(),
             start,
             effect: fault.effect.clone(),
             action,
@@ -365,16 +399,25 @@ fn expectation(
     if let Kind::Experiment { fault, .. } = &kind {
         ids.expect(&id, fault, Named::Fault)?;
     }
+    let target = target(scenario, one, &kind);
     Ok(PlannedExpectation {
         stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
         correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
         id,
-        target: None,
+        target,
         phase,
         kind,
         demand,
         anchor,
     })
+}
+
+/// Where an expectation looks: an experiment is where its fault is.
+fn target(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String> {
+    let Kind::Experiment { fault: wanted, .. } = kind else { return one.target.clone() };
+    let mut faults = scenario.faults.iter().enumerate();
+    let fault = faults.find(|(index, fault)| names::fault(fault, *index) == *wanted);
+    fault.and_then(|(_, fault)| fault.target.clone())
 }
 
 /// The part of the response that an expectation belongs to where the scenario does not say:

@@ -10,6 +10,7 @@ mod fault;
 mod machines;
 mod messages;
 mod records;
+mod target;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ pub use fault::*;
 pub use machines::*;
 pub use messages::*;
 pub use records::*;
+pub use target::*;
 
 /// One scenario file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +52,9 @@ pub struct Scenario {
     /// Values for `${var.NAME}`, with their defaults; `--var NAME=VALUE` overrides.
     #[serde(default)]
     pub vars: IndexMap<String, String>,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default)]
+    pub targets: IndexMap<String, TargetAccount>,
     /// Where and how far a real run may go.
     #[serde(default)]
     pub guardrails: Guardrails,
@@ -133,6 +138,9 @@ pub struct Guardrails {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopCondition {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// The name of a CloudWatch alarm; the drill stops when it is in ALARM.
     pub alarm: String,
 }
@@ -141,6 +149,9 @@ pub struct StopCondition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SteadyState {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// An alarm in a state (default OK).
     pub alarm: AlarmState,
 }
