@@ -170,7 +170,7 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let place = |aws| Place {
+    let home = |aws| Place {
         name: None,
         aws,
         target: Target {
@@ -181,7 +181,7 @@ async fn crash_and_revert(
         partition: identity.partition.clone(),
     };
     let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(place(Aws::new(&config)), Vec::new());
+    let places = Places::new(home(Aws::new(&config)), Vec::new());
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
@@ -198,7 +198,7 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let place = place(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let place = home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
     let context = Context::new(&place, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();

@@ -78,7 +78,7 @@ fn role_of(check: &mut Check<'_>, role: &str, target: &TargetAccount, path: &str
         _ => ("", ""),
     };
     let hint = format!("such as `arn:aws:iam::{}:role/firedrill`", target.account);
-    if !name.strip_prefix("role/").is_some_and(|name| !name.is_empty()) {
+    if name.strip_prefix("role/").is_none_or(str::is_empty) {
         let message = format!("`{}` is not the ARN of a role", shortened(role));
         check.error(code::BAD_TARGET, path, message, hint);
     } else if account != target.account {
@@ -228,7 +228,7 @@ expect:
     }
 
     fn told(text: &str) -> Vec<(String, String, Option<String>)> {
-        let told = |one: Diagnostic| (one.code.to_string(), one.message, one.hint);
+        let told = |one: Diagnostic| (one.code.clone(), one.message, one.hint);
         found(text).into_iter().map(told).collect()
     }
 

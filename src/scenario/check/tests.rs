@@ -590,6 +590,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("events.rs"),
         include_str!("records.rs"),
         include_str!("messages.rs"),
+        include_str!("targets.rs"),
         include_str!("../tree.rs"),
         include_str!("../shape.rs"),
         include_str!("../substitute.rs"),

@@ -21,6 +21,7 @@ pub struct TargetAccount {
     pub role: Option<String>,
     /// The external id that the role's trust policy asks for; a secret, so write it as `${env.NAME}`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub external_id: Option<ExternalId>,
     /// The profile of the AWS configuration files whose credentials are used there, instead of a role.
     #[serde(default)]
@@ -31,7 +32,7 @@ pub struct TargetAccount {
 }
 
 /// What a role's trust policy asks for beside the right principal. It is shown to nobody.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ExternalId(String);
 
