@@ -18,8 +18,8 @@ use super::inventory;
 use crate::aws::secrets;
 use crate::diagnostic::text::Colour;
 use crate::diagnostic::{self, Diagnostic, Severity, has_errors};
-use crate::emulator::Account;
 use crate::emulator::environment::Environment;
+use crate::emulator::{Account, Estate};
 use crate::scenario::inventory::Inventory;
 use crate::scenario::rules::code;
 use crate::scenario::{Inventories, Loaded, MAX_BYTES, Scenario, Values, load};
@@ -71,6 +71,14 @@ pub struct Prepared {
     pub stage: Option<Arc<Stage>>,
     /// The emulated accounts of its other targets, by name.
     pub targets: IndexMap<String, Arc<Stage>>,
+}
+
+impl Prepared {
+    /// A copy of its emulated accounts, side by side; nothing when it names no environment.
+    pub fn estate(&self) -> Option<Estate> {
+        let others = self.targets.values().map(|stage| stage.account.clone()).collect();
+        Some(Estate::new(self.stage.as_ref()?.account.clone(), others))
+    }
 }
 
 /// Reads scenarios and their environments, and collects what is wrong with them.

@@ -19,7 +19,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
+use crate::scenario::types::{Correlation, ExternalId, Guardrails, Objectives, Stage, StateValue};
 
 pub use action::{FaultAction, Message};
 pub use kind::{Kind, Level};
@@ -61,8 +61,8 @@ pub struct Plan {
     pub objectives: Objectives,
 }
 
-/// Another account or region that the drill spans. The external id of its role is not here: a plan is
-/// written down.
+/// Another account or region that the drill spans. The external id of its role is a secret: it is not
+/// written with the plan, and one that was read back has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedTarget {
     /// The account id.
@@ -71,6 +71,9 @@ pub struct PlannedTarget {
     pub region: String,
     /// The role that the home target's credentials assume.
     pub role: Option<String>,
+    /// What the role's trust policy asks for.
+    #[serde(skip)]
+    pub external_id: Option<ExternalId>,
     /// The profile whose credentials are used instead.
     pub profile: Option<String>,
 }

@@ -140,6 +140,7 @@ fn targets(scenario: &Scenario) -> IndexMap<String, PlannedTarget> {
         account: target.account.clone(),
         region: target.region.clone(),
         role: target.role.clone(),
+        external_id: target.external_id.clone(),
         profile: target.profile.clone(),
     };
     scenario.targets.iter().map(|(name, target)| (name.clone(), planned(target))).collect()

@@ -14,19 +14,18 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{emulated_config, rehearse};
-use firedrill::context::{Context, Place, Places};
-use firedrill::emulator::Account;
+use firedrill::commands::drill::{emulated_config, emulated_places, rehearse};
+use firedrill::context::Context;
 use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
+use firedrill::emulator::{Estate, Identity};
 use firedrill::faults::revert;
 use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
 use firedrill::runner::{self, Drill, StopSwitch};
-use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
+use firedrill::timeline::{Entry, EntryKind, Purpose};
 use firedrill::wakeup::Pace;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -73,14 +72,14 @@ fn cuts(policy: &Value) -> Vec<Cut> {
     all
 }
 
-fn restricted(account: &Account, policy: &Value) -> Account {
-    let mut account = account.clone();
-    account.restrict_callers(policy).expect("the policy is well formed");
-    account
+fn restricted(accounts: &Estate, policy: &Value) -> Estate {
+    let mut accounts = accounts.clone();
+    accounts.home_mut().restrict_callers(policy).expect("the policy is well formed");
+    accounts
 }
 
 /// What a whole drill comes to when its caller may do this.
-fn drilled(plan: &Plan, account: &Account, policy: &Value) -> (Outcome, Vec<Entry>) {
+fn drilled(plan: &Plan, account: &Estate, policy: &Value) -> (Outcome, Vec<Entry>) {
     let account = restricted(account, policy);
     let finished = rehearse(plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
     (judge(plan, &finished.timeline).outcome, finished.timeline)
@@ -129,7 +128,7 @@ fn changes(entry: &Entry) -> bool {
 
 /// Crashes at the nth change, right after AWS made it, and takes everything back from the record alone.
 /// Answers what could not be taken back.
-fn crashed(plan: &Plan, account: &Account, policy: &Value, nth: usize) -> Vec<String> {
+fn crashed(plan: &Plan, account: &Estate, policy: &Value, nth: usize) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -154,7 +153,9 @@ async fn crash_and_revert(
     wakeups: firedrill::wakeup::Wakeups,
     nth: usize,
 ) -> Vec<String> {
-    let identity = emulator.account().identity().clone();
+    let estate = emulator.estate();
+    let identities: Vec<Identity> =
+        estate.accounts().iter().map(|account| account.identity().clone()).collect();
     let crash = Crash {
         inner: SharedHttpClient::new(emulator.clone()),
         armed: Arc::default(),
@@ -170,18 +171,8 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let home = |aws| Place {
-        name: None,
-        aws,
-        target: Target {
-            account: identity.account.clone(),
-            region: identity.region.clone(),
-            kind: TargetKind::Emulator,
-        },
-        partition: identity.partition.clone(),
-    };
-    let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(home(Aws::new(&config)), Vec::new());
+    let places =
+        emulated_places(plan, &identities, |region| emulated_config(&crash, region, clock)).await;
     let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
@@ -198,12 +189,14 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let place = home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let places =
+        emulated_places(plan, &identities, |region| emulated_config(emulator, region, clock)).await;
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let context = Context::new(&place, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
     for purpose in [Purpose::Inject, Purpose::Listen] {
         for change in revert::pending(&record, purpose) {
+            let place = places.find(change.target.as_deref()).expect("a place of the plan");
+            let context = Context::new(place, &recorder, &pace, &plan.run_id);
             if let Err(error) = revert::undo(context, &change).await {
                 left.push(error.to_string());
             }
@@ -213,7 +206,7 @@ async fn crash_and_revert(
 }
 
 /// The same account, where every metric alarm tells a topic.
-fn with_actions(account: &Account) -> Account {
+fn with_actions(accounts: &Estate) -> Estate {
     const KEPT: &[&str] = &[
         "AlarmName",
         "Namespace",
@@ -232,7 +225,8 @@ fn with_actions(account: &Account) -> Account {
         "OKActions",
         "ActionsEnabled",
     ];
-    let mut account = account.clone();
+    let mut accounts = accounts.clone();
+    let account = accounts.home_mut();
     let topic = account
         .call(Service::Sns, "CreateTopic", json!({"Name": "told-of-alarms"}))
         .expect("a topic");
@@ -249,11 +243,11 @@ fn with_actions(account: &Account) -> Account {
             .call(Service::CloudWatch, "PutMetricAlarm", Value::Object(input))
             .expect("the alarm as it was, with an action");
     }
-    account
+    accounts
 }
 
 /// Holds a plan's policy against the account: enough, and nothing to spare.
-fn hold(name: &str, plan: &Plan, account: &Account) {
+fn hold(name: &str, plan: &Plan, account: &Estate) {
     let policy = iam::policy(plan);
     let (outcome, timeline) = drilled(plan, account, &policy);
     assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
@@ -289,8 +283,8 @@ fn the_least_policy_of_every_shipped_scenario_is_enough_and_has_no_line_to_spare
     thread::scope(|scope| {
         for file in &files {
             scope.spawn(move || {
-                let (plan, account) = stage::prepared(file);
-                hold(&file.display().to_string(), &plan, &account);
+                let (plan, accounts) = stage::prepared_all(file);
+                hold(&file.display().to_string(), &plan, &accounts);
             });
         }
     });
@@ -350,7 +344,7 @@ expect:
 #[test]
 fn the_least_policy_of_the_other_faults_is_enough_and_has_no_line_to_spare() {
     let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("both are in order");
-    hold("everything-else", &plan, &account);
+    hold("everything-else", &plan, &account.into());
 }
 
 #[test]
