@@ -90,50 +90,47 @@ fn grants(
 }
 
 fn arns(plan: &Plan, call: &Call) -> Vec<String> {
-    let (accounts, regions) = reach(plan, call.target.as_deref());
+    let reach = reach(plan, call.target.as_deref());
     let (service, name, shared) = match &call.resource {
         Resource::Any(_) => return vec!["*".to_owned()],
         Resource::Arn(arn) => return vec![arn.clone()],
         Resource::Named { service, name } => (service, name, false),
         Resource::Shared { service, name } => (service, name, true),
         Resource::Global { service, name } => {
-            let partitions: BTreeSet<&str> =
-                regions.iter().map(|region| partition(region)).collect();
-            let mut all = Vec::new();
-            for partition in partitions {
-                for account in &accounts {
-                    all.push(format!("arn:{partition}:{service}::{account}:{name}"));
-                }
-            }
-            return all;
+            let global = |(account, region): &(String, String)| {
+                format!("arn:{}:{service}::{account}:{name}", partition(region))
+            };
+            return reach.iter().map(global).collect();
         }
     };
-    let accounts = if shared { vec!["*".to_owned()] } else { accounts };
-    let mut all = Vec::new();
-    for region in regions {
-        for account in &accounts {
-            let partition = partition(&region);
-            all.push(format!("arn:{partition}:{service}:{region}:{account}:{name}"));
-        }
-    }
-    all
+    let arn = |(account, region): &(String, String)| {
+        let account = if shared { "*" } else { account.as_str() };
+        format!("arn:{}:{service}:{region}:{account}:{name}", partition(region))
+    };
+    reach.iter().map(arn).collect()
 }
 
-/// The accounts and regions that a target may be; `*` where nobody says.
-fn reach(plan: &Plan, target: Option<&str>) -> (Vec<String>, Vec<String>) {
+/// The accounts and regions that a target may be, in pairs; `*` where nobody says.
+fn reach(plan: &Plan, target: Option<&str>) -> Vec<(String, String)> {
     if let Some(target) = target.and_then(|name| plan.targets.get(name)) {
-        return (vec![target.account.clone()], vec![target.region.clone()]);
+        return vec![(target.account.clone(), target.region.clone())];
     }
     let or_any = |list: &[String]| {
         if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() }
     };
-    // The guardrails name the other targets too; what only those are is not home.
-    let others = plan.targets.values();
-    let elsewhere = |account: &String| others.clone().any(|target| target.account == *account);
-    let named = &plan.guardrails.accounts;
-    let home: Vec<String> = named.iter().filter(|account| !elsewhere(account)).cloned().collect();
-    let accounts = if home.is_empty() { or_any(named) } else { home };
-    (accounts, or_any(&plan.guardrails.regions))
+    // The guardrails name the other targets too, and home is none of those.
+    let elsewhere = |account: &str, region: &str| {
+        plan.targets.values().any(|one| one.account == account && one.region == region)
+    };
+    let mut pairs = Vec::new();
+    for region in or_any(&plan.guardrails.regions) {
+        for account in or_any(&plan.guardrails.accounts) {
+            if !elsewhere(&account, &region) {
+                pairs.push((account, region.clone()));
+            }
+        }
+    }
+    pairs
 }
 
 /// The partition of a region: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
