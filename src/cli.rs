@@ -5,7 +5,9 @@
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, emulate, emulator, help, match_events, plan, report, run, schema};
+use crate::commands::{
+    check, doctor, emulate, emulator, help, match_events, plan, report, revert, run, schema,
+};
 use crate::judge::Outcome;
 
 /// What the process says when it ends.
@@ -111,8 +113,10 @@ pub enum Verb {
     Run(run::RunArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Doctor(doctor::DoctorArgs),
     Match(match_events::MatchArgs),
     Report(report::ReportArgs),
+    Revert(revert::RevertArgs),
     Schema(schema::SchemaArgs),
     Emulate(emulate::EmulateArgs),
     Emulator(emulator::EmulatorArgs),

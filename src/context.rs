@@ -6,6 +6,8 @@
 
 use std::ops::Deref;
 
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
@@ -115,6 +117,28 @@ impl Scribe<'_> {
         undo: Option<Undo>,
     ) -> Result<u32, RecordError> {
         self.recorder.intent(self.target, fault, purpose, call, undo)
+    }
+
+    /// What came of an announced call. A failure has its receipt then; an answer gets one from the caller,
+    /// who knows the ids in it.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub fn heard<T, E, R>(
+        &self,
+        intent: u32,
+        call: &'static str,
+        sent: Result<T, SdkError<E, R>>,
+    ) -> Result<T, CallError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        sent.map_err(|error| {
+            let error = CallError::of(call, &error);
+            self.recorder.receipt(intent, Err(&error));
+            error
+        })
     }
 }
 

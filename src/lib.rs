@@ -25,6 +25,7 @@
 //! | [`context`] | what it takes to change something, on the record |
 //! | [`faults`] | inject and revert, one file per kind |
 //! | [`observe`] | one file per kind of thing observed |
+//! | [`outside`] | requests and local programs, only where they are allowed |
 //! | [`runner`] | one drill: guard, steady state, arm, inject, observe, revert, recover |
 //! | [`judge`] | (Plan, Timeline) to verdicts; the only place that says pass or fail |
 //! | [`recovery`] | time to detect, act, mitigate, recover, and their statistics |
@@ -109,6 +110,7 @@ pub mod emulator;
 pub mod faults;
 pub mod judge;
 pub mod observe;
+pub mod outside;
 pub mod pattern;
 pub mod plan;
 pub mod recorder;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use firedrill::cli::{Cli, Exit, Verb};
 use firedrill::commands::{
-    check, emulate, emulator, help, match_events, plan, report, run, schema,
+    check, doctor, emulate, emulator, help, match_events, plan, report, revert, run, schema,
 };
 
 fn main() -> ExitCode {
@@ -13,7 +13,9 @@ fn main() -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Match(arguments) => match_events::run(&arguments),
+        Verb::Revert(arguments) => revert::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Schema(arguments) => schema::run(&arguments),
         Verb::Emulate(arguments) => emulate::run(&arguments),

@@ -50,6 +50,18 @@ impl Recorder {
         Self { clock, state: Mutex::new(state), changed: Notify::new() }
     }
 
+    /// A timeline that goes on where an earlier process left it: nothing more is injected, and further
+    /// intents are numbered on. `sink` gets what is new.
+    pub fn resume(clock: Clock, entries: Vec<Entry>, sink: Sink) -> Self {
+        let numbers = entries.iter().filter_map(|entry| match &entry.kind {
+            EntryKind::Intent { intent, .. } => Some(*intent),
+            _ => None,
+        });
+        let intents = numbers.max().unwrap_or_default();
+        let state = State { entries, intents, sink, failure: None, over: true };
+        Self { clock, state: Mutex::new(state), changed: Notify::new() }
+    }
+
     /// Our clock.
     pub fn clock(&self) -> Clock {
         self.clock

@@ -193,25 +193,9 @@ pub fn recovery(plan: &Plan, timeline: &[Entry], judgement: &Judgement) -> Recov
 
 /// When the first fault started, by AWS's clock: what every time counts from.
 pub fn first_fault(timeline: &[Entry]) -> Option<Timestamp> {
-    let starts = timeline.iter().filter_map(|entry| match &entry.kind {
-        EntryKind::FaultStarted { occurred_at, .. } => Some(*occurred_at),
-        EntryKind::DrillStarted { .. }
-        | EntryKind::Preflight { .. }
-        | EntryKind::ObserverArmed { .. }
-        | EntryKind::SteadyState { .. }
-        | EntryKind::Intent { .. }
-        | EntryKind::Receipt { .. }
-        | EntryKind::FaultFailed { .. }
-        | EntryKind::FaultEnded { .. }
-        | EntryKind::Observation(_)
-        | EntryKind::Looked { .. }
-        | EntryKind::Blind { .. }
-        | EntryKind::Stopping { .. }
-        | EntryKind::ClockSkew { .. }
-        | EntryKind::Calls { .. }
-        | EntryKind::Reverting
-        | EntryKind::Reverted { .. }
-        | EntryKind::DrillEnded => None,
+    let starts = timeline.iter().filter_map(|entry| {
+        let EntryKind::FaultStarted { occurred_at, .. } = &entry.kind else { return None };
+        Some(*occurred_at)
     });
     starts.min()
 }
@@ -310,9 +294,14 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
             | Kind::Notification { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. },
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. },
         ) => true,
         (Demand::Never { .. }, _) => false,
     }

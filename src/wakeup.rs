@@ -31,6 +31,8 @@ pub enum Topic {
     Messages,
     /// OpsItems.
     OpsItems,
+    /// Findings of GuardDuty and Security Hub.
+    Findings,
     /// Incidents and their runbooks.
     Incidents,
     /// Step Functions executions.
@@ -55,6 +57,7 @@ impl Topic {
         Self::Experiments,
         Self::Messages,
         Self::OpsItems,
+        Self::Findings,
         Self::Incidents,
         Self::Executions,
         Self::Queues,
@@ -62,15 +65,6 @@ impl Topic {
         Self::Metrics,
         Self::Replays,
     ];
-
-    /// How often it is looked at although nothing rang: where the API shows a level and no moment, the
-    /// last look that did not show a change bounds when it can have been.
-    const fn cadence(self) -> Option<std::time::Duration> {
-        if matches!(self, Self::Queues) {
-            return Some(std::time::Duration::from_secs(10));
-        }
-        None
-    }
 }
 
 /// How many times each topic has rung.
@@ -238,6 +232,25 @@ impl Pace {
         look_at.is_some_and(|at| at <= through && recorded.is_none_or(|recorded| recorded < at))
     }
 
+    /// The earliest that something can have changed which the last look, at `looked`, did not show and the
+    /// one at `now` does; an answer may be as old as `lag`.
+    ///
+    /// Where the account rings for every change, nothing changed before the quiet time of the ring that
+    /// this look follows.
+    pub fn changed_since(
+        &self,
+        looked: Timestamp,
+        now: Timestamp,
+        lag: SignedDuration,
+    ) -> Timestamp {
+        match &self.mode {
+            Mode::OnChange(_) => {
+                looked.max(now - SignedDuration::try_from(QUIET).expect("a few seconds"))
+            }
+            Mode::Paced(_) => looked - lag,
+        }
+    }
+
     /// A short rest in a loop that waits for one call's effect (an experiment that starts or stops).
     pub async fn pause(&self, topic: Topic, mark: u64) {
         self.turn(None, topic, mark).await;
@@ -260,14 +273,7 @@ impl Pace {
     async fn turn(&self, cadence: Option<(Clock, Option<Timestamp>)>, topic: Topic, mark: u64) {
         match &self.mode {
             Mode::OnChange(wakeups) => {
-                let mut wakeups = wakeups.clone();
-                let rung = wakeups.after(topic, mark);
-                match topic.cadence() {
-                    None => rung.await,
-                    Some(cadence) => {
-                        let _elapsed = tokio::time::timeout(cadence, rung).await;
-                    }
-                }
+                wakeups.clone().after(topic, mark).await;
                 tokio::time::sleep(QUIET).await;
             }
             Mode::Paced(wakeups) => {
@@ -326,6 +332,32 @@ mod tests {
         for (closes, rest) in cases.into_iter().chain([(after(11), FARTHEST)]) {
             assert_eq!(interval(at(0), closes), rest, "{closes:?}");
         }
+    }
+
+    #[test]
+    fn the_plan_tells_the_cadence_and_the_budget_as_they_are() {
+        let scenario = "version: 1\nname: x\nfaults: [{put_events: {entries: [{source: a, detail-type: b}]}}]\n\
+                        expect: [{id: e, event: {pattern: {source: [a]}}, within: 1m}]\n";
+        let values = crate::scenario::Values::default();
+        let loaded = crate::scenario::load("x.yaml", scenario.as_bytes(), &values);
+        let scenario = loaded.scenario.expect("in order");
+        let plan = crate::plan::Plan::new(&scenario, "x.yaml", "fd").expect("planned");
+        let text = crate::plan::text::render(&plan);
+        let words = |duration: Duration| humantime::format_duration(duration).to_string();
+        let ends = |end: SignedDuration| words(Duration::try_from(end).expect("positive"));
+        let cadence = format!(
+            "every {} while a window closes within {}, every {} within {}, else every {}",
+            words(NEAR),
+            ends(NEAR_ENDS),
+            words(FAR),
+            ends(FAR_ENDS),
+            words(FARTHEST)
+        );
+        assert!(text.contains(&cadence), "{cadence}: {text}");
+        let (_, describe) = crate::aws::gate::budget::of("cloudwatch:DescribeAlarms");
+        assert!(text.contains(&format!("{} DescribeAlarms a second", describe.per_second)));
+        let (_, unpublished) = crate::aws::gate::budget::of("ssm:GetAutomationExecution");
+        assert!(text.contains(&format!("{} call a second of a service", unpublished.per_second)));
     }
 
     #[test]

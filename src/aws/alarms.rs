@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType};
+use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType, HistoryItemType, ScanBy};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::shared::Shared;
 use super::{Aws, CallError, timestamp};
@@ -139,4 +140,61 @@ async fn describe_batch(
     });
     let composite = answer.composite_alarms().iter().map(|alarm| snapshot!(alarm));
     Ok(metric.chain(composite).collect())
+}
+
+/// Every alarm of both types in the account.
+pub(crate) async fn all(aws: &Aws) -> Result<Vec<Snapshot>, CallError> {
+    let listing = aws
+        .cloudwatch
+        .describe_alarms()
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(100);
+    let mut pages = listing.into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
+        found.extend(page.metric_alarms().iter().map(|alarm| snapshot!(alarm)));
+        found.extend(page.composite_alarms().iter().map(|alarm| snapshot!(alarm)));
+    }
+    Ok(found)
+}
+
+/// The state that an alarm had before the latest change with this reason, as its history has it.
+pub(crate) async fn state_before(
+    aws: &Aws,
+    alarm: &str,
+    reason: &str,
+) -> Result<Option<String>, CallError> {
+    let history = aws
+        .cloudwatch
+        .describe_alarm_history()
+        .alarm_name(alarm)
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .history_item_type(HistoryItemType::StateUpdate)
+        .scan_by(ScanBy::TimestampDescending)
+        .max_records(100)
+        .send()
+        .await
+        .map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
+    let changes = history.alarm_history_items().iter().filter_map(|item| item.history_data());
+    Ok(changes.filter_map(|data| serde_json::from_str::<Value>(data).ok()).find_map(|data| {
+        let ours = data["newState"]["stateReason"] == reason;
+        ours.then(|| data["oldState"]["stateValue"].as_str().map(str::to_owned)).flatten()
+    }))
+}
+
+/// The names of the account's first alarms, for a guess at what was meant; none where they can't be had.
+pub(crate) async fn names(aws: &Aws) -> Vec<String> {
+    let request = aws
+        .cloudwatch
+        .describe_alarms()
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .max_records(100);
+    let Ok(answer) = request.send().await else { return Vec::new() };
+    let metric = answer.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    let composite = answer.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
+    metric.chain(composite).map(str::to_owned).collect()
 }

@@ -5,11 +5,15 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod experiments;
+pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub mod permissions;
 pub(crate) mod queues;
+pub mod quotas;
 pub mod secrets;
 mod shared;
 
@@ -39,8 +43,14 @@ pub struct Aws {
     pub events: aws_sdk_eventbridge::Client,
     /// Fault Injection Service.
     pub fis: aws_sdk_fis::Client,
+    /// GuardDuty.
+    pub guardduty: aws_sdk_guardduty::Client,
     /// Incident Manager.
     pub incidents: aws_sdk_ssmincidents::Client,
+    /// Security Hub.
+    pub securityhub: aws_sdk_securityhub::Client,
+    /// `CloudWatch` Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Simple Notification Service.
     pub sns: aws_sdk_sns::Client,
     /// Simple Queue Service.
@@ -53,6 +63,14 @@ pub struct Aws {
     pub lambda: aws_sdk_lambda::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// AppConfig.
+    pub appconfig: aws_sdk_appconfig::Client,
+    /// `CloudFormation`.
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    /// Elastic Container Service.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Identity and Access Management.
+    pub iam: aws_sdk_iam::Client,
 }
 
 /// What many read at once, and how long they wait for each other.
@@ -100,13 +118,20 @@ impl Aws {
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),
             fis: client!(aws_sdk_fis, config, gate),
+            guardduty: client!(aws_sdk_guardduty, config, gate),
             incidents: client!(aws_sdk_ssmincidents, config, gate),
+            securityhub: client!(aws_sdk_securityhub, config, gate),
+            logs: client!(aws_sdk_cloudwatchlogs, config, gate),
             sns: client!(aws_sdk_sns, config, gate),
             sqs: client!(aws_sdk_sqs, config, gate),
             ssm: client!(aws_sdk_ssm, config, gate),
             sts: client!(aws_sdk_sts, config, gate),
             lambda: client!(aws_sdk_lambda, config, gate),
             sfn: client!(aws_sdk_sfn, config, gate),
+            appconfig: client!(aws_sdk_appconfig, config, gate),
+            cloudformation: client!(aws_sdk_cloudformation, config, gate),
+            ecs: client!(aws_sdk_ecs, config, gate),
+            iam: client!(aws_sdk_iam, config, gate),
             gate,
             readers: Readers::default(),
         }

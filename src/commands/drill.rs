@@ -29,7 +29,7 @@ use crate::emulator::transport::Emulator;
 use crate::emulator::{Account, Identity};
 use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
-use crate::runner::{self, Drill, StopSwitch};
+use crate::runner::{self, Conduct, Drill, StopSwitch};
 use crate::timeline::{Entry, Target, TargetKind};
 use crate::wakeup::{Bell, Pace};
 
@@ -41,6 +41,10 @@ const MOMENT: Duration = Duration::from_millis(100);
 
 /// The name of our session where a role is assumed.
 const SESSION_NAME: &str = "firedrill";
+
+/// The stack of a thread that drills, in bytes. The SDK reads a finding of Security Hub in functions whose
+/// frames are megabytes in a debug build: a resource's details alone are 31 KB, many times over.
+pub const STACK: usize = 32 * 1024 * 1024;
 
 /// A drill that is over.
 #[derive(Debug)]
@@ -98,7 +102,8 @@ pub fn rehearse_through(
     let sink: Sink = Box::new(|_| Ok(()));
     // What stands between may never answer, as a real network may.
     let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-    rehearse_on(plan, accounts.into(), stop, sink, (between, timeouts), Emulator::account)
+    let (conduct, accounts) = (Conduct::default(), accounts.into());
+    rehearse_on(conduct, plan, accounts, stop, sink, (between, timeouts), Emulator::account)
 }
 
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
@@ -112,11 +117,29 @@ pub fn rehearse_and<T>(
     sink: Sink,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
-    let between = (|client| client, TimeoutConfig::disabled());
-    rehearse_on(plan, accounts.into(), stop, sink, between, look)
+    rehearse_as(Conduct::default(), plan, accounts, stop, sink, |client| client, look)
+}
+
+/// Drills like [`rehearse_and`] and [`rehearse_through`], and goes about it as told: a dry run, or with the
+/// lock that keeps other drills out of an account.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
+pub fn rehearse_as<T>(
+    conduct: Conduct,
+    plan: &Plan,
+    accounts: impl Into<Estate>,
+    stop: &StopSwitch,
+    sink: Sink,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+    look: impl FnOnce(&Emulator) -> T,
+) -> (Finished, T) {
+    let between = (between, TimeoutConfig::disabled());
+    rehearse_on(conduct, plan, accounts.into(), stop, sink, between, look)
 }
 
 fn rehearse_on<T>(
+    conduct: Conduct,
     plan: &Plan,
     accounts: Estate,
     stop: &StopSwitch,
@@ -150,10 +173,11 @@ fn rehearse_on<T>(
             urgency: &urgency,
             stop,
             settle: Duration::ZERO,
+            conduct,
         };
         tokio::select! {
             biased;
-            () = runner::run(drill) => {}
+            () = Box::pin(runner::run(drill)) => {}
             () = emulator.live() => {}
         }
         let calls = Some(emulator.calls());
@@ -209,6 +233,7 @@ async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: SETTLE,
+        conduct: Conduct::default(),
     };
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
@@ -245,19 +270,16 @@ pub async fn emulated_places(
             identity.account == target.account && identity.region == target.region
         });
         let Some(identity) = there else { continue };
-        let provider = match &target.role {
-            Some(role) => {
-                let role = AssumeRoleProvider::builder(role).configure(&config);
-                let role = match &target.external_id {
-                    Some(id) => role.external_id(id.expose()),
-                    None => role,
-                };
-                SharedCredentialsProvider::new(role.session_name(SESSION_NAME).build().await)
-            }
-            None => {
-                let key = estate::access_key(&target.account);
-                SharedCredentialsProvider::new(Credentials::from_keys(key, "emulated", None))
-            }
+        let provider = if let Some(role) = &target.role {
+            let role = AssumeRoleProvider::builder(role).configure(&config);
+            let role = match &target.external_id {
+                Some(id) => role.external_id(id.expose()),
+                None => role,
+            };
+            SharedCredentialsProvider::new(role.session_name(SESSION_NAME).build().await)
+        } else {
+            let key = estate::access_key(&target.account);
+            SharedCredentialsProvider::new(Credentials::from_keys(key, "emulated", None))
         };
         let config = config_in(&identity.region);
         let config = config.into_builder().credentials_provider(provider).build();
@@ -268,6 +290,7 @@ pub async fn emulated_places(
 
 /// Drills on a real account or an AWS-compatible endpoint, in real time.
 pub async fn perform(
+    conduct: Conduct,
     plan: &Plan,
     config: &SdkConfig,
     target: Target,
@@ -289,8 +312,9 @@ pub async fn perform(
         urgency: &urgency,
         stop,
         settle: SETTLE,
+        conduct,
     };
-    runner::run(drill).await;
+    Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
     Finished { timeline: recorder.into_entries(), calls: None, failure }
 }

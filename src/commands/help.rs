@@ -145,7 +145,7 @@ mod tests {
             let page = plain(Some(page.name));
             assert!(page.len() > 200, "{page}");
             let long = page.lines().find(|line| line.chars().count() > 100);
-            assert_eq!(long, None);
+            assert_eq!(long, None, "a line of a page is too long");
         }
     }
 

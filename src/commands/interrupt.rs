@@ -23,6 +23,8 @@ pub(super) struct Interrupts {
 struct Shared {
     count: AtomicUsize,
     running: Mutex<Vec<Running>>,
+    /// What to do about what is left, once this process is gone; nothing for rehearsals.
+    way_out: Option<String>,
 }
 
 /// A drill that runs, and what it has changed so far.
@@ -48,7 +50,7 @@ impl Changes {
     /// What is not taken back yet, in words.
     fn left(&self) -> Vec<String> {
         let entries = self.0.lock().expect("nobody panics while noting");
-        [Purpose::Inject, Purpose::Listen]
+        Purpose::TO_TAKE_BACK
             .into_iter()
             .flat_map(|purpose| revert::pending(&entries, purpose))
             .map(|change| change.describe())
@@ -71,9 +73,10 @@ impl Drop for Registered {
 }
 
 impl Interrupts {
-    /// Starts to listen, on a thread of its own. When this returns, an interrupt is heard.
-    pub(super) fn listen() -> Self {
-        let shared = Arc::new(Shared::default());
+    /// Starts to listen, on a thread of its own. When this returns, an interrupt is heard. `way_out` is told
+    /// where something may be left behind.
+    pub(super) fn listen(way_out: Option<String>) -> Self {
+        let shared = Arc::new(Shared { way_out, ..Shared::default() });
         let heard = Arc::clone(&shared);
         let (ready, armed) = mpsc::channel();
         let spawned = thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
@@ -131,13 +134,13 @@ async fn hear(shared: &Shared, mut signals: Signals) {
             }
             2 => say(&format!(
                 "{signal} again: still reverting; a third one gives up and leaves this behind\n{}",
-                left(&running)
+                left(&running, shared.way_out.as_deref())
             )),
             _ => {
                 say(&format!(
                     "{signal} for the third time: giving up; a fault may still be active
 {}",
-                    left(&running)
+                    left(&running, shared.way_out.as_deref())
                 ));
                 #[expect(clippy::exit, reason = "the person asked for the third time")]
                 std::process::exit(Exit::Unreverted.code().into());
@@ -146,14 +149,18 @@ async fn hear(shared: &Shared, mut signals: Signals) {
     }
 }
 
-/// What the drills have not taken back yet, a line each.
-fn left(running: &[Running]) -> String {
-    let lines: Vec<String> = running
+/// What the drills have not taken back yet, a line each, and the way out.
+fn left(running: &[Running], way_out: Option<&str>) -> String {
+    let mut lines: Vec<String> = running
         .iter()
         .flat_map(|one| one.changes.left().into_iter().map(|words| (one.name.as_str(), words)))
         .map(|(name, words)| format!("  {name}: {words}"))
         .collect();
-    if lines.is_empty() { "  nothing is left".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() {
+        return "  nothing is left".to_owned();
+    }
+    lines.extend(way_out.map(str::to_owned));
+    lines.join("\n")
 }
 
 /// The signals that ask a run to end, from the moment on at which they are armed.
@@ -228,12 +235,14 @@ mod tests {
             stop: StopSwitch::default(),
             changes: changes.clone(),
         }];
-        assert_eq!(left(&running), "  nothing is left");
+        assert_eq!(left(&running, Some("way out")), "  nothing is left");
         changes.note(&intent(1, Purpose::Listen));
         changes.note(&receipt(1));
-        assert_eq!(left(&running), "  vpn: queue `firedrill-fd-1` exists");
+        assert_eq!(left(&running, None), "  vpn: queue `firedrill-fd-1` exists");
+        let words = left(&running, Some("way out"));
+        assert_eq!(words, "  vpn: queue `firedrill-fd-1` exists\nway out");
         changes.note(&intent(2, Purpose::Revert));
         changes.note(&receipt(2));
-        assert_eq!(left(&running), "  nothing is left");
+        assert_eq!(left(&running, Some("way out")), "  nothing is left");
     }
 }

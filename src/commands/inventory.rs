@@ -56,6 +56,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
         state_machines: found.state_machines.keys().cloned().collect(),
         functions: found.functions.keys().cloned().collect(),
         queues: found.queues.keys().cloned().collect(),
+        log_groups: found.log_groups.clone(),
     }
 }
 

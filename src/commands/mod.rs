@@ -4,6 +4,7 @@
 //! person reads goes to standard error; what a program reads goes to standard output.
 
 pub mod check;
+pub mod doctor;
 pub mod drill;
 pub mod emulate;
 pub mod emulator;
@@ -12,12 +13,14 @@ mod interrupt;
 pub mod inventory;
 pub mod match_events;
 pub mod output;
+mod outside;
 pub mod plan;
 pub mod prepare;
 #[cfg(test)]
 mod properties;
 mod real;
 pub mod report;
+pub mod revert;
 pub mod run;
 pub mod schema;
 pub mod values;

@@ -48,8 +48,24 @@ pub struct TimelineFile {
 
 impl TimelineFile {
     /// Makes the file. With `durable`, an intent is on the disk itself before the call goes out.
+    ///
+    /// It is locked for as long as the drill runs, so that nobody reverts a drill that still goes on. The
+    /// system takes the lock away with the process, however that ends.
     pub fn create(path: &Path, durable: bool) -> io::Result<Self> {
-        Ok(Self { file: File::create_new(path)?, durable })
+        let file = File::create_new(path)?;
+        // A file system without locks keeps nobody from drilling.
+        let _unlocked = file.try_lock();
+        Ok(Self { file, durable })
+    }
+
+    /// Goes on writing a file that another process left behind, from this length on; where the last line
+    /// of it lacks its end, that comes first.
+    pub fn resume(mut file: File, length: u64, unended: bool) -> io::Result<Self> {
+        file.set_len(length)?;
+        if unended {
+            file.write_all(b"\n")?;
+        }
+        Ok(Self { file, durable: true })
     }
 
     /// Appends one entry.

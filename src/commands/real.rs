@@ -1,6 +1,6 @@
 //! Real accounts and AWS-compatible endpoints: connect, and refuse what the guardrails do not name.
 //!
-//! Main functions: [`connect`], [`confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
+//! Main functions: [`connect`], [`mod@confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
 //! region that its scenario's guardrails do not name, as the caller identity itself shows them.
 
 mod confirm;
@@ -14,9 +14,10 @@ use super::output::say;
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs, TargetArg};
 use crate::aws::{Aws, RuleFound};
+use crate::context::Place;
 use crate::plan::Plan;
 use crate::recorder::Sink;
-use crate::runner::StopSwitch;
+use crate::runner::{Conduct, StopSwitch};
 use crate::timeline::{Target, TargetKind};
 
 pub(super) use confirm::confirm;
@@ -79,6 +80,13 @@ pub(super) struct Account {
 
 /// Connects, asks who we are, and holds every scenario's guardrails against it.
 pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Account, Refusal> {
+    if let Some(one) = scenarios.iter().find(|one| !one.scenario.targets.is_empty()) {
+        return Err(Refusal(format!(
+            "{}: a scenario with `targets` is only rehearsed\n  \
+             leave --target aws and --endpoint-url out, or leave the scenario out with --filter",
+            one.file
+        )));
+    }
     let runtime = runtime()?;
     let config = runtime.block_on(configuration(&arguments.real.reach()))?;
     let region = config.region().map(ToString::to_string).unwrap_or_default();
@@ -88,7 +96,7 @@ pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Acc
             return Err(outside(one, &format!("this run would be in the region {region}")));
         }
     }
-    let account = runtime.block_on(identify(arguments, config, region))?;
+    let account = runtime.block_on(identify(&arguments.real, config, region))?;
     for one in scenarios {
         let Target { account, region, .. } = &account.target;
         if !one.scenario.guardrails.accounts.contains(account) {
@@ -97,6 +105,14 @@ pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Acc
         }
     }
     Ok(account)
+}
+
+/// Connects and asks who we are, to take changes back: what was changed was inside the guardrails.
+pub(super) fn reconnect(real: &RealArgs) -> Result<Account, Refusal> {
+    let runtime = runtime()?;
+    let config = runtime.block_on(configuration(&real.reach()))?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    runtime.block_on(identify(real, config, region))
 }
 
 fn outside(one: &Prepared, what: &str) -> Refusal {
@@ -113,7 +129,7 @@ fn outside(one: &Prepared, what: &str) -> Refusal {
     ))
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -134,19 +150,29 @@ pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound,
     })
 }
 
-async fn identify(
-    arguments: &RunArgs,
-    config: SdkConfig,
-    region: String,
-) -> Result<Account, Refusal> {
+/// Looks at an account, however it is reached. Nothing is changed, so nobody is asked.
+pub(super) fn visit<T>(
+    real: &RealArgs,
+    look: impl AsyncFnOnce(SdkConfig, TargetKind) -> T,
+) -> Result<T, Refusal> {
+    let kind = if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws };
+    runtime()?.block_on(async {
+        let config = configuration(&real.reach()).await?;
+        Ok(look(config, kind).await)
+    })
+}
+
+async fn identify(real: &RealArgs, config: SdkConfig, region: String) -> Result<Account, Refusal> {
+    let profile = real.profile.as_ref();
+    let with = profile.map(|name| format!(" with the profile `{name}`")).unwrap_or_default();
     let identity = Aws::new(&config).identity().await.map_err(|error| {
         Refusal(format!(
-            "the caller identity can't be read: {error}\n  {}; nothing was touched",
+            "the caller identity can't be read{with}: {error}\n  {}; nothing was touched",
             error.hint()
         ))
     })?;
     let partition = identity.arn.split(':').nth(1).unwrap_or("aws").to_owned();
-    let endpoint = arguments.real.endpoint_url.is_some();
+    let endpoint = real.endpoint_url.is_some();
     let kind = if endpoint { TargetKind::Endpoint } else { TargetKind::Aws };
     let target = Target { account: identity.account, region, kind };
     Ok(Account { config, target, partition, caller: identity.arn })
@@ -158,10 +184,27 @@ impl Account {
         self.target.clone()
     }
 
+    /// This account as a place, by its target's name; nothing for the home target.
+    pub(super) fn place(&self, name: Option<String>) -> Place {
+        Place {
+            name,
+            aws: Aws::new(&self.config),
+            target: self.target.clone(),
+            partition: self.partition.clone(),
+        }
+    }
+
     /// Runs one drill here, in real time.
-    pub(super) fn drill(&self, plan: &Plan, stop: &StopSwitch, sink: Sink) -> Finished {
+    pub(super) fn drill(
+        &self,
+        conduct: Conduct,
+        plan: &Plan,
+        stop: &StopSwitch,
+        sink: Sink,
+    ) -> Finished {
         match runtime() {
             Ok(runtime) => runtime.block_on(drill::perform(
+                conduct,
                 plan,
                 &self.config,
                 self.target.clone(),

@@ -4,6 +4,8 @@
 //! the report folder can be written; drills may run side by side but are reported in the order of the
 //! files; the exit code is that of the worst drill.
 
+mod dry_run;
+
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
@@ -17,6 +19,7 @@ use indexmap::IndexMap;
 use super::drill;
 use super::interrupt::{Changes, Interrupts};
 use super::output::{Lines, Live, say};
+use super::outside;
 use super::prepare::{Prepared, Stage, Workshop, epoch, no_environment};
 use super::real::{self, RealArgs};
 use super::report::{PLAN_FILE, RUN_FILE, ReportError, TIMELINE_FILE, write, write_json};
@@ -25,11 +28,11 @@ use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::diagnostic::Severity;
 use crate::emulator::Estate;
-use crate::judge::Outcome;
+use crate::judge::{self, Outcome};
 use crate::plan::Plan;
 use crate::recorder::Sink;
 use crate::report::{self, Report, RunInfo};
-use crate::runner::StopSwitch;
+use crate::runner::{Conduct, StopSwitch};
 use crate::scenario::{self, Values};
 use crate::timeline::{Entry, StopReason, Target, TargetKind};
 
@@ -42,6 +45,7 @@ use crate::timeline::{Entry, StopReason, Target, TargetKind};
 /// By default the target is an account that is emulated inside the process, in virtual time. A rehearsal
 /// there proves the wiring of the response: detection, routing, runbook, rollback and time.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct RunArgs {
     /// Scenario files, or folders whose .yaml and .yml files are taken (not those in folders below).
     #[arg(default_value = "scenarios/", value_name = "PATH")]
@@ -54,6 +58,12 @@ pub struct RunArgs {
     /// How to reach a real account.
     #[command(flatten)]
     pub real: RealArgs,
+
+    /// Let other drills run in the same account and region at the same time.
+    ///
+    /// A drill on a real account holds a lock there while it runs: the SSM parameter /firedrill/lock.
+    #[arg(long, help_heading = "Target")]
+    pub no_lock: bool,
 
     /// Only scenarios whose name contains this text; may be given more than once.
     #[arg(long, value_name = "TEXT", help_heading = "Selection")]
@@ -78,6 +88,20 @@ pub struct RunArgs {
     /// The seed of everything that is left to chance on the emulated account.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
     pub seed: u64,
+
+    /// Let scenarios run local programs: the `command` faults.
+    #[arg(long, help_heading = "Running")]
+    pub allow_commands: bool,
+
+    /// Let rehearsals send requests: those of `http` faults and expectations.
+    #[arg(long, help_heading = "Running")]
+    pub allow_http: bool,
+    /// Look at everything and inject nothing.
+    ///
+    /// Preconditions, guardrails and steady state are looked at. FIS experiments are run with their actions
+    /// skipped, which shows what they would touch. Nothing is proven by it: no verdict, no reports.
+    #[arg(long, help_heading = "Running")]
+    pub dry_run: bool,
 
     /// Start no further drill once one has not passed.
     #[arg(long, help_heading = "Running")]
@@ -189,6 +213,7 @@ impl<'a> Run<'a> {
                          look at --filter, --tag and the paths";
             return Err(Refusal(words.to_owned()));
         }
+        outside::allow(arguments, &prepared, emulated)?;
         let account = if emulated { None } else { Some(real::connect(arguments, &prepared)?) };
         let jobs = plan_jobs(arguments, &id, &prepared, values)?;
         if let Some(account) = &account {
@@ -207,7 +232,7 @@ impl<'a> Run<'a> {
             say(&format!("error: {error}\n  nothing was touched"));
             return Exit::Usage;
         }
-        let interrupts = Interrupts::listen();
+        let interrupts = Interrupts::listen(self.way_out());
         let live = Live::new(self.jobs.len());
         let finished = self.run_jobs(&interrupts, &live);
         live.finish();
@@ -223,6 +248,9 @@ impl<'a> Run<'a> {
             Some(_) => Some(self.clock.now()),
             None => done.iter().filter_map(|(_, timeline)| Some(timeline.last()?.at)).max(),
         };
+        if self.arguments.dry_run {
+            return self.end_dry(&info.drills, &done, left_out);
+        }
         self.tell(&Report::new(info, done), left_out)
     }
 
@@ -233,6 +261,9 @@ impl<'a> Run<'a> {
             say(&format!("{left_out} of {} drills were not started", self.jobs.len()));
         }
         let exit = Exit::from(report.totals.outcome);
+        if exit == Exit::Unreverted {
+            say(&self.way_out().unwrap_or_default());
+        }
         match self.write(report) {
             Ok(()) => {
                 say(&format!("reports: {}", self.folder.display()));
@@ -244,6 +275,17 @@ impl<'a> Run<'a> {
                 if exit == Exit::Passed { Exit::Inconclusive } else { exit }
             }
         }
+    }
+
+    /// How to take back what drills leave behind; a rehearsal leaves nothing.
+    fn way_out(&self) -> Option<String> {
+        self.account.as_ref().map(|_| {
+            let folder = self.folder.display();
+            format!(
+                "`firedrill revert {folder}` takes back what is left; give it the same --profile, \
+                 --role-arn or --endpoint-url"
+            )
+        })
     }
 
     /// What is known of the run before it begins.
@@ -293,24 +335,62 @@ impl<'a> Run<'a> {
         let lines = Lines::new(self.jobs.len());
         thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| {
+                let thread = thread::Builder::new().stack_size(drill::STACK);
+                let spawned = thread.spawn_scoped(scope, || {
                     loop {
                         let index = next.fetch_add(1, Ordering::SeqCst);
                         let stop_here = give_up.load(Ordering::SeqCst) || interrupts.pressed();
                         let Some(job) = self.jobs.get(index).filter(|_| !stop_here) else { break };
                         let timeline = self.run_job(job, interrupts, live);
-                        let told = report::tree::Drill::new(&job.plan, &timeline);
-                        if self.arguments.fail_fast && told.outcome != Outcome::Passed {
+                        let (outcome, told) = self.told(job, &timeline);
+                        if self.arguments.fail_fast && outcome != Outcome::Passed {
                             give_up.store(true, Ordering::SeqCst);
                         }
-                        lines.tell(index, report::console::drill(&told, &job.name), live);
+                        lines.tell(index, told, live);
                         finished.lock().expect("no job panics while it is stored")[index] =
                             Some(timeline);
                     }
                 });
+                spawned.expect("a machine that runs us can run one more thread");
             }
         });
         finished.into_inner().expect("no job panics while it is stored")
+    }
+
+    /// What came of a drill, and the words for it.
+    fn told(&self, job: &Job, timeline: &[Entry]) -> (Outcome, String) {
+        if self.arguments.dry_run {
+            let words = dry_run::words(&job.plan, &job.name, timeline);
+            return (judge::readiness(timeline), words);
+        }
+        let told = report::tree::Drill::new(&job.plan, timeline);
+        (told.outcome, report::console::drill(&told, &job.name))
+    }
+
+    /// Ends a dry run: the words of each drill beside its timeline, and no report.
+    fn end_dry(&self, names: &[String], done: &[(Plan, Vec<Entry>)], left_out: usize) -> Exit {
+        let mut worst = Outcome::Passed;
+        let mut written = Ok(());
+        for (name, (plan, timeline)) in names.iter().zip(done) {
+            worst = worst.max(judge::readiness(timeline));
+            let file = self.folder.join(name).join(dry_run::FILE);
+            written = written.and(fs::write(file, dry_run::words(plan, name, timeline)));
+        }
+        if left_out > 0 {
+            say(&format!("{left_out} of {} drills were not looked at", self.jobs.len()));
+            worst = worst.max(Outcome::Inconclusive);
+        }
+        match written {
+            Ok(()) => say(&format!("dry run: {}", self.folder.display())),
+            Err(error) => say(&format!("error: {}: {error}", self.folder.display())),
+        }
+        Exit::from(worst)
+    }
+
+    fn conduct(&self) -> Conduct {
+        // An emulated account is this drill's own: there is nobody to keep out.
+        let lock = self.account.is_some() && !self.arguments.no_lock;
+        Conduct { lock, dry_run: self.arguments.dry_run }
     }
 
     fn run_job(&self, job: &Job, interrupts: &Interrupts, live: &Live) -> Vec<Entry> {
@@ -329,9 +409,11 @@ impl<'a> Run<'a> {
             }
         };
         let finished = match (&self.account, &job.stage) {
-            (Some(account), _) => account.drill(&job.plan, &stop, sink),
+            (Some(account), _) => account.drill(self.conduct(), &job.plan, &stop, sink),
             (None, Some(stage)) => {
-                drill::rehearse(&job.plan, copy(stage, &job.targets, job.seed), &stop, sink)
+                let accounts = copy(stage, &job.targets, job.seed);
+                let conduct = self.conduct();
+                drill::rehearse_as(conduct, &job.plan, accounts, &stop, sink, |all| all, |_| ()).0
             }
             (None, None) => unreachable!("a drill without a real account has an emulated one"),
         };

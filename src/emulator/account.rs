@@ -14,6 +14,7 @@ use super::error::{Answer, ServiceError};
 use super::facts::Facts;
 use super::ids::Ids;
 use super::policy::{self, Caller};
+use super::services::cloudwatch::EvaluationState;
 use super::services::{self, Due, Service, Services};
 use super::signals::Signals;
 use crate::wakeup::Topic;
@@ -98,6 +99,18 @@ impl Account {
     /// Whose account it is, and where.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Lets a metric alarm come into an evaluation state `after` this, for `lasting`: CloudWatch can't
+    /// evaluate it, or only on a part of its data. An alarm that does not exist stays so.
+    pub fn impair_alarm(
+        &mut self,
+        alarm: &str,
+        state: EvaluationState,
+        after: SignedDuration,
+        lasting: SignedDuration,
+    ) {
+        services::cloudwatch::impair(self, alarm, state, after, lasting);
     }
 
     /// Gives the account's generator another seed, from here on.

@@ -61,6 +61,14 @@ impl Estate {
         &mut self.accounts[0]
     }
 
+    /// The account of this id and region, to be changed.
+    pub fn account_mut(&mut self, account: &str, region: &str) -> Option<&mut Account> {
+        self.accounts.iter_mut().find(|one| {
+            let identity = one.identity();
+            identity.account == account && identity.region == region
+        })
+    }
+
     /// Every account, the home account first.
     pub fn accounts(&self) -> &[Account] {
         &self.accounts

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 /// Kinds and their attributes: `fis-action` (action, target, experiment, template; one fact per resolved
 /// target ARN), `command` (document, instance), `deployment` (application, group, revision; while it is
 /// being rolled out), `serving` (application, group, revision; what the group runs), `instance`
-/// (instance, state), `function-fault` (function, effect).
+/// (instance, state), `function-fault` (function, effect), `configuration` (application, environment,
+/// profile, version; from the first share of its deployment until it is rolled back or replaced),
+/// `stack-update` (stack, parameter, value; from the update on, until it is rolled back or replaced).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
     pub(crate) kind: &'static str,
@@ -39,6 +41,8 @@ pub(crate) const KINDS: &[(&str, &[&str])] = &[
     ("serving", &["application", "group", "revision"]),
     ("instance", &["instance", "state"]),
     ("function-fault", &["function", "effect"]),
+    ("configuration", &["application", "environment", "profile", "version"]),
+    ("stack-update", &["stack", "parameter", "value"]),
 ];
 
 /// Names a fact that was announced.

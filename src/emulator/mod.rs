@@ -33,3 +33,4 @@ pub(crate) mod wire;
 pub use account::{Account, Identity};
 pub use error::ServiceError;
 pub use estate::Estate;
+pub use services::cloudwatch::EvaluationState;

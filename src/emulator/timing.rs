@@ -88,6 +88,23 @@ pub(crate) const DEPLOYMENT_SHIFT: SignedDuration = SignedDuration::from_secs(10
 /// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
 pub(crate) const DEPLOYMENT_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
 
+// --- AppConfig ---
+
+/// How often a deployment that goes on looks at its environment's monitors (AWS publishes no figure; ours).
+pub(crate) const CONFIGURATION_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
+
+/// From the start of a rollback until every client has the previous version (depends on how often clients
+/// ask; ours).
+pub(crate) const CONFIGURATION_ROLLBACK: SignedDuration = SignedDuration::from_secs(15);
+
+// --- CloudFormation ---
+
+/// How often a stack operation looks at its rollback triggers (AWS publishes no figure; ours).
+pub(crate) const STACK_TRIGGER_POLL: SignedDuration = SignedDuration::from_secs(15);
+
+/// How long a stack cleans up what was replaced (depends on the resources; ours).
+pub(crate) const STACK_CLEANUP: SignedDuration = SignedDuration::from_secs(5);
+
 // --- CloudWatch ---
 
 /// How often an alarm is evaluated whose period is a minute or longer.
@@ -158,6 +175,9 @@ pub(crate) const LAMBDA_QUEUE: SignedDuration = SignedDuration::from_millis(50);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 pub(crate) const LAMBDA_RETRIES: [SignedDuration; 2] =
     [SignedDuration::from_secs(60), SignedDuration::from_secs(120)];
+/// How long a Logs Insights query runs (ours; it depends on what is scanned on AWS).
+pub(crate) const LOGS_QUERY: SignedDuration = SignedDuration::from_secs(2);
+
 /// From `StartAutomationExecution` until the first step begins (ours; AWS states no figure).
 pub(crate) const AUTOMATION_START: SignedDuration = SignedDuration::from_secs(1);
 
@@ -219,3 +239,16 @@ pub(crate) const STATE_TRANSITION: SignedDuration = SignedDuration::from_millis(
 /// How long a task takes that makes one API call; one that waits for a function takes as long as the
 /// function (ours).
 pub(crate) const STATE_TASK: SignedDuration = SignedDuration::from_millis(200);
+
+// --- Findings ---
+
+/// From `CreateSampleFindings` until the samples can be listed (AWS publishes no figure; ours).
+pub(crate) const GUARDDUTY_SAMPLE: SignedDuration = SignedDuration::from_secs(3);
+
+/// From a new finding until its event. AWS says "near real-time", and said "within 5 minutes" before:
+/// <https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html>; ours lies between.
+pub(crate) const GUARDDUTY_EVENT: SignedDuration = SignedDuration::from_secs(60);
+
+/// From `BatchImportFindings` until a finding can be read and its event is sent (AWS says "near
+/// real-time"; the figure is ours).
+pub(crate) const SECURITY_HUB_IMPORT: SignedDuration = SignedDuration::from_secs(3);

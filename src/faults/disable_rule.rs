@@ -83,15 +83,11 @@ async fn disable(
     const CALL: &str = "events:DisableRule";
     let undo = Undo::EnableRule { bus: bus.to_owned(), name: name.to_owned() };
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, Some(undo))?;
-    match context.aws.events.disable_rule().name(name).event_bus_name(bus).send().await {
-        Ok(_) => {
-            context.recorder.receipt(intent, Ok(ids([("rule", name), ("bus", bus)])));
-            Ok(())
-        }
-        Err(error) => {
-            let error = CallError::of(CALL, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    context.recorder.heard(
+        intent,
+        CALL,
+        context.aws.events.disable_rule().name(name).event_bus_name(bus).send().await,
+    )?;
+    context.recorder.receipt(intent, Ok(ids([("rule", name), ("bus", bus)])));
+    Ok(())
 }

@@ -4,13 +4,14 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
-use aws_sdk_fis::types::{Experiment, ExperimentTemplateSummary};
+use aws_sdk_fis::types::{ActionsMode, Experiment, StartExperimentExperimentOptionsInput};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
 use crate::aws::{CallError, timestamp};
 use crate::plan::PlannedFault;
+use crate::scenario::suggest::did_you_mean;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
 
@@ -38,35 +39,38 @@ pub(super) async fn inject_inline<'a>(
     template: &serde_json::Value,
 ) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
+    let id = create(context, fault, template, &token, Purpose::Inject).await?;
+    start(context, fault, &id).await
+}
+
+/// Creates the template of an inline fault, tagged so that it can be found again; answers its id.
+pub(super) async fn create(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    template: &serde_json::Value,
+    token: &str,
+    purpose: Purpose,
+) -> Result<String, ChangeError> {
     let request = super::inline::template(template)
         .map_err(ChangeError::NoEffect)?
-        .client_token(&token)
+        .client_token(token)
         .tags("firedrill:run", context.run_id)
-        .tags("firedrill:token", &token);
-    let undo = Undo::DeleteExperimentTemplate { client_token: token.clone() };
-    let intent = context.recorder.intent(
-        Some(&fault.id),
-        Purpose::Inject,
+        .tags("firedrill:token", token);
+    let undo = Undo::DeleteExperimentTemplate { client_token: token.to_owned() };
+    let call = "fis:CreateExperimentTemplate";
+    let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
+    let answer = context.recorder.heard(
+        intent,
         "fis:CreateExperimentTemplate",
-        Some(undo),
+        request.send_with(&context.aws.fis).await,
     )?;
-    match request.send_with(&context.aws.fis).await {
-        Ok(answer) => {
-            let id =
-                answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("template", &id)])));
-            start(context, fault, &id).await
-        }
-        Err(error) => {
-            let error = CallError::of("fis:CreateExperimentTemplate", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let id = answer.experiment_template.and_then(|template| template.id).unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("template", &id)])));
+    Ok(id)
 }
 
 /// The token that makes the calls of a fault idempotent and findable.
-fn token(context: Context<'_>, fault: &PlannedFault) -> String {
+pub(super) fn token(context: Context<'_>, fault: &PlannedFault) -> String {
     format!("{}-{}", context.run_id, fault.id)
 }
 
@@ -76,21 +80,27 @@ pub(crate) async fn find_template(
     template: &str,
 ) -> Result<String, ChangeError> {
     let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
-    let mut named = Vec::new();
+    let (mut found, mut names) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
         if summary.id() == Some(template) {
             return Ok(template.to_owned());
         }
-        if has_name(&summary, template) {
-            named.extend(summary.id);
+        let name = summary.tags().and_then(|tags| tags.get("Name")).cloned();
+        if name.as_deref() == Some(template) {
+            found.extend(summary.id);
         }
+        names.extend(name);
     }
-    match named.as_slice() {
+    match found.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(ChangeError::NoEffect(format!(
-            "no experiment template has the id or the Name tag `{template}`"
-        ))),
+        [] => {
+            let meant = did_you_mean(template, names.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            Err(ChangeError::NoEffect(format!(
+                "no experiment template has the id or the Name tag `{template}`{meant}"
+            )))
+        }
         several => Err(ChangeError::NoEffect(format!(
             "{} experiment templates have the Name tag `{template}` ({}): name one by its id",
             several.len(),
@@ -99,45 +109,46 @@ pub(crate) async fn find_template(
     }
 }
 
-fn has_name(summary: &ExperimentTemplateSummary, name: &str) -> bool {
-    summary.tags().and_then(|tags| tags.get("Name")).is_some_and(|tag| tag == name)
-}
-
 async fn start<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
     template: &str,
 ) -> Result<Injected<'a>, ChangeError> {
     let token = token(context, fault);
-    let undo = Undo::StopExperiment { client_token: token.clone() };
-    let intent = context.recorder.intent(
-        Some(&fault.id),
-        Purpose::Inject,
-        "fis:StartExperiment",
-        Some(undo),
-    )?;
+    let id = launch(context, fault, template, &token, Purpose::Inject, None).await?;
+    follow_to_effect(context, fault, template, &id).await
+}
+
+/// Starts an experiment, tagged so that it can be found again; answers its id.
+pub(super) async fn launch(
+    context: Context<'_>,
+    fault: &PlannedFault,
+    template: &str,
+    token: &str,
+    purpose: Purpose,
+    mode: Option<ActionsMode>,
+) -> Result<String, ChangeError> {
+    let undo = Undo::StopExperiment { client_token: token.to_owned() };
+    let call = "fis:StartExperiment";
+    let intent = context.recorder.intent(Some(&fault.id), purpose, call, Some(undo))?;
+    let options = mode
+        .map(|mode| StartExperimentExperimentOptionsInput::builder().actions_mode(mode).build());
     let sent = context
         .aws
         .fis
         .start_experiment()
-        .client_token(&token)
+        .client_token(token)
         .experiment_template_id(template)
+        .set_experiment_options(options)
         .tags("firedrill:run", context.run_id)
-        .tags("firedrill:token", &token)
+        .tags("firedrill:token", token)
         .send()
         .await;
-    let experiment = match sent {
-        Ok(answer) => answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default(),
-        Err(error) => {
-            let error = CallError::of("fis:StartExperiment", &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
-    context
-        .recorder
-        .receipt(intent, Ok(ids([("experiment", &experiment), ("template", template)])));
-    follow_to_effect(context, fault, template, &experiment).await
+    let answer = context.recorder.heard(intent, "fis:StartExperiment", sent)?;
+    let id = answer.experiment.and_then(|experiment| experiment.id).unwrap_or_default();
+    let ids = ids([("experiment", &id), ("template", template)]);
+    context.recorder.receipt(intent, Ok(ids));
+    Ok(id)
 }
 
 /// Waits until an action that breaks something runs.

@@ -12,7 +12,6 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::CallError;
 use crate::plan::{FunctionInvoke, PlannedFault};
 use crate::scenario::types::Invocation;
 use crate::timeline::Purpose;
@@ -50,14 +49,11 @@ pub(super) async fn inject<'a>(
         .timeout_config(timeouts);
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, INVOKE, None)?;
     let asked_at = context.clock().now();
-    let answer = match request.customize().config_override(once).send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = CallError::of(INVOKE, &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
+    let answer = context.recorder.heard(
+        intent,
+        INVOKE,
+        request.customize().config_override(once).send().await,
+    )?;
     let request_id = answer.request_id().unwrap_or_default().to_owned();
     let payload = answer.payload().map(|blob| String::from_utf8_lossy(blob.as_ref()).into_owned());
     let payload: String = payload.unwrap_or_default().chars().take(MOST_PAYLOAD).collect();

@@ -4,19 +4,27 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
+mod command;
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
+mod guardduty_samples;
+mod http;
 mod inline;
 mod invoke;
+pub(crate) mod lock;
+mod log_line;
+pub(crate) mod preview;
 mod publish;
 mod put_events;
 mod put_metric_data;
 pub mod revert;
+mod securityhub_findings;
 mod send_message;
 mod set_alarm_state;
 mod ssm_automation;
 mod ssm_command;
 mod start_execution;
+pub(crate) mod start_replay;
 
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
@@ -66,6 +74,22 @@ pub async fn inject<'a>(
         }
         FaultAction::SendMessage { queue, message } => {
             send_message::inject(context, fault, queue, message).await
+        }
+        FaultAction::SampleFindings { detector, types } => {
+            guardduty_samples::inject(context, fault, detector.as_deref(), types).await
+        }
+        FaultAction::SecurityHubFindings { findings } => {
+            securityhub_findings::inject(context, fault, findings).await
+        }
+        FaultAction::StartReplay(replay) => start_replay::inject(context, fault, replay).await,
+        FaultAction::LogLine { group, stream, line, count } => {
+            log_line::inject(context, fault, (group, stream), line, *count).await
+        }
+        FaultAction::Http { request, revert } => {
+            http::inject(context, fault, request, revert.as_ref()).await
+        }
+        FaultAction::Command { run, revert, token } => {
+            command::inject(context, fault, run, revert.as_ref(), token)
         }
     }
 }

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::CallError;
 use crate::plan::{Message, PlannedFault};
 use crate::timeline::Purpose;
 
@@ -36,14 +35,7 @@ pub(super) async fn inject<'a>(
         .set_message_deduplication_id(message.deduplication.clone())
         .send()
         .await;
-    let answer = match sent {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = CallError::of(CALL, &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
+    let answer = context.recorder.heard(intent, CALL, sent)?;
     let id = answer.message_id.unwrap_or_default();
     context.recorder.receipt(intent, Ok(ids([("message", &id)])));
     started(context, fault, context.at_aws(sent_at), [("message", id), ("topic", topic)]);

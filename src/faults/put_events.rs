@@ -54,14 +54,7 @@ async fn put(
         context.recorder.intent(Some(&fault.id), Purpose::Inject, "events:PutEvents", None)?;
     let requests = batch.iter().map(|entry| request(bus, entry)).collect();
     let sent = context.aws.events.put_events().set_entries(Some(requests)).send().await;
-    let answer = match sent {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = CallError::of("events:PutEvents", &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
+    let answer = context.recorder.heard(intent, "events:PutEvents", sent)?;
     let results = answer.entries.unwrap_or_default();
     let accepted: Vec<String> =
         results.iter().filter_map(|result| result.event_id.clone()).collect();

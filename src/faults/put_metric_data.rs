@@ -5,7 +5,6 @@
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::CallError;
 use crate::plan::{FaultAction, PlannedFault};
 use crate::timeline::{EntryKind, Purpose};
 
@@ -82,15 +81,7 @@ async fn publish(context: Context<'_>, fault: &PlannedFault) -> Result<(), Chang
     )?;
     let sent =
         context.aws.cloudwatch.put_metric_data().namespace(namespace).metric_data(datum).send();
-    match sent.await {
-        Ok(_) => {
-            context.recorder.receipt(intent, Ok(ids([])));
-            Ok(())
-        }
-        Err(error) => {
-            let error = CallError::of("cloudwatch:PutMetricData", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    context.recorder.heard(intent, "cloudwatch:PutMetricData", sent.await)?;
+    context.recorder.receipt(intent, Ok(ids([])));
+    Ok(())
 }

@@ -59,17 +59,9 @@ pub(super) async fn set(
         .state_reason(reason)
         .send()
         .await;
-    match sent {
-        Ok(_) => {
-            context.recorder.receipt(intent, Ok(ids([("alarm", alarm)])));
-            Ok(())
-        }
-        Err(error) => {
-            let error = CallError::of("cloudwatch:SetAlarmState", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    context.recorder.heard(intent, "cloudwatch:SetAlarmState", sent)?;
+    context.recorder.receipt(intent, Ok(ids([("alarm", alarm)])));
+    Ok(())
 }
 
 /// The alarm as it is now.

@@ -60,18 +60,10 @@ async fn start_it(
         .client_token(uuid(&token))
         .set_tags(Some(tags));
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, START, Some(undo))?;
-    match request.send().await {
-        Ok(answer) => {
-            let id = answer.automation_execution_id.unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("execution", &id)])));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of(START, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(intent, START, request.send().await)?;
+    let id = answer.automation_execution_id.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("execution", &id)])));
+    Ok(id)
 }
 
 fn refused(error: impl std::fmt::Display) -> CallError {

@@ -91,19 +91,15 @@ async fn send_it(
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, SEND, Some(undo))?;
     // An answer that was lost must not send the command a second time.
     let once = aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled());
-    match request.customize().config_override(once).send().await {
-        Ok(answer) => {
-            let command = answer.command.unwrap_or_else(|| Command::builder().build());
-            let id = command.command_id.unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("command", &id)])));
-            Ok(id)
-        }
-        Err(error) => {
-            let error = CallError::of(SEND, &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(
+        intent,
+        SEND,
+        request.customize().config_override(once).send().await,
+    )?;
+    let command = answer.command.unwrap_or_else(|| Command::builder().build());
+    let id = command.command_id.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("command", &id)])));
+    Ok(id)
 }
 
 /// A command as it is now.

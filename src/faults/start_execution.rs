@@ -36,14 +36,7 @@ pub(super) async fn inject<'a>(
         .input(&start.input)
         .send()
         .await;
-    let answer = match sent {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = CallError::of(START, &error);
-            context.recorder.receipt(intent, Err(&error));
-            return Err(error.into());
-        }
-    };
+    let answer = context.recorder.heard(intent, START, sent)?;
     let arn = answer.execution_arn.clone();
     context.recorder.receipt(intent, Ok(ids([("execution", &arn)])));
     let at = timestamp(&answer.start_date).unwrap_or_else(|| context.clock().now());

@@ -241,6 +241,7 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
         (Phase::Recovery, Kind::Alarm { state, action: None, .. }) => Some(state.as_str()),
         (Phase::Recovery, Kind::Experiment { state, .. }) => Some(state),
         (Phase::Recovery, Kind::Queue { name, .. }) => Some(name),
+        (Phase::Recovery, Kind::Http { predicate, .. }) => Some(&predicate.path),
         (
             Phase::Recovery,
             // An alarm whose action must have run is an occurrence, not a state.
@@ -250,8 +251,12 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::CodeDeployRollback { .. }
             | Kind::Event { .. }
             | Kind::Notification { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
-            | Kind::Incident(_),
+            | Kind::Incident(_)
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. },
         )
         | (Phase::Expect, _) => None,
     }

@@ -19,6 +19,7 @@ mod happening;
 mod outcome;
 #[cfg(test)]
 mod properties;
+mod readiness;
 mod returning;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use serde::{Deserialize, Serialize};
 use crate::plan::{Phase, Plan, millis};
 use crate::timeline::{Entry, Observation};
 use facts::Facts;
+
+pub use readiness::readiness;
 
 /// What became of one expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -77,6 +77,7 @@ fn weigh_stop(plan: &Plan, facts: &Facts<'_>, weighing: &mut Weighing) {
         StopReason::StopCondition => "stop condition",
         StopReason::ExperimentStopped => "the experiment was stopped",
         StopReason::Signal => "interrupted",
+        StopReason::Gone => "firedrill was gone before the end",
     };
     let mut halted =
         facts.ended.iter().filter(|end| matches!(end.state, "stopped" | "cancelled")).peekable();
@@ -148,7 +149,13 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. },
+            | FaultAction::SendMessage { .. }
+            | FaultAction::SampleFindings { .. }
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_)
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. },
         ) => "what was started by fault",
         Some(FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. }) | None => {
             "the experiment of fault"

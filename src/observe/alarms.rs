@@ -104,11 +104,8 @@ async fn guard_between(
     for name in watch.stop_conditions() {
         let Some(alarm) = found.iter().find(|alarm| alarm.name == *name) else { continue };
         let now = (alarm.state.clone(), alarm.since);
-        let before = progress.harmless.get(&alarm.name);
-        let moved = match before {
-            Some(before) => *before != now,
-            None => alarm.since.is_some_and(|since| since >= watch.since),
-        };
+        // The first time too: whether it can be read at all is known before anything is injected.
+        let moved = progress.harmless.get(&alarm.name) != Some(&now);
         if moved && let Some((since, reason)) = was_in_alarm(watch, name).await? {
             stop(format!(
                 "alarm `{name}`{at} was in ALARM at {since}, between two looks: {reason}"

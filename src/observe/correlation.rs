@@ -7,7 +7,17 @@ use crate::scenario::types::Correlation;
 use crate::timeline::{Entry, EntryKind};
 
 /// Pieces of evidence that hold ids which AWS made unique.
-const IDS: &[&str] = &["events", "event", "experiment", "execution", "deployment", "message"];
+const IDS: &[&str] = &[
+    "events",
+    "event",
+    "experiment",
+    "execution",
+    "deployment",
+    "message",
+    "finding",
+    "replay",
+    "stream",
+];
 
 /// The strongest correlation between a payload and this drill.
 pub(super) fn of(timeline: &[Entry], run_id: &str, payload: &str) -> Correlation {

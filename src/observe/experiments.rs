@@ -22,12 +22,13 @@ pub(crate) struct End {
 pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: &str) -> End {
     let subjects = subjects(watch, fault);
     let expectations: Vec<String> = subjects.iter().map(|(id, _)| id.clone()).collect();
-    let mut last = String::new();
+    let (mut last, mut failures) = (String::new(), 0);
     loop {
         let mark = watch.pace.mark(Topic::Experiments);
         let asked_at = watch.clock().now();
         match get(watch.aws, experiment).await {
             Ok(now) => {
+                failures = 0;
                 let ended = ended(&now);
                 let status = now.state().and_then(|state| state.status());
                 let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
@@ -69,27 +70,17 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                 if error.kind == CallErrorKind::NotFound {
                     return End { state: "gone".to_owned(), reason: error.to_string() };
                 }
-                tokio::time::sleep(super::AFTER_FAILURE).await;
+                failures += 1;
+                watch.pace.back_off(failures).await;
             }
         }
     }
 }
 
 fn subjects(watch: &Watch<'_>, fault: &PlannedFault) -> Vec<(String, String)> {
-    watch.pick(|expectation| match &expectation.kind {
-        Kind::Experiment { fault: id, state } if *id == fault.id => {
-            Some((expectation.id.clone(), state.clone()))
-        }
-        Kind::Experiment { .. }
-        | Kind::Alarm { .. }
-        | Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+    watch.pick(|expectation| {
+        let Kind::Experiment { fault: id, state } = &expectation.kind else { return None };
+        (*id == fault.id).then(|| (expectation.id.clone(), state.clone()))
     })
 }
 

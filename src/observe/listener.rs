@@ -158,9 +158,14 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Runbook { .. }
         | Kind::CodeDeployRollback { .. }
         | Kind::Experiment { .. }
+        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
-        | Kind::Queue { .. } => false,
+        | Kind::Queue { .. }
+        | Kind::Deployment { .. }
+        | Kind::Log { .. }
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => false,
     }
 }
 
@@ -215,18 +220,10 @@ async fn create_queue(
         .tags("firedrill:run", context.run_id)
         .send()
         .await;
-    match sent {
-        Ok(answer) => {
-            let url = answer.queue_url.unwrap_or_default();
-            context.recorder.receipt(intent, Ok(ids([("url", &url)])));
-            Ok(url)
-        }
-        Err(error) => {
-            let error = CallError::of("sqs:CreateQueue", &error);
-            context.recorder.receipt(intent, Err(&error));
-            Err(error.into())
-        }
-    }
+    let answer = context.recorder.heard(intent, "sqs:CreateQueue", sent)?;
+    let url = answer.queue_url.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("url", &url)])));
+    Ok(url)
 }
 
 /// Adds rules and subscriptions, each once.
@@ -264,9 +261,14 @@ impl Builder<'_> {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => Ok(None),
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => Ok(None),
         }
     }
 
@@ -366,18 +368,10 @@ impl Builder<'_> {
             .return_subscription_arn(true)
             .send()
             .await;
-        match sent {
-            Ok(answer) => {
-                let arn = answer.subscription_arn.unwrap_or_default();
-                recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
-                Ok(())
-            }
-            Err(error) => {
-                let error = CallError::of("sns:Subscribe", &error);
-                recorder.receipt(intent, Err(&error));
-                Err(error.into())
-            }
-        }
+        let answer = recorder.heard(intent, "sns:Subscribe", sent)?;
+        let arn = answer.subscription_arn.unwrap_or_default();
+        recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
+        Ok(())
     }
 }
 

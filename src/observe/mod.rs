@@ -7,9 +7,14 @@
 
 mod alarms;
 mod correlation;
+mod deployments;
+mod executions;
 mod experiments;
+mod findings;
+mod http;
 mod incidents;
 mod listener;
+mod logs;
 mod ops_items;
 mod queue;
 mod queues;
@@ -27,16 +32,14 @@ use tokio::sync::watch;
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
 use crate::context::Place;
-use crate::plan::{Kind, Plan, PlannedExpectation};
+use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation};
 use crate::recorder::Recorder;
+use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
 use crate::wakeup::{Pace, Topic};
 
 pub(crate) use experiments::follow;
 pub(crate) use listener::Listener;
-
-/// How long to rest after a look at an experiment that failed.
-const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How long the observers have for their first look; without it nothing is injected.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
@@ -127,6 +130,15 @@ impl<'a> Watch<'a> {
         if self.has(|kind| matches!(kind, Kind::CodeDeployRollback { .. })) {
             pollers.push(Box::pin(rollbacks::poll(self)));
         }
+        let finds = |source: FindingSource| {
+            self.has(|kind| matches!(kind, Kind::Finding(finding) if finding.source == source))
+        };
+        if finds(FindingSource::GuardDuty) {
+            pollers.push(Box::pin(findings::guardduty(self)));
+        }
+        if finds(FindingSource::SecurityHub) {
+            pollers.push(Box::pin(findings::securityhub(self)));
+        }
         if self.has(|kind| matches!(kind, Kind::OpsItem(_))) {
             pollers.push(Box::pin(ops_items::poll(self)));
         }
@@ -135,6 +147,21 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Deployment { .. })) {
+            pollers.push(Box::pin(deployments::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Log { search: LogSearch::Pattern(_), .. })) {
+            pollers.push(Box::pin(logs::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Log { search: LogSearch::Query(_), .. })) {
+            pollers.push(Box::pin(logs::poll_queries(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Execution { .. })) {
+            pollers.push(Box::pin(executions::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Http { .. })) {
+            pollers.push(Box::pin(http::poll(self)));
         }
         self.unready.send_replace(Some(pollers.len()));
         join_all(pollers).await;
@@ -270,6 +297,13 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// One more poller has looked once.
+    fn armed(&self) {
+        self.unready.send_modify(|unready| {
+            *unready = unready.map(|count| count.saturating_sub(1));
+        });
+    }
+
     /// The common loop of a poller: look, note how far or why not, rest.
     pub(crate) async fn keep_looking(
         &self,
@@ -289,9 +323,7 @@ impl<'a> Watch<'a> {
                     observer: observer.to_owned(),
                     expectations: expectations.to_vec(),
                 });
-                self.unready.send_modify(|unready| {
-                    *unready = unready.map(|count| count.saturating_sub(1));
-                });
+                self.armed();
             }
             match looked {
                 Ok(()) => {

@@ -29,7 +29,12 @@ struct Subject {
 }
 
 /// What the last look at a subject showed, and when.
-type Known = BTreeMap<usize, (Timestamp, bool)>;
+#[derive(Default)]
+struct Known {
+    shown: BTreeMap<usize, (Timestamp, bool)>,
+    /// The last look failed, so that a ring may have gone by unseen.
+    failed: bool,
+}
 
 /// Watches every queue of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>) {
@@ -45,10 +50,12 @@ pub(super) async fn poll(watch: &Watch<'_>) {
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
     let mut urls = BTreeMap::new();
-    let mut known = Known::new();
+    let mut known = Known::default();
     watch
         .keep_looking("queue depths", Topic::Queues, LAG, &expectations, async || {
-            look(watch, &subjects, &mut urls, &mut known).await
+            let looked = look(watch, &subjects, &mut urls, &mut known).await;
+            known.failed = looked.is_err();
+            looked
         })
         .await;
 }
@@ -89,12 +96,16 @@ fn tell(
 ) {
     let count = subject.messages.of(depth.visible, depth.in_flight, depth.delayed);
     let holds = subject.level.holds(count);
-    let before = known.insert(index, (at, holds));
+    let before = known.shown.insert(index, (at, holds));
     if before.is_some_and(|(_, held)| held == holds) {
         return;
     }
     // What the first look shows was so before the watch began; a count may be as old as the lag.
-    let since = before.map_or(watch.since - LAG, |(looked, _)| (looked - LAG).max(watch.since));
+    let since = match before {
+        None => watch.since - LAG,
+        Some((looked, _)) if known.failed => (looked - LAG).max(watch.since),
+        Some((looked, _)) => watch.pace.changed_since(looked, at, LAG).max(watch.since),
+    };
     let when = if before.is_none() { " when the watch begins" } else { "" };
     let queue = &subject.queue;
     let about = if count == 0 { "" } else { "about " };

@@ -24,21 +24,15 @@ struct Subject {
 
 /// Watches every deployment group of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>) {
-    let subjects = watch.pick(|expectation| match &expectation.kind {
-        Kind::CodeDeployRollback { application, group } => Some(Subject {
+    let subjects = watch.pick(|expectation| {
+        let Kind::CodeDeployRollback { application, group } = &expectation.kind else {
+            return None;
+        };
+        Some(Subject {
             expectation: expectation.id.clone(),
             application: application.clone(),
             group: group.clone(),
-        }),
-        Kind::Alarm { .. }
-        | Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

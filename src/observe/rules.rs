@@ -9,12 +9,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat, ScanBy};
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
-use crate::aws::{CallError, date_time, timestamp};
+use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
 use crate::plan::Kind;
 use crate::scenario::types::RuleState;
 use crate::wakeup::Topic;
@@ -28,6 +30,13 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// More occurrences in one minute than this are told as this many.
 const MOST_PER_MINUTE: u32 = 50;
 
+/// How it is known that a rule acted, where an event could be paired with its metric.
+const BY_BOTH: &str =
+    "the rule's metric in AWS/Events, and the event itself by the drill's listener";
+
+/// The same where none could.
+const BY_METRIC: &str = "the rule's metric in AWS/Events alone, exact to its minute";
+
 struct Subject {
     expectation: String,
     rule: String,
@@ -37,22 +46,14 @@ struct Subject {
 
 /// Watches the metrics of every rule of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
-    let subjects = watch.pick(|expectation| match &expectation.kind {
-        Kind::Rule { name, bus, state } => Some(Subject {
+    let subjects = watch.pick(|expectation| {
+        let Kind::Rule { name, bus, state } = &expectation.kind else { return None };
+        Some(Subject {
             expectation: expectation.id.clone(),
             rule: name.clone(),
             bus: bus.clone(),
             state: *state,
-        }),
-        Kind::Alarm { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
@@ -86,16 +87,41 @@ async fn look(
         .scan_by(ScanBy::TimestampAscending)
         .into_paginator()
         .send();
+    let mut statuses: BTreeMap<usize, Option<StatusCode>> = BTreeMap::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| CallError::of("cloudwatch:GetMetricData", &error))?;
         for result in page.metric_data_results() {
             let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
             let Some(index) = index.filter(|index| *index < subjects.len()) else { continue };
+            statuses.insert(index, result.status_code().cloned());
             let points = result.timestamps().iter().filter_map(timestamp).zip(result.values());
             for (minute, count) in points {
                 tell(watch, subjects, matches, counted, index, minute, *count);
             }
         }
+    }
+    whole(subjects, &statuses)
+}
+
+/// Whether every metric was answered in full. `PartialData` on a page means that more follows; on the last
+/// one it means that CloudWatch holds some of it back.
+fn whole(
+    subjects: &[Subject],
+    statuses: &BTreeMap<usize, Option<StatusCode>>,
+) -> Result<(), CallError> {
+    for (index, subject) in subjects.iter().enumerate() {
+        let status = match statuses.get(&index) {
+            Some(Some(StatusCode::Complete)) => continue,
+            Some(Some(status)) => status.as_str(),
+            Some(None) => "no status",
+            None => "no answer",
+        };
+        return Err(CallError {
+            kind: CallErrorKind::Unreachable,
+            operation: "cloudwatch:GetMetricData",
+            code: Some(status.to_owned()),
+            message: format!("the metrics of rule `{}` are not whole: {status}", subject.rule),
+        });
     }
     Ok(())
 }
@@ -166,7 +192,8 @@ fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Opt
         .with("rule", &subject.rule)
         .with("bus", &subject.bus)
         .with("metric minute", minute.to_string())
-        .with("event", event);
+        .with("event", event)
+        .with("seen by", if paired.is_some() { BY_BOTH } else { BY_METRIC });
     if paired.is_none() {
         seen.resolution_ms = 60_000;
         seen.correlation = Some(METRIC_CORRELATION);

@@ -48,24 +48,19 @@ struct Subject<'a> {
 
 /// Watches every runbook of the plan. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>) {
-    let subjects = watch.pick(|expectation| match &expectation.kind {
-        Kind::Runbook { document, status, steps, parameters, outputs } => Some(Subject {
+    let subjects = watch.pick(|expectation| {
+        let Kind::Runbook { document, status, steps, parameters, outputs } = &expectation.kind
+        else {
+            return None;
+        };
+        Some(Subject {
             expectation: expectation.id.clone(),
             document,
             status,
             steps,
             parameters,
             outputs,
-        }),
-        Kind::Alarm { .. }
-        | Kind::Rule { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+        })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();

@@ -1,6 +1,6 @@
 //! Whole texts with `*` for any run of characters: how a scenario names what AWS words.
 //!
-//! Main function: [`matches`]. Invariant: nothing but `*` is special, so that every text is a pattern.
+//! Main function: [`matches()`]. Invariant: nothing but `*` is special, so that every text is a pattern.
 
 /// Whether the whole of `text` fits `pattern`, in which `*` stands for any run of characters, also none.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {

@@ -3,9 +3,14 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
+mod records;
+
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::names::at_target;
-use crate::scenario::types::{IncidentExpectation, RuleState, StateValue};
+use crate::scenario::types::{RuleState, StateValue};
+use records::{
+    deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
+};
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
@@ -93,6 +98,8 @@ impl Plan {
         let mut calls = Calls { all: Vec::new(), target: None };
         self.reach(&mut calls);
         self.alarms_before(&mut calls);
+        self.locks(&mut calls);
+        self.guardrails_before(&mut calls);
         for fault in &self.faults {
             calls.turn_to(fault.target.as_deref());
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
@@ -141,6 +148,52 @@ impl Plan {
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", &reason, any(COMPOSITE));
+        }
+    }
+
+    /// The lock of each place.
+    fn locks(&self, calls: &mut Calls) {
+        for place in
+            std::iter::once(None).chain(self.targets.keys().map(|name| Some(name.as_str())))
+        {
+            calls.turn_to(place);
+            lock_calls(calls);
+        }
+    }
+
+    /// What is looked at for the guardrails' sake.
+    fn guardrails_before(&self, calls: &mut Calls) {
+        calls.turn_to(None);
+        if let Some(calendar) = &self.guardrails.change_calendar {
+            let resource = named("ssm", "document/", calendar);
+            calls.add(Step::Preflight, "ssm:GetCalendarState", "change calendar", resource);
+        }
+        for fault in self.faults.iter().filter(|fault| fault.action.is_experiment()) {
+            calls.turn_to(fault.target.as_deref());
+            let lever = fis("safety-lever", "default");
+            calls.add(Step::Preflight, "fis:GetSafetyLever", &fault.id, lever);
+            let experiment = fis("experiment", "*");
+            if let FaultAction::FisTemplate { template } = &fault.action
+                && !self.guardrails.target_tags.is_empty()
+            {
+                let template = fis_template(template);
+                calls.add(Step::Preflight, "fis:GetExperimentTemplate", &fault.id, template);
+            }
+            if self.guardrails.max_targets.is_some() {
+                let template = if let FaultAction::FisTemplate { template } = &fault.action {
+                    fis_template(template)
+                } else {
+                    let all = fis("experiment-template", "*");
+                    let create = "fis:CreateExperimentTemplate";
+                    calls.add(Step::Preflight, create, &fault.id, all.clone());
+                    all
+                };
+                let start = "fis:StartExperiment";
+                calls.add(Step::Preflight, start, &fault.id, template);
+                calls.add(Step::Preflight, start, &fault.id, experiment.clone());
+                let list = "fis:ListExperimentResolvedTargets";
+                calls.add(Step::Preflight, list, &fault.id, experiment);
+            }
         }
     }
 
@@ -210,6 +263,14 @@ fn queue() -> Resource {
     Resource::Named { service: "sqs", name: format!("{LISTENER_PREFIX}*") }
 }
 
+/// The lease that keeps other drills out of the account and region; a rehearsal needs none.
+fn lock_calls(calls: &mut Calls) {
+    let lock = || Resource::Named { service: "ssm", name: "parameter/firedrill/lock".to_owned() };
+    calls.add(Step::Preflight, "ssm:PutParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:GetParameter", "lock", lock());
+    calls.add(Step::Revert, "ssm:DeleteParameter", "lock", lock());
+}
+
 fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) {
     match action {
         FaultAction::FisTemplate { template } => fis_template_calls(calls, id, template),
@@ -264,6 +325,37 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
             calls.add(Step::Inject, "sqs:SendMessage", id, queue);
         }
+        FaultAction::SampleFindings { detector, .. } => {
+            let name = format!("detector/{}", detector.as_deref().unwrap_or("*"));
+            let detectors = Resource::Named { service: "guardduty", name };
+            if detector.is_none() {
+                calls.add(Step::Inject, "guardduty:ListDetectors", id, any(NO_LEVEL));
+            }
+            calls.add(Step::Inject, "guardduty:ListFindings", id, detectors.clone());
+            calls.add(Step::Inject, "guardduty:GetFindings", id, detectors.clone());
+            calls.add(Step::Inject, "guardduty:CreateSampleFindings", id, detectors.clone());
+            calls.add(Step::Revert, "guardduty:ArchiveFindings", id, detectors);
+        }
+        FaultAction::SecurityHubFindings { .. } => {
+            let import = Resource::Named { service: "securityhub", name: "product/*".to_owned() };
+            let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
+            let call = "securityhub:BatchImportFindings";
+            calls.add(Step::Inject, call, id, import.clone());
+            calls.add(Step::Revert, call, id, import);
+            calls.add(Step::Revert, "securityhub:GetFindings", id, hub.clone());
+            calls.add(Step::Revert, "securityhub:BatchUpdateFindings", id, hub);
+        }
+        FaultAction::LogLine { group, stream, .. } => {
+            let own = log_group(group, &format!("log-stream:{stream}"));
+            calls.add(Step::Preflight, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Inject, "logs:CreateLogStream", id, own.clone());
+            calls.add(Step::Inject, "logs:PutLogEvents", id, own.clone());
+            calls.add(Step::Revert, "logs:DescribeLogStreams", id, log_group(group, "*"));
+            calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
+        }
+        FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
+        // No API of AWS is called.
+        FaultAction::Http { .. } | FaultAction::Command { .. } => {}
     }
 }
 
@@ -279,10 +371,13 @@ fn is_template_id(text: &str) -> bool {
 /// The template's id is looked up, since only a list shows `Name` tags and whether an id exists.
 fn fis_template_calls(calls: &mut Calls, id: &str, template: &str) {
     calls.add(Step::Preflight, "fis:ListExperimentTemplates", id, any(NO_LEVEL));
-    let template_id = if is_template_id(template) { template } else { "*" };
-    let found = fis("experiment-template", template_id);
-    calls.add(Step::Inject, "fis:StartExperiment", id, found);
+    calls.add(Step::Inject, "fis:StartExperiment", id, fis_template(template));
     experiment_calls(calls, id);
+}
+
+/// A template's id is known to the plan only where the scenario names it by its id.
+fn fis_template(template: &str) -> Resource {
+    fis("experiment-template", if is_template_id(template) { template } else { "*" })
 }
 
 fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, run_id: &str) {
@@ -442,6 +537,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::Experiment { .. } => {
             calls.add(Step::Observe, "fis:GetExperiment", id, fis("experiment", "*"));
         }
+        Kind::Finding(finding) => finding_calls(calls, id, finding.source),
         Kind::OpsItem(_) => {
             let items = Resource::Named { service: "ssm", name: "opsitem/*".to_owned() };
             calls.add(Step::Observe, "ssm:DescribeOpsItems", id, any(NO_LEVEL));
@@ -454,28 +550,16 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Preflight, "sqs:GetQueueAttributes", id, queue.clone());
             calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue);
         }
-    }
-}
-
-/// Incidents and their plans have no region in their ARNs.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanagerincidentmanager.html>
-fn incident_calls(calls: &mut Calls, id: &str, incident: &IncidentExpectation) {
-    let global = |name: String| Resource::Global { service: "ssm-incidents", name };
-    let plan = incident.response_plan.as_deref();
-    if let Some(plan) = plan {
-        let resource = if plan.starts_with("arn:") {
-            Resource::Arn(plan.to_owned())
-        } else {
-            global(format!("response-plan/{plan}"))
-        };
-        calls.add(Step::Preflight, "ssm-incidents:GetResponsePlan", id, resource);
-    }
-    calls.add(Step::Observe, "ssm-incidents:ListIncidentRecords", id, any(NO_LEVEL));
-    let records = global("incident-record/*".to_owned());
-    calls.add(Step::Observe, "ssm-incidents:GetIncidentRecord", id, records);
-    if incident.runbook.is_some() {
-        let execution = named("ssm", "automation-execution/", "*");
-        calls.add(Step::Observe, "ssm:GetAutomationExecution", id, execution);
+        Kind::Deployment { release, .. } => deployment_calls(calls, id, release),
+        Kind::Log { groups, search } => log_calls(calls, id, groups, search),
+        Kind::Execution { state_machine, .. } => {
+            let (machine, executions) = machine(state_machine);
+            calls.add(Step::Preflight, "states:DescribeStateMachine", id, machine.clone());
+            calls.add(Step::Observe, "states:ListExecutions", id, machine);
+            calls.add(Step::Observe, "states:DescribeExecution", id, executions);
+        }
+        // No API of AWS is asked.
+        Kind::Http { .. } => {}
     }
 }
 
@@ -487,7 +571,8 @@ fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
     calls.add(Step::Listen, "events:TagResource", id, ours.clone());
     calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
     calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours);
+    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
+    calls.add(Step::Revert, "events:DescribeRule", id, ours);
 }
 
 fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {

@@ -3,10 +3,13 @@
 //! Main type: [`Kind`]. Invariant: one variant a kind; an observer and the judge read nothing else.
 
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::{Predicate, millis};
 use crate::scenario::types::{
-    IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState, StateValue,
+    FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation, QueueMessages,
+    RuleState, StateValue,
 };
 
 /// What an expectation looks at.
@@ -72,6 +75,8 @@ pub enum Kind {
         /// The state.
         state: String,
     },
+    /// A finding, as the scenario has it.
+    Finding(FindingExpectation),
     /// An OpsItem, as the scenario has it.
     OpsItem(OpsItemExpectation),
     /// An incident, as the scenario has it.
@@ -85,6 +90,53 @@ pub enum Kind {
         /// How many it must be.
         level: Level,
     },
+    /// A deployment by one of AWS's deployment services, and what becomes of it.
+    Deployment {
+        /// What deploys to what.
+        release: Release,
+        /// What must become of it.
+        becomes: Becomes,
+    },
+    /// Log events.
+    Log {
+        /// The log groups.
+        groups: Vec<String>,
+        /// What finds them.
+        search: LogSearch,
+    },
+    /// A Step Functions execution in a status.
+    Execution {
+        /// The state machine's name or ARN.
+        state_machine: String,
+        /// The status.
+        status: String,
+        /// What its input has.
+        input: Option<Predicate>,
+        /// What its output has.
+        output: Option<Predicate>,
+    },
+    /// What a URL answers.
+    Http {
+        /// The request.
+        request: HttpCall,
+        /// What the answer has.
+        predicate: Predicate,
+        /// The path to when it happened.
+        time: Option<String>,
+        /// The distance between two looks.
+        #[serde(with = "millis")]
+        every: SignedDuration,
+    },
+}
+
+/// What finds log events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogSearch {
+    /// A filter pattern.
+    Pattern(String),
+    /// An Insights query.
+    Query(String),
 }
 
 /// How many of something there must be.
@@ -114,4 +166,66 @@ impl Level {
             Self::AtMost(most) => format!("at most {}", messages.words(most.into())),
         }
     }
+}
+
+/// One of AWS's deployment services, and what it deploys to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// `CodeDeploy`.
+    CodeDeploy {
+        /// The application.
+        application: String,
+        /// The deployment group.
+        group: String,
+    },
+    /// `CloudFormation`.
+    CloudFormation {
+        /// The stack's name.
+        stack: String,
+    },
+    /// AppConfig.
+    AppConfig {
+        /// The application's name or id.
+        application: String,
+        /// The environment's name or id.
+        environment: String,
+    },
+    /// ECS.
+    Ecs {
+        /// The cluster's name.
+        cluster: String,
+        /// The service's name.
+        service: String,
+    },
+}
+
+impl Release {
+    /// The service and what it deploys to, in a few words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::CodeDeploy { application, group } => format!("CodeDeploy {application}/{group}"),
+            Self::CloudFormation { stack } => format!("CloudFormation stack {stack}"),
+            Self::AppConfig { application, environment } => {
+                format!("AppConfig {application}/{environment}")
+            }
+            Self::Ecs { cluster, service } => format!("ECS service {cluster}/{service}"),
+        }
+    }
+}
+
+/// What must become of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Becomes {
+    /// It reaches a state, in the service's own word.
+    State {
+        /// The state.
+        state: String,
+    },
+    /// The service takes it back by itself.
+    RolledBack {
+        /// Who or what must have brought that about; AppConfig alone says so.
+        triggered_by: Option<String>,
+    },
 }

@@ -171,7 +171,13 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::PutMetricData { .. }
         | FaultAction::DisableRule { .. }
         | FaultAction::Publish { .. }
-        | FaultAction::SendMessage { .. } => return None,
+        | FaultAction::SendMessage { .. }
+        | FaultAction::SampleFindings { .. }
+        | FaultAction::SecurityHubFindings { .. }
+        | FaultAction::LogLine { .. }
+        | FaultAction::StartReplay(_)
+        | FaultAction::Http { .. }
+        | FaultAction::Command { .. } => return None,
     })
 }
 

@@ -6,30 +6,37 @@
 
 mod action;
 pub mod calls;
+mod deployments;
 pub mod iam;
+mod ids;
 mod kind;
 mod machines;
 mod messages;
+mod outside;
+mod predicate;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
+mod target;
 pub mod text;
 
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::types::{Correlation, ExternalId, Guardrails, Objectives, Stage, StateValue};
+use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
-pub use action::{FaultAction, Message};
-pub use kind::{Kind, Level};
+pub use action::{FaultAction, Message, Replay, Span};
+pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use messages::RUN_ATTRIBUTE;
+pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{FIS_START, MARGIN, Schedule, Window};
+pub use schedule::{FIS_START, MARGIN, REPLAY_START, Schedule, Window};
+pub use target::PlannedTarget;
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,21 +68,11 @@ pub struct Plan {
     pub objectives: Objectives,
 }
 
-/// Another account or region that the drill spans. The external id of its role is a secret: it is not
-/// written with the plan, and one that was read back has none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedTarget {
-    /// The account id.
-    pub account: String,
-    /// The region.
-    pub region: String,
-    /// The role that the home target's credentials assume.
-    pub role: Option<String>,
-    /// What the role's trust policy asks for.
-    #[serde(skip)]
-    pub external_id: Option<ExternalId>,
-    /// The profile whose credentials are used instead.
-    pub profile: Option<String>,
+impl Plan {
+    /// Whether any fault is a FIS experiment.
+    pub fn has_experiments(&self) -> bool {
+        self.faults.iter().any(|fault| fault.action.is_experiment())
+    }
 }
 
 /// Words about the scenario, for reports.

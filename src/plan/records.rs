@@ -1,13 +1,31 @@
-//! OpsItems and incidents in words, the same in the dry run and in the reports.
+//! Findings, OpsItems and incidents in words, the same in the dry run and in the reports.
 //!
 //! No main type: one function a kind. Invariant: what is said is what the observer compares.
 
-use crate::scenario::types::{IncidentExpectation, OpsItemExpectation};
+use crate::scenario::types::{
+    FindingExpectation, FindingSource, IncidentExpectation, OpsItemExpectation,
+};
 
 /// Parts that are there, joined; one word where none is.
 fn joined(what: &str, parts: Vec<Option<String>>) -> String {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { format!("any {what}") } else { format!("{what} {}", parts.join(", ")) }
+}
+
+/// A finding: `GuardDuty finding CryptoCurrency:*, HIGH or worse`.
+pub(crate) fn finding(finding: &FindingExpectation) -> String {
+    let what = match finding.source {
+        FindingSource::GuardDuty => "GuardDuty finding",
+        FindingSource::SecurityHub => "Security Hub finding",
+    };
+    let parts = vec![
+        finding.title.as_ref().map(|title| format!("\"{title}\"")),
+        finding.kind.clone(),
+        finding.severity.map(|severity| format!("{} or worse", severity.as_str())),
+        finding.workflow.map(|status| status.as_str().to_owned()),
+        finding.record.map(|state| state.as_str().to_owned()),
+    ];
+    joined(what, parts)
 }
 
 /// An OpsItem: `OpsItem "* was lost", severity 2, Open`.

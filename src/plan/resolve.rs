@@ -5,19 +5,21 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
 use jiff::SignedDuration;
 
+use super::ids::{Ids, Named};
 use super::{
-    About, Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, PlannedFault,
-    PlannedSteadyState, PlannedStop, PlannedTarget, Start, machines, messages, schedule,
+    About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
+    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, outside,
+    schedule, target,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, Duration, EventExpectation, Expectation, ExperimentExpectation,
-    Fault, FisFault, IncidentExpectation, Never, NotificationExpectation, OpsItemExpectation,
-    PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation,
-    Scenario, SetAlarmStateFault, Stage, StateValue, TargetAccount,
+    AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation,
+    ExecutionExpectation, Expectation, ExperimentExpectation, Fault, FindingExpectation, FisFault,
+    HttpExpectation, IncidentExpectation, LogExpectation, Never, NotificationExpectation,
+    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
+    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -103,7 +105,7 @@ impl Plan {
         let mut plan = Self {
             scenario: about(scenario, file),
             run_id: run_id.to_owned(),
-            targets: targets(scenario),
+            targets: target::planned(scenario),
             guardrails: scenario.guardrails.clone(),
             max_duration: SignedDuration::ZERO,
             stop_conditions: scenario
@@ -135,32 +137,6 @@ impl Plan {
     }
 }
 
-fn targets(scenario: &Scenario) -> IndexMap<String, PlannedTarget> {
-    let planned = |target: &TargetAccount| PlannedTarget {
-        account: target.account.clone(),
-        region: target.region.clone(),
-        role: target.role.clone(),
-        external_id: target.external_id.clone(),
-        profile: target.profile.clone(),
-    };
-    scenario.targets.iter().map(|(name, target)| (name.clone(), planned(target))).collect()
-}
-
-impl Plan {
-    /// Refuses a part that is at a target which the plan does not have.
-    fn know_targets(&self) -> Result<(), Unplannable> {
-        let stops = self.stop_conditions.iter().map(|stop| &stop.target);
-        let steady = self.steady_state.iter().map(|steady| &steady.target);
-        let faults = self.faults.iter().map(|fault| &fault.target);
-        let expectations = self.expectations.iter().map(|expectation| &expectation.target);
-        let mut named = stops.chain(steady).chain(faults).chain(expectations).flatten();
-        match named.find(|name| !self.targets.contains_key(*name)) {
-            Some(name) => Err(Unplannable::UnknownTarget { target: name.clone() }),
-            None => Ok(()),
-        }
-    }
-}
-
 fn about(scenario: &Scenario, file: &str) -> About {
     About {
         name: scenario.name.clone(),
@@ -170,50 +146,6 @@ fn about(scenario: &Scenario, file: &str) -> About {
         owner: scenario.owner.clone(),
         severity: scenario.severity,
         tags: scenario.tags.clone(),
-    }
-}
-
-/// What an id stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Fault,
-    Expectation,
-}
-
-struct Ids(BTreeMap<String, Named>);
-
-impl Ids {
-    fn new(scenario: &Scenario) -> Result<Self, Unplannable> {
-        let mut ids = BTreeMap::new();
-        let faults = scenario.faults.iter().enumerate();
-        let expect = scenario.expect.iter().enumerate();
-        let recovery = scenario.recovery.iter().enumerate();
-        let all = faults
-            .map(|(index, fault)| (names::fault(fault, index), Named::Fault))
-            .chain(expect.map(|(at, one)| (names::expectation(one, false, at), Named::Expectation)))
-            .chain(
-                recovery.map(|(at, one)| (names::expectation(one, true, at), Named::Expectation)),
-            );
-        for (id, named) in all {
-            if ids.insert(id.clone(), named).is_some() {
-                return Err(Unplannable::DuplicateId { id });
-            }
-        }
-        Ok(Self(ids))
-    }
-
-    fn find(&self, id: &str, target: &str) -> Result<Named, Unplannable> {
-        self.0.get(target).copied().ok_or_else(|| Unplannable::UnknownReference {
-            id: id.to_owned(),
-            target: target.to_owned(),
-        })
-    }
-
-    fn expect(&self, id: &str, target: &str, wanted: Named) -> Result<(), Unplannable> {
-        if self.find(id, target)? == wanted {
-            return Ok(());
-        }
-        Err(Unplannable::UnknownReference { id: id.to_owned(), target: target.to_owned() })
     }
 }
 
@@ -291,6 +223,17 @@ fn action(fault: &Fault, id: &str, run_id: &str) -> Result<FaultAction, Unplanna
         fault.disable_rule.as_ref().map(|rule| Some(messages::disable_rule(rule))),
         fault.publish.as_ref().map(|publish| Some(messages::publish(publish, id, run_id))),
         fault.send_message.as_ref().map(|send| Some(messages::send_message(send, id, run_id))),
+        fault.guardduty_sample_findings.as_ref().map(|samples| {
+            let (detector, types) = (samples.detector.clone(), samples.types.clone());
+            Some(FaultAction::SampleFindings { detector, types })
+        }),
+        fault.securityhub_findings.as_ref().map(|import| {
+            Some(FaultAction::SecurityHubFindings { findings: import.findings.clone() })
+        }),
+        fault.log_line.as_ref().map(|line| Some(messages::log_line(line, id, run_id))),
+        fault.start_replay.as_ref().map(|replay| messages::start_replay(replay, id, run_id)),
+        fault.http.as_ref().map(|http| Some(outside::http(http))),
+        fault.command.as_ref().map(|command| Some(outside::command(command, id, run_id))),
     ];
     let mut there = kinds.into_iter().flatten();
     match (there.next(), there.next()) {
@@ -400,7 +343,7 @@ fn expectation(
     if let Kind::Experiment { fault, .. } = &kind {
         ids.expect(&id, fault, Named::Fault)?;
     }
-    let target = target(scenario, one, &kind);
+    let target = place_of(scenario, one, &kind);
     Ok(PlannedExpectation {
         stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
         correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
@@ -414,7 +357,7 @@ fn expectation(
 }
 
 /// Where an expectation looks: an experiment is where its fault is.
-fn target(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String> {
+fn place_of(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String> {
     let Kind::Experiment { fault: wanted, .. } = kind else { return one.target.clone() };
     let mut faults = scenario.faults.iter().enumerate();
     let fault = faults.find(|(index, fault)| names::fault(fault, *index) == *wanted);
@@ -426,11 +369,11 @@ fn target(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String>
 /// | kind | stage |
 /// |---|---|
 /// | anything in `recovery` | recover |
-/// | alarm | detect |
-/// | rule, runbook, event, notification, ops_item, incident, and every never | act |
+/// | alarm, finding | detect |
+/// | rule, runbook, event, notification, ops_item, incident, deployment, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
-/// | queue | detect |
+/// | queue, log | detect |
 pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
     if phase == Phase::Recovery {
         return Stage::Recover;
@@ -439,14 +382,22 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         return Stage::Act;
     }
     match kind {
-        Kind::Alarm { .. } | Kind::Queue { .. } => Stage::Detect,
+        Kind::Alarm { .. } | Kind::Queue { .. } | Kind::Finding(_) | Kind::Log { .. } => {
+            Stage::Detect
+        }
         Kind::Rule { .. }
         | Kind::Runbook { .. }
         | Kind::Event { .. }
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
-        | Kind::Incident(_) => Stage::Act,
+        | Kind::Incident(_)
+        | Kind::Execution { .. }
+        | Kind::Http { .. } => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
+        Kind::Deployment { becomes, .. } => match becomes {
+            Becomes::State { .. } => Stage::Act,
+            Becomes::RolledBack { .. } => Stage::Mitigate,
+        },
         Kind::Experiment { state, .. } => match state.as_str() {
             "pending" | "initiating" | "running" => Stage::Act,
             _ => Stage::Mitigate,
@@ -463,9 +414,14 @@ struct Kinds<'a> {
     event: Option<&'a EventExpectation>,
     notification: Option<&'a NotificationExpectation>,
     experiment: Option<&'a ExperimentExpectation>,
+    finding: Option<&'a FindingExpectation>,
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
     queue: Option<&'a QueueExpectation>,
+    deployment: Option<&'a DeploymentExpectation>,
+    log: Option<&'a LogExpectation>,
+    execution: Option<&'a ExecutionExpectation>,
+    http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -478,9 +434,14 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            deployment: one.deployment.as_ref(),
+            log: one.log.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
         }
     }
 
@@ -493,9 +454,14 @@ impl<'a> Kinds<'a> {
             event: never.event.as_ref(),
             notification: never.notification.as_ref(),
             experiment: never.experiment.as_ref(),
+            finding: never.finding.as_ref(),
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
             queue: never.queue.as_ref(),
+            deployment: never.deployment.as_ref(),
+            log: never.log.as_ref(),
+            execution: never.execution.as_ref(),
+            http: never.http.as_ref(),
         }
     }
 
@@ -508,9 +474,14 @@ impl<'a> Kinds<'a> {
             self.event.is_some(),
             self.notification.is_some(),
             self.experiment.is_some(),
+            self.finding.is_some(),
             self.ops_item.is_some(),
             self.incident.is_some(),
             self.queue.is_some(),
+            self.deployment.is_some(),
+            self.log.is_some(),
+            self.execution.is_some(),
+            self.http.is_some(),
         ]
         .into_iter()
         .filter(|present| *present)
@@ -555,8 +526,17 @@ impl<'a> Kinds<'a> {
             let fault = experiment.fault.clone().or_else(|| first_fis(scenario))?;
             return Some(Kind::Experiment { fault, state: experiment.state.clone() });
         }
+        if let Some(finding) = self.finding {
+            return Some(Kind::Finding(finding.clone()));
+        }
         if let Some(item) = self.ops_item {
             return Some(Kind::OpsItem(item.clone()));
+        }
+        if let Some(execution) = self.execution {
+            return outside::execution(execution);
+        }
+        if let Some(http) = self.http {
+            return outside::answer(http);
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));
@@ -564,11 +544,13 @@ impl<'a> Kinds<'a> {
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);
         }
-        let rollback = self.rollback?.codedeploy.as_ref()?;
-        Some(Kind::CodeDeployRollback {
-            application: rollback.application.clone(),
-            group: rollback.group.clone(),
-        })
+        if let Some(log) = self.log {
+            return messages::log(log);
+        }
+        match self.deployment {
+            Some(deployment) => deployments::deployed(deployment),
+            None => deployments::rolled_back(self.rollback?),
+        }
     }
 }
 

@@ -17,6 +17,14 @@ pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 /// <https://docs.aws.amazon.com/fis/latest/userguide/monitoring-logging.html>
 pub const FIS_START: SignedDuration = SignedDuration::from_mins(1);
 
+/// How long GuardDuty may take from `CreateSampleFindings` until the samples are listed. AWS gives no
+/// figure; ours.
+pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
+/// How long EventBridge may take from `StartReplay` until the first event is replayed. AWS gives no figure;
+/// five minutes are ours.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html>
+pub const REPLAY_START: SignedDuration = SignedDuration::from_mins(5);
+
 /// The latest moments of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
@@ -72,7 +80,13 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => SignedDuration::ZERO,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::SampleFindings { .. }
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_)
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => SignedDuration::ZERO,
         };
         end = end.max(start.saturating_add(length));
         faults.insert(fault.id.clone(), start);
@@ -111,6 +125,7 @@ impl<'a> Solver<'a> {
             FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. } => {
                 start.saturating_add(FIS_START)
             }
+            FaultAction::StartReplay(_) => start.saturating_add(REPLAY_START),
             FaultAction::PutEvents { .. }
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. }
@@ -119,9 +134,14 @@ impl<'a> Solver<'a> {
             | FaultAction::Invoke(_)
             | FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => start,
+            | FaultAction::SendMessage { .. }
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => start,
             // An instance that has not begun by then never does.
             FaultAction::SsmCommand(send) => start.saturating_add(send.delivery_timeout),
+            FaultAction::SampleFindings { .. } => start.saturating_add(SAMPLES_START),
         };
         self.faults.insert(&fault.id, start);
         Ok(start)

@@ -1,5 +1,7 @@
 //! What plans look like, and that everything that a scenario leaves out is decided.
 
+pub(crate) mod deployments;
+pub(crate) mod guardrails;
 pub(crate) mod messages;
 
 use jiff::SignedDuration;
@@ -28,6 +30,8 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
+      lock      no other drill in the account and region; a rehearsal has its own
+      lever     the safety lever of FIS is disengaged
 
     Inject
       tunnel-down  +0s  FIS experiment from vpn-tunnel-outage
@@ -49,6 +53,8 @@ fn the_dry_run_tells_everything_that_will_happen() {
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
                  cloudwatch:DescribeAlarms          steady state of vpn-status, stop condition checkout-errors-critical, detected, recovery-1
+                 ssm:PutParameter                   lock
+                 fis:GetSafetyLever                 tunnel-down
                  fis:ListExperimentTemplates        tunnel-down
                  cloudwatch:ListAlarmMuteRules      detected
                  sns:GetTopicAttributes             paged, no-second-page
@@ -62,6 +68,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  cloudwatch:DescribeAlarmHistory    stop condition checkout-errors-critical, detected, recovery-1
                  fis:GetExperiment                  tunnel-down
                  sqs:ReceiveMessage                 paged, no-second-page
+                 sqs:DeleteMessage                  paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
       revert     sns:ListSubscriptionsByTopic       no-second-page, paged
@@ -70,6 +77,13 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  sqs:DeleteQueue                    no-second-page, paged
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
+
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
@@ -119,6 +133,16 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Fis2",
           "Effect": "Allow",
           "Action": [
+            "fis:GetSafetyLever"
+          ],
+          "Resource": [
+            "arn:aws:fis:eu-west-1:111122223333:safety-lever/default"
+          ]
+        },
+        {
+          "Sid": "Fis3",
+          "Effect": "Allow",
+          "Action": [
             "fis:StartExperiment"
           ],
           "Resource": [
@@ -143,6 +167,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Effect": "Allow",
           "Action": [
             "sqs:CreateQueue",
+            "sqs:DeleteMessage",
             "sqs:DeleteQueue",
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
@@ -156,6 +181,18 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           "Sid": "Ssm",
           "Effect": "Allow",
           "Action": [
+            "ssm:DeleteParameter",
+            "ssm:GetParameter",
+            "ssm:PutParameter"
+          ],
+          "Resource": [
+            "arn:aws:ssm:eu-west-1:111122223333:parameter/firedrill/lock"
+          ]
+        },
+        {
+          "Sid": "Ssm2",
+          "Effect": "Allow",
+          "Action": [
             "ssm:DescribeDocument"
           ],
           "Resource": [
@@ -163,7 +200,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           ]
         },
         {
-          "Sid": "Ssm2",
+          "Sid": "Ssm3",
           "Effect": "Allow",
           "Action": [
             "ssm:GetAutomationExecution"
@@ -237,6 +274,8 @@ name: records
 guardrails: {accounts: ["111122223333"], regions: [eu-west-1, us-gov-west-1]}
 faults:
   - put_events: {entries: [{source: my.app, detail-type: Failed}]}
+  - guardduty_sample_findings: {types: ["CryptoCurrency:EC2/BitcoinTool.B"]}
+  - securityhub_findings: {findings: [{title: A port is open, severity: low}]}
 expect:
   - ops_item: {title: "* is lost", source: EC2, severity: 2, status: Open, operational_data: {"/aws/resources": "*i-*"}}
     within: 1m
@@ -244,13 +283,17 @@ expect:
     within: 1m
   - never: {incident: {}, more_than: 1}
     for: 1m
+  - finding: {source: guardduty, type: "CryptoCurrency:*", severity: high, record: ACTIVE}
+    within: 1m
+  - never: {finding: {source: securityhub, title: "* is open", workflow: NEW}}
+    for: 1m
 "#;
 
 #[test]
 fn records_are_planned_with_their_words_their_calls_and_their_policy() {
     let plan = plan(RECORDS);
     let stages: Vec<Stage> = plan.expectations.iter().map(|one| one.stage).collect();
-    assert_eq!(stages, [Act, Act, Act]);
+    assert_eq!(stages, [Act, Act, Act, Detect, Act]);
     insta::assert_snapshot!("records", text::render(&plan));
     let policy = serde_json::to_string_pretty(&iam::policy(&plan)).unwrap();
     insta::assert_snapshot!("records-policy", policy);
@@ -374,6 +417,7 @@ fn what_the_check_refuses_has_no_plan_and_does_not_panic() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one snapshot")]
 fn the_dry_run_of_everything_names_everything() {
     insta::assert_snapshot!(text::render(&plan(EVERYTHING)), @r#"
     everything (x.yaml)
@@ -381,6 +425,8 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
+      lock      no other drill in the account and region; a rehearsal has its own
+      lever     the safety lever of FIS is disengaged
 
     Inject
       fault-2  +0s  alarm cpu set to ALARM
@@ -417,6 +463,8 @@ fn the_dry_run_of_everything_names_everything() {
 
     Calls and what they need, in order
       preflight  sts:GetCallerIdentity              guardrails
+                 ssm:PutParameter                   lock
+                 fis:GetSafetyLever                 known, stress
                  cloudwatch:DescribeAlarms          fault-2, expect-1, recovery-1
                  fis:ListExperimentTemplates        known
                  events:DescribeEventBus            fault-1, expect-5
@@ -443,12 +491,14 @@ fn the_dry_run_of_everything_names_everything() {
       observe    fis:GetExperiment                  known, stress, expect-7, expect-8
                  cloudwatch:DescribeAlarmHistory    expect-1, recovery-1
                  sqs:ReceiveMessage                 expect-2, expect-5, expect-6, expect-9
+                 sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
                  ssm:GetAutomationExecution         expect-3
                  codedeploy:ListDeployments         expect-4
                  codedeploy:GetDeployment           expect-4
-      revert     events:RemoveTargets               expect-9, expect-5, expect-2
+      revert     events:DescribeRule                expect-9, expect-5, expect-2
+                 events:RemoveTargets               expect-9, expect-5, expect-2
                  events:DeleteRule                  expect-9, expect-5, expect-2
                  sqs:GetQueueUrl                    expect-9, expect-6, expect-5, expect-2
                  sqs:DeleteQueue                    expect-9, expect-6, expect-5, expect-2
@@ -459,6 +509,13 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:StopExperiment                 stress, known
                  fis:ListExperiments                stress, known
                  cloudwatch:SetAlarmState           fault-2
+                 ssm:DeleteParameter                lock
+                 ssm:GetParameter                   lock
+
+    Cadence on a real account
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
+                whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   alarm cpu, and whatever its actions start

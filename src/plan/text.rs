@@ -11,9 +11,12 @@ use jiff::SignedDuration;
 use super::calls::Step;
 use super::machines;
 use super::schedule::{MARGIN, Schedule};
-use super::{Anchor, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation, Start, records};
+use super::{
+    Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation,
+    Predicate, Span, Start, records,
+};
 use crate::scenario::names::at_target;
-use crate::scenario::types::{Correlation, RuleState, Stage};
+use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
 pub fn render(plan: &Plan) -> String {
@@ -35,6 +38,7 @@ fn sections(plan: &Plan, with_calls: bool) -> String {
     expectations(&mut text, plan, schedule.as_ref(), Phase::Recovery, "Recovery");
     if with_calls {
         calls(&mut text, plan);
+        cadence(&mut text);
     }
     blast_radius(&mut text, plan, schedule.as_ref());
     text
@@ -87,12 +91,54 @@ pub fn describe(kind: &Kind) -> String {
             None => format!("message on {topic}"),
         },
         Kind::Experiment { fault, state } => format!("experiment of {fault} is {state}"),
+        Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
+        Kind::Deployment { release, becomes } => match becomes {
+            Becomes::State { state } => format!("{} is {state}", release.words()),
+            Becomes::RolledBack { triggered_by: None } => {
+                format!("{} is rolled back", release.words())
+            }
+            Becomes::RolledBack { triggered_by: Some(by) } => {
+                format!("{} is rolled back by {by}", release.words())
+            }
+        },
+        Kind::Log { groups, search } => {
+            let search = match search {
+                LogSearch::Pattern(pattern) => format!("matching `{pattern}`"),
+                LogSearch::Query(query) => format!("found by `{query}`"),
+            };
+            let short: String = search.chars().take(80).collect();
+            let more = if short.len() < search.len() { "…" } else { "" };
+            format!("log event in {} {short}{more}", groups.join(", "))
+        }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("{} answers that {}", request.words(), predicate.words())
+        }
     }
+}
+
+/// An execution in a status: `execution of repair is SUCCEEDED, its output: $.done is true`.
+pub(crate) fn execution(
+    state_machine: &str,
+    status: &str,
+    input: Option<&Predicate>,
+    output: Option<&Predicate>,
+) -> String {
+    let name = crate::scenario::inventory::short_name(state_machine);
+    let mut words = format!("execution of {name} is {status}");
+    for (part, predicate) in [("input", input), ("output", output)] {
+        if let Some(predicate) = predicate {
+            let _infallible = write!(words, ", its {part}: {}", predicate.words());
+        }
+    }
+    words
 }
 
 /// What a fault does, in a few words.
@@ -140,6 +186,33 @@ pub fn describe_fault(action: &FaultAction) -> String {
             None => format!("message on topic {topic}"),
         },
         FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
+        FaultAction::SampleFindings { types, .. } => {
+            format!("GuardDuty samples: {}", types.join(", "))
+        }
+        FaultAction::SecurityHubFindings { findings } => {
+            let titles: Vec<&str> = findings.iter().map(|finding| finding.title.as_str()).collect();
+            format!("{} Security Hub finding(s): {}", titles.len(), titles.join(", "))
+        }
+        FaultAction::StartReplay(replay) => {
+            let span = match replay.span {
+                Span::Last(last) => format!("the last {}", duration(last)),
+                Span::Between { from, to: Some(to) } => format!("{from} to {to}"),
+                Span::Between { from, to: None } => format!("{from} until then"),
+            };
+            format!("replay of archive {}: {span}", replay.archive)
+        }
+        FaultAction::LogLine { group, count: 1, .. } => format!("line in log group {group}"),
+        FaultAction::LogLine { group, count, .. } => format!("{count} lines in log group {group}"),
+        FaultAction::Http { request, revert } => match revert {
+            Some(back) => format!("{}, taken back by {}", request.words(), back.words()),
+            None => request.words(),
+        },
+        FaultAction::Command { run, revert, .. } => match revert {
+            Some(back) => {
+                format!("local program `{}`, taken back by `{}`", run.words(), back.words())
+            }
+            None => format!("local program `{}`", run.words()),
+        },
     }
 }
 
@@ -191,6 +264,43 @@ fn before(text: &mut String, plan: &Plan) {
             format_args!("  stops if  alarm {alarm}{at} is in ALARM, then and until the end"),
         );
     }
+    limits(text, plan);
+}
+
+/// What else must hold on a real account.
+fn limits(text: &mut String, plan: &Plan) {
+    let guardrails = &plan.guardrails;
+    line(
+        text,
+        format_args!(
+            "  lock      no other drill in the account and region; a rehearsal has its own"
+        ),
+    );
+    if !guardrails.target_tags.is_empty() {
+        let tags: Vec<String> =
+            guardrails.target_tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        line(text, format_args!("  tags      every target is selected by {}", tags.join(", ")));
+    }
+    if let Some(most) = guardrails.max_targets {
+        let how = "seen by an experiment that skips its actions";
+        line(text, format_args!("  targets   at most {most}, {how}"));
+    }
+    if let Some(window) = &guardrails.window {
+        line(text, format_args!("  window    {}; a rehearsal ignores it", describe_window(window)));
+    }
+    if let Some(calendar) = &guardrails.change_calendar {
+        line(text, format_args!("  calendar  {calendar} is open until the limit"));
+    }
+    if plan.has_experiments() {
+        line(text, format_args!("  lever     the safety lever of FIS is disengaged"));
+    }
+}
+
+/// A window as people say it: `mon, tue 09:00 to 17:00 Europe/Berlin`.
+pub fn describe_window(window: &Window) -> String {
+    let days: Vec<&str> = window.days.iter().map(|day| day.as_str()).collect();
+    let days = if days.is_empty() { "every day".to_owned() } else { days.join(", ") };
+    format!("{days} {} to {} {}", window.from, window.to, window.zone_name())
 }
 
 fn faults(text: &mut String, plan: &Plan) {
@@ -307,6 +417,29 @@ fn calls(text: &mut String, plan: &Plan) {
     }
 }
 
+/// How often a real account is looked at, and that its other users keep their quotas.
+fn cadence(text: &mut String) {
+    line(text, format_args!("\nCadence on a real account"));
+    line(
+        text,
+        format_args!(
+            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "  budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "            whose quota AWS does not publish; undoing has a share of its own"
+        ),
+    );
+}
+
 fn blast_radius(text: &mut String, plan: &Plan, schedule: Option<&Schedule>) {
     line(text, format_args!("\nBlast radius"));
     for touched in touched(plan) {
@@ -372,6 +505,29 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
             FaultAction::SendMessage { queue, .. } => {
                 all.insert(format!("queue {queue}, and whoever receives from it"));
             }
+            FaultAction::SampleFindings { .. } => {
+                all.insert("GuardDuty's samples, and whatever answers them".to_owned());
+            }
+            FaultAction::SecurityHubFindings { .. } => {
+                all.insert("Security Hub's findings, and whatever answers them".to_owned());
+            }
+            FaultAction::StartReplay(replay) => {
+                all.insert(format!(
+                    "the bus of archive {}, and whatever its rules start again",
+                    replay.archive
+                ));
+            }
+            FaultAction::LogLine { group, .. } => {
+                all.insert(format!(
+                    "log group {group} (a stream of the run's own), and what its filters start"
+                ));
+            }
+            FaultAction::Http { request, .. } => {
+                all.insert(format!("outside of AWS: whatever {} changes", request.words()));
+            }
+            FaultAction::Command { run, .. } => {
+                all.insert(format!("this machine: whatever `{}` changes", run.words()));
+            }
         }
     }
     all
@@ -411,9 +567,14 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Runbook { .. }
             | Kind::CodeDeployRollback { .. }
             | Kind::Experiment { .. }
+            | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
-            | Kind::Queue { .. } => None,
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => None,
         })
         .collect()
 }

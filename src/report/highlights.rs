@@ -142,7 +142,7 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         EntryKind::DrillEnded => ours("drill", "drill ended".to_owned()),
         EntryKind::Preflight { problem: None, .. }
         | EntryKind::ObserverArmed { .. }
-        | EntryKind::Intent { purpose: Purpose::Listen, .. }
+        | EntryKind::Intent { purpose: Purpose::Guard | Purpose::Listen, .. }
         | EntryKind::Receipt { error: None, .. }
         | EntryKind::ClockSkew { .. }
         | EntryKind::Calls { .. }

@@ -6,7 +6,8 @@ use indexmap::IndexMap;
 
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
-use crate::plan::{Anchor, Demand, FaultAction, Kind, Start, records};
+use crate::plan::text::execution;
+use crate::plan::{Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Start, records};
 use crate::scenario::types::{RuleState, Stage};
 use crate::timeline::{Target, TargetKind};
 
@@ -45,10 +46,35 @@ pub(crate) fn kind(kind: &Kind) -> String {
             Some(text) => format!("notification on `{topic}` with \"{text}\""),
         },
         Kind::Experiment { fault, state } => format!("experiment of `{fault}` {state}"),
+        Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
+        }
+        Kind::Deployment { release, becomes } => match becomes {
+            Becomes::State { state } => format!("{} {state}", release.words()),
+            Becomes::RolledBack { triggered_by: None } => {
+                format!("rollback of {}", release.words())
+            }
+            Becomes::RolledBack { triggered_by: Some(by) } => {
+                format!("rollback of {} by {by}", release.words())
+            }
+        },
+        Kind::Log { groups, search } => {
+            let by = match search {
+                LogSearch::Pattern(pattern) => pattern,
+                LogSearch::Query(query) => query,
+            };
+            let short: String = by.chars().take(60).collect();
+            let more = if short.len() < by.len() { "…" } else { "" };
+            format!("log event in {} by `{short}{more}`", list(groups))
+        }
+        Kind::Execution { state_machine, status, input, output } => {
+            execution(state_machine, status, input.as_ref(), output.as_ref())
+        }
+        Kind::Http { request, predicate, .. } => {
+            format!("`{}` answers that {}", request.words(), predicate.words())
         }
     }
 }
@@ -105,6 +131,17 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
         FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
         FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
+        FaultAction::SampleFindings { types, .. } => format!("GuardDuty samples: {}", list(types)),
+        FaultAction::SecurityHubFindings { findings } => {
+            format!("{} imported into Security Hub", count(findings.len(), "finding"))
+        }
+        FaultAction::StartReplay(replay) => format!("replay of archive `{}`", replay.archive),
+        FaultAction::LogLine { group, count: lines, .. } => {
+            let lines = usize::try_from(*lines).unwrap_or(usize::MAX);
+            format!("{} in log group `{group}`", count(lines, "line"))
+        }
+        FaultAction::Http { request, .. } => format!("request `{}`", request.words()),
+        FaultAction::Command { run, .. } => format!("local program `{}`", run.words()),
     }
 }
 

@@ -4,6 +4,8 @@
 //! asked here only what is still open. Invariants: nothing is injected unless preflight and steady state
 //! hold; whatever ends the drill, everything is reverted, newest first; every wait has a bound.
 
+mod guardrails;
+mod lock;
 mod preflight;
 
 use std::collections::BTreeSet;
@@ -50,6 +52,17 @@ pub struct Drill<'a> {
     /// How long new rules and subscriptions need until they deliver (they are eventually consistent on a
     /// real account).
     pub settle: Duration,
+    /// How the drill goes about it.
+    pub conduct: Conduct,
+}
+
+/// How a drill goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Conduct {
+    /// Whether other drills are kept out of every account and region that it reaches.
+    pub lock: bool,
+    /// Whether it only looks: experiments run with their actions skipped, and nothing is injected.
+    pub dry_run: bool,
 }
 
 /// Ends a drill early. The first reason counts.
@@ -87,6 +100,14 @@ impl StopSwitch {
         let pressed = pressed.expect("the switch outlives its listeners");
         pressed.clone().expect("it was waited for")
     }
+}
+
+/// Looks at everything that a drill needs, as its preflight does, and at the steady state; the record says
+/// what was found. Nothing is changed.
+pub async fn examine(drill: &Drill<'_>) {
+    // Whether all of it holds is in the record, condition by condition.
+    let _holds = preflight::holds(drill).await;
+    let _steady = preflight::steady(drill).await;
 }
 
 /// Runs one drill to its end, whatever happens; the record says how it went.
@@ -130,18 +151,49 @@ impl<'a> Drill<'a> {
         self.places.find(target).expect("each target of the plan is a place of its drill")
     }
 
-    /// Looks, and drills if what it sees allows it.
+    /// Looks, drills if what it sees allows it, and takes away whatever was made, the lock last.
     async fn run(&self) {
+        if self.looks_right().await
+            && let Some(leases) = lock::take(self).await
+        {
+            let work = async {
+                self.guarded().await;
+                self.take_back(Purpose::Listen).await;
+            };
+            Box::pin(lock::keep(self, leases, work)).await;
+        }
+        let mut left = self.left_behind(Purpose::Listen);
+        left.extend(self.take_back(Purpose::Guard).await);
+        if self.recorder.read(was_injected) || !left.is_empty() {
+            let mut all = self.left_behind(Purpose::Inject);
+            all.extend(left);
+            self.recorder.record(EntryKind::Reverted { left: all });
+        }
+    }
+
+    /// Whether everything that can be looked at without changing anything is as it must be.
+    async fn looks_right(&self) -> bool {
         // Looking changes nothing, so it may be dropped at any moment.
-        let fine = tokio::select! {
+        let looks = async { preflight::holds(self).await & guardrails::hold(self).await };
+        tokio::select! {
             biased;
             pressed = self.stop.pressed() => {
                 let _stopped = self.stopping(pressed);
                 false
             }
-            fine = preflight::holds(self) => fine,
-        };
-        if fine {
+            right = looks => right,
+        }
+    }
+
+    /// What is done under the lock.
+    async fn guarded(&self) {
+        // A preview changes something, so it is not dropped: it looks at the switch itself.
+        let few = guardrails::count(self).await;
+        if self.stop.is_pressed() {
+            let _stopped = self.stopping(self.stop.pressed().await);
+        } else if few && self.conduct.dry_run {
+            let _recorded = preflight::steady(self).await;
+        } else if few {
             self.run_armed().await;
         }
     }
@@ -159,7 +211,7 @@ impl<'a> Drill<'a> {
         }
     }
 
-    /// From the first listener to the last: whatever is made here is taken away here.
+    /// From the first listener on; what is made here is taken away by whoever began the drill.
     async fn run_armed(&self) {
         let places = self.places.all();
         let watches: Vec<Watch<'_>> =
@@ -185,13 +237,6 @@ impl<'a> Drill<'a> {
                 let subject = "listeners".to_owned();
                 self.recorder.record(EntryKind::Preflight { subject, problem: Some(problem) });
             }
-        }
-        let left = self.take_back(Purpose::Listen).await;
-        let injected = self.recorder.read(was_injected);
-        if injected || !left.is_empty() {
-            let mut all = self.left_behind(Purpose::Inject);
-            all.extend(left);
-            self.recorder.record(EntryKind::Reverted { left: all });
         }
     }
 
@@ -429,6 +474,20 @@ impl<'a> Drill<'a> {
         self.left_behind(purpose)
     }
 
+    /// Takes the previews of experiments back; true when nothing of them is left.
+    async fn take_back_previews(&self) -> bool {
+        let of_previews = |timeline: &[Entry]| {
+            let all = revert::pending(timeline, Purpose::Guard).into_iter();
+            all.filter(|change| change.fault.is_some()).collect::<Vec<_>>()
+        };
+        for change in self.recorder.read(of_previews) {
+            // What can't be taken back now is tried again at the end of the drill.
+            let place = self.place(change.target.as_deref());
+            let _recorded = revert::undo(self.context(place), &change).await;
+        }
+        self.recorder.read(of_previews).is_empty()
+    }
+
     fn left_behind(&self, purpose: Purpose) -> Vec<String> {
         let pending = self.recorder.read(|timeline| revert::pending(timeline, purpose));
         pending.iter().map(revert::Pending::describe).collect()
@@ -478,30 +537,11 @@ fn has_started(timeline: &[Entry], fault: &str) -> Option<bool> {
 fn all_answered(timeline: &[Entry]) -> bool {
     let mut open = BTreeSet::new();
     for entry in timeline {
-        match &entry.kind {
-            EntryKind::Intent { intent, purpose: Purpose::Inject, .. } => {
-                open.insert(*intent);
-            }
-            EntryKind::Receipt { intent, .. } => {
-                open.remove(intent);
-            }
-            EntryKind::Intent { .. }
-            | EntryKind::FaultStarted { .. }
-            | EntryKind::FaultFailed { .. }
-            | EntryKind::DrillStarted { .. }
-            | EntryKind::Preflight { .. }
-            | EntryKind::ObserverArmed { .. }
-            | EntryKind::SteadyState { .. }
-            | EntryKind::FaultEnded { .. }
-            | EntryKind::Observation(_)
-            | EntryKind::Looked { .. }
-            | EntryKind::Blind { .. }
-            | EntryKind::Stopping { .. }
-            | EntryKind::ClockSkew { .. }
-            | EntryKind::Calls { .. }
-            | EntryKind::Reverting
-            | EntryKind::Reverted { .. }
-            | EntryKind::DrillEnded => {}
+        if let EntryKind::Intent { intent, purpose: Purpose::Inject, .. } = &entry.kind {
+            open.insert(*intent);
+        }
+        if let EntryKind::Receipt { intent, .. } = &entry.kind {
+            open.remove(intent);
         }
     }
     open.is_empty()

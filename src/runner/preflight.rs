@@ -12,14 +12,15 @@ use std::ops::Deref;
 use aws_sdk_eventbridge::types::RuleState as State;
 
 use super::Drill;
-use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
+use crate::aws::{CallError, CallErrorKind, configurations};
 use crate::context::{ChangeError, Place};
 use crate::faults;
 use crate::plan::{
     AutomationStart, CommandSend, Demand, FaultAction, Kind, Phase, PlannedExpectation,
-    PlannedFault, PlannedSteadyState,
+    PlannedFault, PlannedSteadyState, Release,
 };
+use crate::scenario::suggest::did_you_mean;
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
 
@@ -39,12 +40,20 @@ impl<'a> Deref for Here<'a> {
 }
 
 impl<'a> Here<'a> {
+    pub(super) fn new(drill: &'a Drill<'a>, place: &'a Place) -> Self {
+        Self { drill, place }
+    }
+
+    pub(super) fn place(self) -> &'a Place {
+        self.place
+    }
+
     /// Whether something of the plan with this target is here.
     fn has(self, target: Option<&str>) -> bool {
         self.place.name.as_deref() == target
     }
 
-    fn faults(self) -> impl Iterator<Item = &'a PlannedFault> {
+    pub(super) fn faults(self) -> impl Iterator<Item = &'a PlannedFault> {
         self.drill.plan.faults.iter().filter(move |fault| self.has(fault.target.as_deref()))
     }
 
@@ -65,14 +74,14 @@ impl<'a> Here<'a> {
 }
 
 /// A condition that does not hold, or that we could not look at.
-type Finding = Result<(), Problem>;
+pub(super) type Finding = Result<(), Problem>;
 
-fn wrong(message: String, hint: &str) -> Finding {
+pub(super) fn wrong(message: String, hint: &str) -> Finding {
     Err(Problem { message, hint: hint.to_owned(), blind: false })
 }
 
 /// A failed look: a thing that is not there is wrong, anything else is blindness.
-fn failed(subject: &str, error: &CallError) -> Problem {
+pub(super) fn failed(subject: &str, error: &CallError) -> Problem {
     let blind = !error.is_not_found();
     let message =
         if blind { error.to_string() } else { format!("{subject} does not exist: {error}") };
@@ -118,10 +127,16 @@ async fn holds_at(drill: Here<'_>) -> bool {
             }
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
-            | FaultAction::PutMetricData { .. } => {}
+            | FaultAction::PutMetricData { .. }
+            | FaultAction::SampleFindings { .. }
+            | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::Http { .. }
+            | FaultAction::Command { .. } => {}
             FaultAction::DisableRule { .. }
             | FaultAction::Publish { .. }
-            | FaultAction::SendMessage { .. } => {
+            | FaultAction::SendMessage { .. }
+            | FaultAction::LogLine { .. }
+            | FaultAction::StartReplay(_) => {
                 subjects.extend(messages::of_fault(&fault.action));
             }
         }
@@ -138,7 +153,7 @@ async fn holds_at(drill: Here<'_>) -> bool {
     fine
 }
 
-fn tell(drill: Here<'_>, subject: String, finding: Finding) -> bool {
+pub(super) fn tell(drill: Here<'_>, subject: String, finding: Finding) -> bool {
     let subject = subject + &drill.place.suffix();
     let problem = finding.err();
     let fine = problem.is_none();
@@ -158,6 +173,7 @@ enum Subject {
     Machine(String),
     Function(String),
     Message(messages::Subject),
+    Released(Release),
 }
 
 impl Subject {
@@ -174,6 +190,7 @@ impl Subject {
             Self::Machine(name) => format!("state machine {name}"),
             Self::Function(name) => format!("function {name}"),
             Self::Message(subject) => subject.words(),
+            Self::Released(release) => release.words(),
         }
     }
 }
@@ -187,14 +204,21 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
             must_invoke: happens && *state != RuleState::Matched,
         }),
         Kind::Runbook { document, .. } => Some(Subject::Document(document.clone())),
-        Kind::CodeDeployRollback { application, group } => {
-            Some(Subject::Group { application: application.clone(), group: group.clone() })
-        }
         Kind::Event { bus, .. } => Some(Subject::Bus(bus.clone())),
         Kind::Notification { topic, .. } => Some(Subject::Topic(topic.clone())),
         Kind::Incident(incident) => incident.response_plan.clone().map(Subject::ResponsePlan),
-        Kind::Alarm { .. } | Kind::Experiment { .. } | Kind::OpsItem(_) => None,
-        Kind::Queue { .. } => messages::of_kind(kind, in_expect),
+        Kind::CodeDeployRollback { application, group }
+        | Kind::Deployment { release: Release::CodeDeploy { application, group }, .. } => {
+            Some(Subject::Group { application: application.clone(), group: group.clone() })
+        }
+        Kind::Deployment { release, .. } => Some(Subject::Released(release.clone())),
+        Kind::Execution { state_machine, .. } => Some(Subject::Machine(state_machine.clone())),
+        Kind::Alarm { .. }
+        | Kind::Http { .. }
+        | Kind::Experiment { .. }
+        | Kind::Finding(_)
+        | Kind::OpsItem(_) => None,
+        Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }
 
@@ -252,6 +276,45 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Message(subject) => messages::look(&drill.place.aws, subject).await,
+        Subject::Released(release) => {
+            let found = released(drill, release).await;
+            found.map_err(|error| failed(&words, &error))
+        }
+    }
+}
+
+/// Whether what is deployed to is there.
+async fn released(drill: Here<'_>, release: &Release) -> Result<(), CallError> {
+    let aws = &drill.place.aws;
+    match release {
+        // A deployment group is a subject of its own.
+        Release::CodeDeploy { .. } => Ok(()),
+        Release::CloudFormation { stack } => {
+            let sent = aws.cloudformation.describe_stacks().stack_name(stack).send().await;
+            sent.map(|_| ()).map_err(|error| {
+                let error = CallError::of("cloudformation:DescribeStacks", &error);
+                // CloudFormation has no code of its own for a stack that is not there.
+                let gone = error.message.contains("does not exist");
+                let kind = if gone { CallErrorKind::NotFound } else { error.kind };
+                CallError { kind, ..error }
+            })
+        }
+        Release::AppConfig { application, environment } => {
+            configurations::ids(aws, application, environment).await.map(|_| ())
+        }
+        Release::Ecs { cluster, service } => {
+            let sent = aws.ecs.describe_services().cluster(cluster).services(service).send().await;
+            let answer = sent.map_err(|error| CallError::of("ecs:DescribeServices", &error))?;
+            if answer.services().iter().any(|one| one.status() == Some("ACTIVE")) {
+                return Ok(());
+            }
+            Err(CallError {
+                kind: CallErrorKind::NotFound,
+                operation: "ecs:DescribeServices",
+                code: None,
+                message: format!("the cluster `{cluster}` has no active service `{service}`"),
+            })
+        }
     }
 }
 
@@ -318,29 +381,29 @@ async fn alarms_hold(drill: Here<'_>) -> bool {
                 Ok(()) => not_muted(drill, alarm).await,
                 problem @ Err(_) => problem,
             },
-            None => wrong(
-                format!("alarm `{name}` does not exist in this account and region"),
-                "check the name, the account and the region; composite alarms are only visible \
-                 with cloudwatch:DescribeAlarms on all resources",
-            ),
+            None => no_such_alarm(drill, name).await,
         };
         fine &= tell(drill, format!("alarm {name}"), finding);
     }
     fine
 }
 
+/// An alarm that is not there, and the one of the account that may have been meant.
+async fn no_such_alarm(drill: Here<'_>, name: &str) -> Finding {
+    let known = alarms::names(&drill.place.aws).await;
+    let hint = match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "check the name, the account and the region; composite alarms are only visible \
+                 with cloudwatch:DescribeAlarms on all resources"
+            .to_owned(),
+    };
+    wrong(format!("alarm `{name}` does not exist in this account and region"), &hint)
+}
+
 fn alarm_names(drill: Here<'_>) -> Vec<String> {
-    let expected = drill.expectations().filter_map(|expectation| match &expectation.kind {
-        Kind::Alarm { name, .. } => Some(name.clone()),
-        Kind::Rule { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Event { .. }
-        | Kind::Notification { .. }
-        | Kind::Experiment { .. }
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::Queue { .. } => None,
+    let expected = drill.expectations().filter_map(|expectation| {
+        let Kind::Alarm { name, .. } = &expectation.kind else { return None };
+        Some(name.clone())
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);

@@ -38,6 +38,8 @@ pub struct Inventory {
     pub functions: Vec<String>,
     /// The names of the SQS queues.
     pub queues: Vec<String>,
+    /// The names of the log groups.
+    pub log_groups: Vec<String>,
 }
 
 /// An alarm.

@@ -138,6 +138,20 @@ rules! {
         "Guardrails compare it with the id that sts:GetCallerIdentity returns; it could never match.";
     BAD_REGION = "bad-region": "A region does not look like one.",
         "Guardrails compare it with the client's region, such as eu-west-1; it could never match.";
+    BAD_WINDOW = "bad-window": "A window can never be open, or no drill fits into it.",
+        "It opens at `from` and closes at `to`, on the next day where that is earlier; a drill must be over before it \
+         closes, so it is at least as long as max_duration.";
+    UNKNOWN_TIME_ZONE = "unknown-time-zone": "A time zone is not known.",
+        "Names are those of the IANA database, such as Europe/Berlin or America/New_York; the program carries them all.";
+    BAD_CALENDAR = "bad-calendar": "A change calendar's name can't be one.",
+        "It is the name or the ARN of an SSM document of the type ChangeCalendar, as ssm:GetCalendarState takes it.";
+    BAD_MAX_TARGETS = "bad-max-targets": "No target at all is allowed.",
+        "max_targets limits how many resources the experiments of a drill may touch; with 0 every experiment is refused.";
+    GUARDS_NOTHING = "guards-nothing": "A guardrail for FIS targets stands in a scenario without an experiment.",
+        "target_tags and max_targets look at the targets of FIS experiments; no other fault has any.";
+    UNTAGGED_TARGET = "untagged-target": "A target of an inline experiment is not selected by the required tags.",
+        "guardrails.target_tags is a promise that only resources with these tags are touched. FIS keeps it where the \
+         target's resourceTags name them; a target by ARN or by parameters alone could be anything.";
     ZERO_DURATION = "zero-duration": "A duration that must be positive is zero.",
         "A deadline of zero can't be met, since nothing happens in no time; a window of zero looks at nothing.";
     DURATION_TOO_LONG = "duration-too-long": "A duration is longer than 24 hours.",
@@ -200,7 +214,7 @@ rules! {
          https://docs.aws.amazon.com/fis/latest/APIReference/API_CreateExperimentTemplate.html";
     BAD_PARAMETER = "bad-parameter": "A parameter of a document is neither text nor a list of text.",
         "SSM documents take text and lists of text; numbers and flags are written as their text. \
-         https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-syntax-data-elements-parameters.html";
+         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";
     BAD_COMMAND = "bad-command": "A command is not one that `SendCommand` takes.",
         "It goes either to instances (at most 50) or to targets, each with a key and values, and its delivery timeout is \
          at least 30s. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html";
@@ -209,6 +223,15 @@ rules! {
          characters in one line; nine attributes fit beside the run's own, with names of letters, digits, dots, dashes and \
          underscores; a FIFO topic or queue (its name ends in .fifo) needs `group`. \
          https://docs.aws.amazon.com/sns/latest/api/API_Publish.html";
+    BAD_REQUEST = "bad-request": "A request of an `http` fault or expectation is not one that can be sent.",
+        "Its URL begins with http:// or https:// and holds no user and no password, its method is a word, its answer may \
+         take a minute at most, and an expectation looks every 1s to 1m.";
+    PLAIN_SECRET = "plain-secret": "A header that carries a secret has it as plain text.",
+        "The scenario is a file that people share. Write ${env.NAME}: below `http` it stays as it is written in plans, \
+         timelines and reports, and its value is put in when the request is sent.";
+    BAD_PREDICATE = "bad-predicate": "What is looked for in JSON can't be read, or is asked in several ways.",
+        "A JSONPath (RFC 9535) with one of equals, matches (a regular expression) and exists; the path alone asks whether \
+         it finds anything.";
 
     // Expectations.
     WITHIN_MISSING = "within-missing": "An expectation has no deadline.",
@@ -226,15 +249,33 @@ rules! {
         "Alarms, events, messages, rules and runbooks can happen several times. For nothing at all, use a never.";
     STATE_NEVER_CHANGES = "state-never-changes": "An expectation waits for a state that the fault itself sets.",
         "set_alarm_state puts the alarm there, so observing it proves nothing about the system; expect what follows from it.";
+    CORRELATION_NEVER_HAD = "correlation-never-had": "A correlation is demanded that an alarm never has.",
+        "An alarm that follows a metric says nothing of the drill in its history: only the time shows that it was ours (window). \
+         An alarm that set_alarm_state sets carries the run id in its reason. Demand more of what follows from the alarm: a \
+         notification, an event, a runbook.";
     UNKNOWN_STATUS = "unknown-status": "A runbook status is not one of SSM Automation's.",
         "The API spells them with capitals: Success, Failed, TimedOut, Waiting. \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_AutomationExecution.html";
     UNKNOWN_STATE = "unknown-state": "An experiment state is not one of FIS's.",
         "pending, initiating, running, completed, stopping, stopped, failed or cancelled. \
          https://docs.aws.amazon.com/fis/latest/APIReference/API_ExperimentState.html";
+    BAD_FINDINGS = "bad-findings": "Findings are not ones that AWS takes.",
+        "CreateSampleFindings takes 1 to 50 types. BatchImportFindings takes 1 to 100 findings, each with a title of at most 256 \
+         characters, a description of at most 1024, at most 50 types and 32 resources. \
+         https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html";
+    WORKFLOW_OF_GUARDDUTY = "workflow-of-guardduty": "A finding of GuardDuty has no workflow.",
+        "Only Security Hub keeps a workflow. Where GuardDuty's findings go to Security Hub, expect the finding there: \
+         source: securityhub.";
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
+    BAD_REPLAY = "bad-replay": "A replay has no span of time, or two, or one that ends before it begins.",
+        "It replays the `last` while before the fault, or from a moment to another one. An archive holds an event about \
+         ten minutes after it arrived. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html";
+    BAD_LOG = "bad-log": "A log line or a search for log events can't be what is meant.",
+        "A search has a `group` or `groups`, and a `pattern` of at most 1024 characters or a `query` whose rows have \
+         @timestamp, since every occurrence has a moment; a fault puts 1 to 1000 lines. \
+         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html";
     BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
         "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",

@@ -21,6 +21,12 @@ pub(crate) const FAULTS: &[&str] = &[
     "disable_rule",
     "publish",
     "send_message",
+    "guardduty_sample_findings",
+    "securityhub_findings",
+    "log_line",
+    "start_replay",
+    "http",
+    "command",
 ];
 
 /// The kinds of an expectation that happens, which are also those of a never.
@@ -32,10 +38,18 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "event",
     "notification",
     "experiment",
+    "finding",
     "ops_item",
     "incident",
     "queue",
+    "deployment",
+    "log",
+    "execution",
+    "http",
 ];
+
+/// The services that deploy.
+pub(crate) const DEPLOYERS: &[&str] = &["codedeploy", "cloudformation", "appconfig", "ecs"];
 
 /// The JSON Schema (draft 2020-12) of a scenario file.
 ///
@@ -54,7 +68,8 @@ pub fn schema() -> Value {
     let definitions = &mut schema["$defs"];
     definitions["Fault"]["oneOf"] = one_of(FAULTS, &[]);
     definitions["FisFault"]["oneOf"] = one_of(&["template", "inline"], &[]);
-    definitions["RollbackExpectation"]["required"] = json!(["codedeploy"]);
+    definitions["RollbackExpectation"]["oneOf"] = one_of(DEPLOYERS, &[]);
+    definitions["DeploymentExpectation"]["oneOf"] = one_of(DEPLOYERS, &[]);
     definitions["Never"]["oneOf"] = one_of(HAPPENINGS, &[]);
     let mut expectations = one_of(HAPPENINGS, &["within"]);
     let never = json!({"required": ["never", "for"], "not": {"required": ["within"]}});

@@ -41,6 +41,7 @@ pub(crate) fn apply(
         values,
         vars: IndexMap::new(),
         inside_vars: true,
+        keeps_env: false,
         used: BTreeSet::new(),
         reported: 0,
         diagnostics,
@@ -71,7 +72,15 @@ pub(crate) fn apply(
     pass.vars = vars;
     pass.inside_vars = false;
     for entry in entries.iter_mut().filter(|entry| entry.key != "vars") {
-        pass.node(&mut entry.value);
+        if ["faults", "expect", "recovery"].contains(&entry.key.as_str())
+            && let Content::Sequence(items) = &mut entry.value.content
+        {
+            for item in items {
+                pass.part(item);
+            }
+        } else {
+            pass.node(&mut entry.value);
+        }
     }
     (pass.vars, pass.used)
 }
@@ -82,12 +91,31 @@ struct Pass<'a> {
     values: &'a Values,
     vars: IndexMap<String, String>,
     inside_vars: bool,
+    /// Below `http` and `command`: a variable of the environment stays as it is written.
+    keeps_env: bool,
     used: BTreeSet<String>,
     reported: usize,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl Pass<'_> {
+    /// A fault, an expectation or a never. What it sends or runs keeps `${env.NAME}` until then, so that
+    /// no plan and no record holds the value.
+    fn part(&mut self, node: &mut Node) {
+        let Content::Mapping(entries) = &mut node.content else { return self.node(node) };
+        for entry in entries {
+            match entry.key.as_str() {
+                "never" => self.part(&mut entry.value),
+                "http" | "command" => {
+                    self.keeps_env = true;
+                    self.node(&mut entry.value);
+                    self.keeps_env = false;
+                }
+                _ => self.node(&mut entry.value),
+            }
+        }
+    }
+
     fn node(&mut self, node: &mut Node) {
         match &mut node.content {
             Content::Scalar(scalar) => self.scalar(scalar, node.span),
@@ -110,7 +138,8 @@ impl Pass<'_> {
             let (before, from) = rest.split_at(at);
             if let Some(before) = before.strip_suffix('$') {
                 result.push_str(before);
-                result.push_str("${");
+                // Where a substitution is kept, so is what escapes one.
+                result.push_str(if self.keeps_env { "$${" } else { "${" });
                 rest = &from[2..];
                 continue;
             }
@@ -123,7 +152,15 @@ impl Pass<'_> {
                 break;
             };
             let token = &from[..=end];
-            result.push_str(&self.value(token, span).unwrap_or_default());
+            let value = self.value(token, span).unwrap_or_default();
+            if self.keeps_env && token.starts_with("${env.") {
+                result.push_str(token);
+            } else if self.keeps_env {
+                // What a variable holds is never looked at again.
+                result.push_str(&value.replace("${", "$${"));
+            } else {
+                result.push_str(&value);
+            }
             rest = &from[end + 1..];
         }
         result.push_str(rest);

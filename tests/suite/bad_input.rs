@@ -291,15 +291,16 @@ struct Texts {
 }
 
 fn shipped() -> Vec<Texts> {
-    let all = scenarios("scenarios").into_iter().map(|file| {
+    let all = scenarios("scenarios").into_iter().filter_map(|file| {
         let text = fs::read_to_string(&file).expect("it is UTF-8");
         let line = text.lines().find_map(|line| line.strip_prefix("environment: "));
         let name = line.expect("it names one").split_whitespace().next().expect("a path");
         let environment = fs::read(root().join("scenarios").join(name)).expect("it is shipped");
         let stem = Path::new(name).file_name().expect("a file");
         let template = root().join("scenarios/templates").join(stem);
-        let template = fs::read(template).expect("it is shipped");
-        Texts { scenario: text.into_bytes(), environment, template }
+        // An environment may have its resources in itself.
+        let template = fs::read(template).ok()?;
+        Some(Texts { scenario: text.into_bytes(), environment, template })
     });
     all.collect()
 }

@@ -363,7 +363,7 @@ mod on_the_way {
     use firedrill::judge::{Outcome, judge};
     use firedrill::plan::Plan;
     use firedrill::recorder::Recorder;
-    use firedrill::runner::{self, Drill, StopSwitch};
+    use firedrill::runner::{self, Conduct, Drill, StopSwitch};
     use firedrill::timeline::{EntryKind, StopReason, Target, TargetKind};
     use firedrill::wakeup::Pace;
 
@@ -446,6 +446,7 @@ mod on_the_way {
                 urgency: &urgency,
                 stop: &stop,
                 settle: Duration::ZERO,
+                conduct: Conduct::default(),
             };
             tokio::select! {
                 biased;

@@ -3,20 +3,25 @@
 //! What a run asks only where the account gives reason to (the mute rules of an alarm that has actions) is
 //! tried on an account that gives it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{emulated_config, emulated_places, rehearse};
+use firedrill::commands::drill::{Finished, emulated_config, emulated_places, rehearse_as};
 use firedrill::context::Context;
+use firedrill::emulator::estate::access_key;
 use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
 use firedrill::emulator::{Estate, Identity};
@@ -24,19 +29,39 @@ use firedrill::faults::revert;
 use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
-use firedrill::runner::{self, Drill, StopSwitch};
+use firedrill::runner::{self, Conduct, Drill, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose};
 use firedrill::wakeup::Pace;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::stage;
 use crate::support::scenarios;
 
-/// A policy without one of its lines, and what the line was.
+/// As on a real account: the lock is part of the policy.
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+
+/// Drills with the lock.
+fn locked(plan: &Plan, accounts: Estate) -> Finished {
+    let (stop, sink) = (StopSwitch::default(), stage::unheard());
+    rehearse_as(LOCKED, plan, accounts, &stop, sink, |inner| inner, |_| ()).0
+}
+
+/// The policy of each place, by its target's name; nothing for home.
+type Policies = BTreeMap<Option<String>, Value>;
+
+/// Policies without one line, and what the line was.
 struct Cut {
     without: String,
-    policy: Value,
+    policies: Policies,
+}
+
+/// The least policies of a plan.
+fn least(plan: &Plan) -> Policies {
+    let others = plan.targets.keys().map(|name| Some(name.clone()));
+    let all = std::iter::once(None).chain(others);
+    all.map(|name| (name.clone(), iam::policy_at(plan, name.as_deref()))).collect()
 }
 
 fn items(value: &Value) -> Vec<Value> {
@@ -46,15 +71,28 @@ fn items(value: &Value) -> Vec<Value> {
     }
 }
 
-/// The policy without each of its statements, and without each action and resource of a statement.
-fn cuts(policy: &Value) -> Vec<Cut> {
+/// The policies without each of their statements, and without each action and resource of a statement.
+fn cuts(policies: &Policies) -> Vec<Cut> {
+    let mut all = Vec::new();
+    for (target, policy) in policies {
+        for (without, policy) in cuts_of(policy) {
+            let without = format!("{without} at {}", target.as_deref().unwrap_or("home"));
+            let mut policies = policies.clone();
+            policies.insert(target.clone(), policy);
+            all.push(Cut { without, policies });
+        }
+    }
+    all
+}
+
+fn cuts_of(policy: &Value) -> Vec<(String, Value)> {
     let statements = items(&policy["Statement"]);
     let mut all = Vec::new();
     for (index, statement) in statements.iter().enumerate() {
         let mut fewer = statements.clone();
         let whole = fewer.remove(index);
         let without = format!("statement {}", whole["Sid"]);
-        all.push(Cut { without, policy: json!({"Version": "2012-10-17", "Statement": fewer}) });
+        all.push((without, json!({"Version": "2012-10-17", "Statement": fewer})));
         for key in ["Action", "Resource"] {
             let lines = items(&statement[key]);
             // Without its only line a statement is no statement; that cut is made above.
@@ -65,23 +103,40 @@ fn cuts(policy: &Value) -> Vec<Cut> {
                 cut[index][key] = Value::Array(rest);
                 let without = format!("{key} {line} of {}", statement["Sid"]);
                 let policy = json!({"Version": "2012-10-17", "Statement": cut});
-                all.push(Cut { without, policy });
+                all.push((without, policy));
             }
         }
     }
     all
 }
 
-fn restricted(accounts: &Estate, policy: &Value) -> Estate {
+/// The accounts, where the callers at home and the roles elsewhere may do just this.
+fn restricted(plan: &Plan, accounts: &Estate, policies: &Policies) -> Estate {
     let mut accounts = accounts.clone();
-    accounts.home_mut().restrict_callers(policy).expect("the policy is well formed");
+    for (target, policy) in policies {
+        let Some(target) = target.as_ref().map(|name| &plan.targets[name]) else {
+            accounts.home_mut().restrict_callers(policy).expect("the policy is well formed");
+            continue;
+        };
+        let there = accounts.account_mut(&target.account, &target.region);
+        let there = there.expect("each target of the plan is emulated");
+        let role = target.role.as_ref().and_then(|role| role.rsplit('/').next());
+        let role = role.expect("the target is reached by a role");
+        let known = json!({"RoleName": role});
+        let held = there.call(Service::Iam, "ListRolePolicies", known).expect("the role is there");
+        let held = items(&held["PolicyNames"]);
+        let [name] = held.as_slice() else { panic!("the role has one policy: {held:?}") };
+        let may = json!({"RoleName": role, "PolicyName": name,
+            "PolicyDocument": policy.to_string()});
+        there.call(Service::Iam, "PutRolePolicy", may).expect("the policy is well formed");
+    }
     accounts
 }
 
 /// What a whole drill comes to when its caller may do this.
-fn drilled(plan: &Plan, account: &Estate, policy: &Value) -> (Outcome, Vec<Entry>) {
-    let account = restricted(account, policy);
-    let finished = rehearse(plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+fn drilled(plan: &Plan, account: &Estate, policies: &Policies) -> (Outcome, Vec<Entry>) {
+    let account = restricted(plan, account, policies);
+    let finished = locked(plan, account);
     (judge(plan, &finished.timeline).outcome, finished.timeline)
 }
 
@@ -128,14 +183,14 @@ fn changes(entry: &Entry) -> bool {
 
 /// Crashes at the nth change, right after AWS made it, and takes everything back from the record alone.
 /// Answers what could not be taken back.
-fn crashed(plan: &Plan, account: &Estate, policy: &Value, nth: usize) -> Vec<String> {
+fn crashed(plan: &Plan, account: &Estate, policies: &Policies, nth: usize) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O");
     runtime.block_on(async {
-        let account = restricted(account, policy);
+        let account = restricted(plan, account, policies);
         let clock = Clock::starting_at(account.now());
         let (emulator, wakeups) = Emulator::new(account, clock);
         tokio::select! {
@@ -153,9 +208,7 @@ async fn crash_and_revert(
     wakeups: firedrill::wakeup::Wakeups,
     nth: usize,
 ) -> Vec<String> {
-    let estate = emulator.estate();
-    let identities: Vec<Identity> =
-        estate.accounts().iter().map(|account| account.identity().clone()).collect();
+    let identities = identities(&emulator.estate());
     let crash = Crash {
         inner: SharedHttpClient::new(emulator.clone()),
         armed: Arc::default(),
@@ -182,6 +235,7 @@ async fn crash_and_revert(
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: Duration::ZERO,
+        conduct: LOCKED,
     };
     tokio::select! {
         biased;
@@ -193,10 +247,10 @@ async fn crash_and_revert(
         emulated_places(plan, &identities, |region| emulated_config(emulator, region, clock)).await;
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
     let mut left = Vec::new();
-    for purpose in [Purpose::Inject, Purpose::Listen] {
+    for purpose in Purpose::TO_TAKE_BACK {
         for change in revert::pending(&record, purpose) {
-            let place = places.find(change.target.as_deref()).expect("a place of the plan");
-            let context = Context::new(place, &recorder, &pace, &plan.run_id);
+            let here = places.find(change.target.as_deref()).expect("a place of the plan");
+            let context = Context::new(here, &recorder, &pace, &plan.run_id);
             if let Err(error) = revert::undo(context, &change).await {
                 left.push(error.to_string());
             }
@@ -246,9 +300,78 @@ fn with_actions(accounts: &Estate) -> Estate {
     accounts
 }
 
+/// What a drill comes to while its stop conditions lose their data for a minute, which is harmless: their
+/// histories say that they were never in ALARM.
+fn drilled_while_stops_move(plan: &Plan, accounts: &Estate, policies: &Policies) -> Outcome {
+    let mut accounts = accounts.clone();
+    let mut call = |operation: &str, input: Value| {
+        accounts.home_mut().call(Service::Iam, operation, input).expect("IAM takes it")
+    };
+    call("CreateUser", json!({"UserName": "other"}));
+    let all = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    call("PutUserPolicy", json!({"UserName": "other", "PolicyName": "all", "PolicyDocument": all}));
+    let key = call("CreateAccessKey", json!({"UserName": "other"}));
+    let key = key["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned();
+    let accounts = restricted(plan, &accounts, policies);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(accounts.now());
+        let identities = identities(&accounts);
+        let (emulator, wakeups) = Emulator::new(accounts, clock);
+        let config_in = |region: &str| emulated_config(&emulator, region, clock);
+        let places = emulated_places(plan, &identities, config_in).await;
+        let somebody = |region: &str, key: String| {
+            let other = Credentials::from_keys(key, "emulated", None);
+            let other = SharedCredentialsProvider::new(other);
+            Aws::new(&config_in(region).into_builder().credentials_provider(other).build())
+        };
+        let moving = async {
+            clock.sleep_until(clock.now() + SignedDuration::from_mins(1)).await;
+            for stop in &plan.stop_conditions {
+                let other = match stop.target.as_ref().map(|name| &plan.targets[name]) {
+                    None => somebody(&identities[0].region, key.clone()),
+                    Some(there) => somebody(&there.region, access_key(&there.account)),
+                };
+                let set = other.cloudwatch.set_alarm_state().alarm_name(&stop.alarm);
+                let set = set.state_value("INSUFFICIENT_DATA".into()).state_reason("no data");
+                set.send().await.expect("somebody else may do anything");
+            }
+            std::future::pending::<()>().await;
+        };
+        let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+        let (pace, urgency) = Pace::on_change(wakeups);
+        let drill = Drill {
+            plan,
+            places: &places,
+            recorder: &recorder,
+            pace: &pace,
+            urgency: &urgency,
+            stop: &StopSwitch::default(),
+            settle: Duration::ZERO,
+            conduct: LOCKED,
+        };
+        tokio::select! {
+            biased;
+            () = runner::run(drill) => {}
+            () = moving => unreachable!("it goes on for ever"),
+            () = emulator.live() => unreachable!("the account lives on"),
+        }
+        judge(plan, &recorder.into_entries()).outcome
+    })
+}
+
+/// Who the callers of these accounts are.
+fn identities(accounts: &Estate) -> Vec<Identity> {
+    accounts.accounts().iter().map(|account| account.identity().clone()).collect()
+}
+
 /// Holds a plan's policy against the account: enough, and nothing to spare.
 fn hold(name: &str, plan: &Plan, account: &Estate) {
-    let policy = iam::policy(plan);
+    let policy = least(plan);
     let (outcome, timeline) = drilled(plan, account, &policy);
     assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
     let points = timeline.iter().filter(|entry| changes(entry)).count();
@@ -257,19 +380,30 @@ fn hold(name: &str, plan: &Plan, account: &Estate) {
         let left = crashed(plan, account, &policy, nth);
         assert!(left.is_empty(), "{name}: after a crash at change {nth}: {left:?}");
     }
-    let (nothing, _) = drilled(plan, account, &json!({"Version": "2012-10-17", "Statement": []}));
-    assert_ne!(nothing, Outcome::Passed, "{name}: the account enforces no policy");
+    for target in policy.keys() {
+        let mut without = policy.clone();
+        without.insert(target.clone(), json!({"Version": "2012-10-17", "Statement": []}));
+        let (nothing, _) = drilled(plan, account, &without);
+        assert_ne!(nothing, Outcome::Passed, "{name}: {target:?} enforces no policy");
+    }
     let telling = with_actions(account);
     assert_eq!(
         drilled(plan, &telling, &policy).0,
         Outcome::Passed,
         "{name}: its alarms tell a topic"
     );
+    let guarded = !plan.stop_conditions.is_empty();
+    if guarded {
+        let outcome = drilled_while_stops_move(plan, account, &policy);
+        assert_eq!(outcome, Outcome::Passed, "{name}: its stop conditions lose their data");
+    }
     let mut spare = Vec::new();
     for cut in cuts(&policy) {
-        let breaks = drilled(plan, account, &cut.policy).0 != Outcome::Passed
-            || drilled(plan, &telling, &cut.policy).0 != Outcome::Passed
-            || (1..=points).any(|nth| !crashed(plan, account, &cut.policy, nth).is_empty());
+        let breaks = drilled(plan, account, &cut.policies).0 != Outcome::Passed
+            || drilled(plan, &telling, &cut.policies).0 != Outcome::Passed
+            || (guarded
+                && drilled_while_stops_move(plan, account, &cut.policies) != Outcome::Passed)
+            || (1..=points).any(|nth| !crashed(plan, account, &cut.policies, nth).is_empty());
         if !breaks {
             spare.push(cut.without);
         }
@@ -353,7 +487,7 @@ fn an_environment_says_what_its_callers_may_do() {
         \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
     let (plan, account) =
         stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
-    let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+    let finished = locked(&plan, account.into());
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
     let words = format!("{:?}", finished.timeline);

@@ -99,18 +99,18 @@ fn what_failed_by_itself_is_a_failed_fault_with_its_own_words() {
     let hour = "{document: AWS-RunShellScript, duration: 1h}";
     let failed =
         "{document: AWS-RunShellScript, duration: 1s, outcome: failed, output: no such unit}";
-    let cases: [(&str, [(&str, &str); 1], &str); 4] = [
-        (FAULTS[0], [(sleep, broken)], "QueueDoesNotExist"),
-        (FAULTS[1], [(hour, failed)], "no such unit"),
-        (FAULTS[2], [(wait, fail)], "failed: Refused: the order is gone"),
+    let cases = [
+        (FAULTS[0], (sleep, broken), "QueueDoesNotExist"),
+        (FAULTS[1], (hour, failed), "no such unit"),
+        (FAULTS[2], (wait, fail), "failed: Refused: the order is gone"),
         (
             "invoke: {function: breaker}",
-            [("returns: {broken: true}", "fails: {error: Boom, message: out of paper}")],
+            ("returns: {broken: true}", "fails: {error: Boom, message: out of paper}"),
             "out of paper",
         ),
     ];
-    for (fault, changes, words) in cases {
-        let (plan, account, over) = run(fault, &changes);
+    for (fault, change, words) in cases {
+        let (plan, account, over) = run(fault, &[change]);
         let timeline = &over.finished.timeline;
         let told = failure(timeline);
         assert!(told.contains(words), "{fault}: {told}");

@@ -33,6 +33,21 @@ resources:
       PolicyDocument:
         Statement: {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: "sqs:SendMessage", Resource: "*"}
   Shop: {Type: AWS::Events::EventBus, Properties: {Name: shop}}
+  Kept:
+    Type: AWS::Events::Archive
+    Properties: {ArchiveName: kept, SourceArn: !GetAtt Shop.Arn}
+  Log: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: /shop/orders}}
+  Failures:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Log
+      FilterPattern: '{ $.level = "error" }'
+      MetricTransformations: [{MetricName: Failures, MetricNamespace: Shop, MetricValue: "1"}]
+  TooManyFailures:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      {AlarmName: failures, Namespace: Shop, MetricName: Failures, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+       Threshold: 3, ComparisonOperator: GreaterThanOrEqualToThreshold, TreatMissingData: notBreaching}
   Placed:
     Type: AWS::Events::Rule
     DependsOn: Shop
@@ -173,4 +188,90 @@ expect:
     assert_eq!(judgement.outcome, Outcome::Unsteady);
     let reason = &judgement.reasons[0];
     assert!(reason.contains("queue `letters` already holds about 1 message ("), "{reason}");
+}
+
+#[test]
+fn a_line_in_a_log_is_found_and_what_watches_the_log_answers() {
+    let scenario = "
+faults:
+  - log_line: {group: /shop/orders, message: {level: error, code: 7}, count: 3}
+expect:
+  - {id: alarmed, alarm: {name: failures}, within: 3m}
+  - {id: found, log: {group: /shop/orders, pattern: '{ $.level = \"error\" && $.code < 10 }'}, within: 2m, count: 3}
+  - {id: asked, log: {groups: [/shop/orders], query: 'fields @timestamp, code | filter level = \"error\"'}, within: 2m}
+  - {id: nothing-worse, never: {log: {group: /shop/orders, pattern: FATAL}}, for: 3m}
+";
+    let (judgement, timeline, mut account) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met; 4]);
+    let found = judgement.verdicts[1].observation.as_ref().unwrap();
+    assert_eq!(found.summary, r#"log event: {"level":"error","code":7}"#);
+    assert_eq!((found.correlation, found.is_own_doing()), (Correlation::Exact, true));
+    let asked = judgement.verdicts[2].observation.as_ref().unwrap();
+    assert!(asked.summary.contains("code=7"), "{}", asked.summary);
+    // The stream was the drill's own, and is gone.
+    let streams = json!({"logGroupName": "/shop/orders"});
+    let left = account.call(Service::Logs, "DescribeLogStreams", streams).unwrap();
+    assert_eq!(left["logStreams"], json!([]));
+}
+
+#[test]
+fn a_log_line_that_is_not_written_is_missed() {
+    let scenario = "
+faults:
+  - put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}
+expect:
+  - {id: found, log: {group: /shop/orders, pattern: placed}, within: 1m}
+  - {id: asked, log: {group: /shop/orders, query: 'fields @timestamp | filter @message like /placed/'}, within: 1m}
+";
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Missed; 2]);
+}
+
+#[test]
+fn archived_events_are_replayed_and_known_by_the_replays_name() {
+    let scenario = "
+faults:
+  - {id: order, put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}}
+  - {id: again, at: 11m, start_replay: {archive: kept, last: 15m}}
+expect:
+  - {id: seen-again, event: {bus: shop, pattern: {source: [shop.orders], replay-name: [{exists: true}]}}, after: again, within: 2m, correlation: exact}
+  - {id: told-again, notification: {topic: pager}, after: again, within: 2m}
+  - {id: told-twice, notification: {topic: pager}, within: 13m, count: 2}
+";
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met; 3]);
+    let ended = timeline.iter().find_map(|entry| match &entry.kind {
+        EntryKind::FaultEnded { fault, state, .. } if fault == "again" => Some(state.as_str()),
+        _ => None,
+    });
+    assert_eq!(ended, Some("completed"));
+}
+
+#[test]
+fn a_replay_for_one_rule_reaches_no_other() {
+    let scenario = "
+faults:
+  - {id: order, put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}}
+  - {id: again, at: 11m, start_replay: {archive: kept, last: 15m, rules: [placed]}}
+expect:
+  - {id: told-again, notification: {topic: pager}, after: again, within: 2m}
+  - {id: not-seen-again, never: {event: {bus: shop, pattern: {replay-name: [{exists: true}]}}}, after: again, for: 2m}
+";
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_verdicts(&judgement, &timeline, &[VerdictKind::Met; 2]);
+}
+
+#[test]
+fn a_replay_of_nothing_is_a_failed_fault_that_says_why() {
+    let scenario = "
+faults: [{id: again, start_replay: {archive: kept, last: 15m}}]
+expect: [{notification: {topic: pager}, within: 1m}]
+";
+    let (judgement, timeline, _) = judged(scenario, SHOP);
+    assert_eq!(judgement.outcome, Outcome::Failed, "{}", stage::tail(&timeline));
+    let told = timeline.iter().any(|entry| {
+        matches!(&entry.kind, EntryKind::FaultFailed { reason, blind: false, .. }
+            if reason.contains("completed without an event"))
+    });
+    assert!(told, "{}", stage::tail(&timeline));
 }

@@ -224,27 +224,28 @@ fn a_port_that_is_taken_is_told_with_the_way_out() {
     assert!(said.err.contains("nothing is served"), "{}", said.err);
 }
 
-/// Plain calls of the SDK, as anybody's program makes them, over one client.
+/// Makes plain calls of the SDK, as anybody's program makes them.
+pub(crate) fn sdk<T>(served: &Served, calls: impl AsyncFnOnce(firedrill::aws::Aws) -> T) -> T {
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
+    let credentials = Credentials::from_keys("AKIAEXAMPLE", "x", None);
+    let config = aws_types::SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(aws_types::region::Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(&served.url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .build();
+    runtime.block_on(calls(firedrill::aws::Aws::new(&config)))
+}
+
 #[test]
 fn the_sdk_reaches_a_served_account_over_http() {
     let served = serve(&["tests/data/exits/environments/shop.yaml"]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
-    runtime.block_on(async {
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        let credentials = aws_credential_types::Credentials::from_keys("AKIAEXAMPLE", "x", None);
-        let config = aws_types::SdkConfig::builder()
-            .behavior_version(
-                aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest(),
-            )
-            .region(aws_types::region::Region::new("eu-west-1"))
-            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-                credentials,
-            ))
-            .endpoint_url(&served.url)
-            .http_client(http)
-            .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-            .build();
-        let aws = firedrill::aws::Aws::new(&config);
+    sdk(&served, async |aws| {
         assert_eq!(aws.identity().await.expect("it answers").account, "111122223333");
         let queue = aws.sqs.create_queue().queue_name("mine").send().await.expect("it is made");
         let url = queue.queue_url().expect("it has a URL").to_owned();

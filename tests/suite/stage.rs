@@ -67,11 +67,13 @@ pub(crate) struct Over {
 pub(crate) fn drill(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) -> Over {
     let (plan, stop) = (plan.clone(), stop.clone());
     let (done, ended) = mpsc::channel();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().stack_size(firedrill::commands::drill::STACK);
+    let spawned = thread.spawn(move || {
         let (finished, account) = rehearse_and(&plan, account, &stop, sink, Emulator::account);
         // Nobody listens any more only when the test has already failed.
         let _unheard = done.send(Over { finished, account });
     });
+    spawned.expect("a thread");
     ended.recv_timeout(PATIENCE).expect("a drill ends, and does not panic")
 }
 

@@ -20,12 +20,19 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("report", &["scenario", "plan", "timeline", "judge", "recovery"]),
     ("recorder", &["aws", "clock", "timeline"]),
     ("context", &["aws", "clock", "recorder", "scenario", "timeline", "wakeup"]),
-    ("faults", &["aws", "clock", "context", "plan", "recorder", "scenario", "timeline", "wakeup"]),
+    ("outside", &["aws", "clock", "scenario"]),
+    (
+        "faults",
+        &[
+            "outside", "aws", "clock", "context", "plan", "recorder", "scenario", "timeline",
+            "wakeup",
+        ],
+    ),
     (
         "observe",
         &[
-            "aws", "clock", "context", "pattern", "plan", "recorder", "scenario", "timeline",
-            "wakeup",
+            "outside", "aws", "clock", "context", "pattern", "plan", "recorder", "scenario",
+            "timeline", "wakeup",
         ],
     ),
     (

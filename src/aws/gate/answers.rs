@@ -5,7 +5,9 @@
 //! are not known here is.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use indexmap::IndexMap;
 use minicbor::data::Type;
+use serde::de::IgnoredAny;
 
 /// What an answer of each call holds: one of these members at least, unless it holds nothing at all.
 const MEMBERS: &[(&str, &[&str])] = &[
@@ -74,9 +76,8 @@ pub(super) fn fits(action: &str, response: &HttpResponse) -> Result<(), Mistaken
 /// The members of a JSON object or a CBOR map; nothing where it is neither, which the SDK will say.
 fn members(body: &[u8]) -> Option<Vec<String>> {
     if body.trim_ascii_start().starts_with(b"{") {
-        let object: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(body).ok()?;
-        return Some(object.into_iter().map(|(name, _)| name).collect());
+        let object: IndexMap<String, IgnoredAny> = serde_json::from_slice(body).ok()?;
+        return Some(object.into_keys().collect());
     }
     let mut decoder = minicbor::Decoder::new(body);
     let count = decoder.map().ok()?;

@@ -86,6 +86,12 @@ commands:                   what Run Command documents come to on instances
 scripts:                    what `aws:executeScript` steps return: their code does not run
   - {document: Diagnose, step: look, outputs: {Cause: disk}, duration: 3s}
   - {document: Diagnose, step: tell, failure: "KeyError: 'x'"}
+updates:                    what stack updates come to: they change no resource
+  - stack: shop             an update that nobody declared is refused
+    parameters: {Release: "42"}
+    resources: [Service]    logical ids
+    lasts: 3m               without the monitoring time of rollback triggers
+    fails: out of capacity  why the last resource fails; optional
 buses:                      event buses of other accounts, with their policy and rules
   - arn: arn:aws:events:eu-west-1:444455556666:event-bus/partner
     policy: {}              who may put events there; without one nobody may

@@ -63,10 +63,11 @@ fn outcome(kind: Outcome) -> &'static str {
              is missing). Nothing was injected."
         }
         Outcome::Stopped => {
-            "Ended early by a stop condition, a guardrail or a signal, and reverted."
+            "Ended early by a stop condition, a guardrail, a signal or the loss of its own process, and reverted."
         }
         Outcome::Unreverted => {
-            "Something that the drill changed may still be so. The report says what, under what is left behind."
+            "Something that the drill changed may still be so. The report says what, under what is left behind; \
+             `firedrill revert DIR` takes it back."
         }
     }
 }

@@ -20,7 +20,8 @@ pub(in crate::commands) fn confirm<'a>(
     plans: impl Iterator<Item = &'a Plan>,
 ) -> Result<(), Refusal> {
     say(&announcement(account, plans));
-    if arguments.real.yes {
+    // A dry run injects nothing, so there is nothing to confirm.
+    if arguments.real.yes || arguments.dry_run {
         return Ok(());
     }
     let (id, region) = (&account.target.account, &account.target.region);

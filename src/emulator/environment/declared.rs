@@ -17,6 +17,7 @@ use crate::emulator::cloudformation::node::Node;
 use crate::emulator::services::events::{ForeignBus, declare_foreign};
 use crate::emulator::services::lambda::{self, FunctionBehaviour};
 use crate::emulator::services::ssm::{declare_command, declare_script};
+use crate::emulator::services::stacks::{self, DeclaredUpdate};
 use crate::emulator::signals::{self, Signal};
 
 /// Declares the event buses of other accounts: rules of the templates may name them.
@@ -43,6 +44,12 @@ pub(super) fn install(account: &mut Account, written: &Written, findings: &mut F
     }
     for (name, node) in &written.functions {
         install_function(account, name, node, findings);
+    }
+    for node in &written.updates {
+        let Some(update) = read::<DeclaredUpdate>(account, node, findings) else { continue };
+        if let Err(message) = stacks::declare(account, update) {
+            findings.error("stack-update", node.span, message, None);
+        }
     }
     let read = |node| read::<Signal>(account, node, findings);
     let signals = written.signals.iter().filter_map(read).collect();

@@ -24,6 +24,8 @@ pub struct Inventory {
     pub topics: IndexMap<String, String>,
     /// SQS queues: the name and the URL.
     pub queues: IndexMap<String, String>,
+    /// The names of the log groups.
+    pub log_groups: Vec<String>,
     /// CodeDeploy deployment groups.
     pub deployment_groups: Vec<DeploymentGroup>,
     /// FIS experiment templates.
@@ -129,6 +131,7 @@ impl Inventory {
             documents: documents(&mut account),
             topics: topics(&mut account),
             queues: queues(&mut account),
+            log_groups: log_groups(&mut account),
             deployment_groups: deployment_groups(&mut account),
             experiment_templates: experiment_templates(&mut account),
             response_plans: response_plans(&mut account),
@@ -277,6 +280,12 @@ fn topics(account: &mut Account) -> IndexMap<String, String> {
 fn queues(account: &mut Account) -> IndexMap<String, String> {
     let listed = all(account, Service::Sqs, "ListQueues", &json!({}), "NextToken", &["QueueUrls"]);
     listed.iter().filter_map(Value::as_str).map(|url| last_part(url, '/')).collect()
+}
+
+fn log_groups(account: &mut Account) -> Vec<String> {
+    let (service, members) = (Service::Logs, ["logGroups"]);
+    let listed = all(account, service, "DescribeLogGroups", &json!({}), "nextToken", &members);
+    listed.iter().map(|group| text(group, "logGroupName")).collect()
 }
 
 /// The last part of a name, and the whole of it.

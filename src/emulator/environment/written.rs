@@ -42,6 +42,8 @@ pub(super) struct Written {
     pub(super) setup: Vec<Setup>,
     /// The policies of whoever calls from outside; nothing for the administrator.
     pub(super) caller: Option<Node>,
+    /// What updates of stacks come to.
+    pub(super) updates: Vec<Node>,
 }
 
 /// A template that the environment deploys.
@@ -83,6 +85,7 @@ pub(crate) const SECTIONS: &[&str] = &[
     "setup",
     "buses",
     "caller",
+    "updates",
 ];
 
 impl Written {
@@ -121,6 +124,7 @@ impl Written {
                 .filter_map(|node| setup(node, findings))
                 .collect(),
             caller: fields.get("caller").cloned(),
+            updates: list(fields, "updates", findings),
         })
     }
 }

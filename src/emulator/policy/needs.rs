@@ -53,6 +53,11 @@ pub(super) fn of(account: &Account, service: Service, operation: &str, input: &V
             tagged(Need::on(&action, account.identity.arn("sqs", name)), "sqs:TagQueue", input)
         }
         (Service::Ssm, "DescribeDocument" | "GetDocument") => document(account, &action, input),
+        (Service::Ssm, "GetCalendarState") => {
+            let names = input["CalendarNames"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let names = names.iter().filter_map(Value::as_str);
+            names.flat_map(|name| document_named(account, &action, name)).collect()
+        }
         (Service::CodeDeploy, "GetDeployment") => {
             let id = text(input, "deploymentId").unwrap_or_default();
             let (application, group) = codedeploy::group_of(account, id).unwrap_or(("*", "*"));
@@ -93,11 +98,14 @@ fn has_no_level(action: &str) -> bool {
         "fis:ListExperiments",
         "sns:Unsubscribe",
         "ssm:DescribeAutomationExecutions",
+        "guardduty:ListDetectors",
         "ssm:DescribeOpsItems",
         "ssm-incidents:ListIncidentRecords",
         "ssm:ListCommands",
         "ssm:ListCommandInvocations",
         "ssm:CancelCommand",
+        "appconfig:ListApplications",
+        "events:ListRules",
     ];
     NONE.contains(&action)
 }
@@ -180,6 +188,10 @@ fn of_fis(account: &Account, action: &str, operation: &str, input: &Value) -> Ve
         "GetExperiment" | "StopExperiment" => {
             vec![Need::on(action, arn(format!("experiment/{id}")))]
         }
+        "ListExperimentResolvedTargets" => {
+            let id = text(input, "experimentId").unwrap_or("*");
+            vec![Need::on(action, arn(format!("experiment/{id}")))]
+        }
         "GetExperimentTemplate" | "UpdateExperimentTemplate" | "DeleteExperimentTemplate" => {
             let mut need = Need::on(action, arn(format!("experiment-template/{id}")));
             for (key, value) in fis::template_tags(account, id).into_iter().flatten() {
@@ -213,7 +225,10 @@ fn create_template(account: &Account, action: &str, input: &Value) -> Vec<Need> 
 
 /// Documents of AWS have no account in their ARN.
 fn document(account: &Account, action: &str, input: &Value) -> Vec<Need> {
-    let name = text(input, "Name").unwrap_or("*");
+    document_named(account, action, text(input, "Name").unwrap_or("*"))
+}
+
+fn document_named(account: &Account, action: &str, name: &str) -> Vec<Need> {
     let resource = if name.starts_with("arn:") {
         name.to_owned()
     } else if name.starts_with("AWS") {

@@ -83,7 +83,11 @@ pub(super) fn guard<'a>(
         | Service::Incidents
         | Service::Iam
         | Service::Sts
-        | Service::StepFunctions => None,
+        | Service::StepFunctions
+        | Service::GuardDuty
+        | Service::SecurityHub
+        | Service::AppConfig
+        | Service::CloudFormation => None,
     }
 }
 
@@ -114,9 +118,7 @@ pub(super) fn needed(
             one(text(input, "FunctionName").map(|name| lambda::arn_of(account, name)))
         }
         Service::Events => event_resources(account, operation, input),
-        Service::Logs => {
-            one(text(input, "logGroupName").map(|group| log_arn(account, group, input)))
-        }
+        Service::Logs => log_resources(account, input),
         Service::Ssm => ssm_resources(account, operation, input),
         Service::Fis => one(fis_resource(account, operation, input)),
         Service::Ec2 => ec2_resources(account, input),
@@ -128,11 +130,23 @@ pub(super) fn needed(
         Service::CloudWatch => one(text(input, "AlarmName")
             .map(|name| identity.arn("cloudwatch", &format!("alarm:{name}")))),
         Service::CodeDeploy => one(code_deploy_resource(account, input)),
+        Service::GuardDuty => one(text(input, "detectorId")
+            .map(|id| identity.arn("guardduty", &format!("detector/{id}")))),
+        Service::SecurityHub if operation == "BatchImportFindings" => {
+            let own = format!("product/{}/default", identity.account);
+            one(Some(identity.arn("securityhub", &own)))
+        }
+        Service::SecurityHub => one(Some(identity.arn("securityhub", "hub/default"))),
         Service::AutoScaling | Service::Sts => one(None),
         Service::StepFunctions => {
             let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));
             one(arn.map(str::to_owned))
         }
+        Service::AppConfig => one(appconfig_resource(account, input)),
+        Service::CloudFormation => one(text(input, "StackName").map(|name| {
+            let known = account.stacks.by_name.get(name).map(|stack| stack.id.clone());
+            known.unwrap_or_else(|| identity.arn("cloudformation", &format!("stack/{name}/*")))
+        })),
     }
 }
 
@@ -144,6 +158,15 @@ fn event_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec
             vec![Some(events::arn_of_bus(account, name))]
         };
         return entries.iter().map(bus).collect();
+    }
+    for (key, kind) in [("ReplayName", "replay"), ("ArchiveName", "archive")] {
+        if let Some(name) = text(input, key) {
+            let own = account.identity.arn("events", &format!("{kind}/{name}"));
+            // A replay reads an archive: permission is needed on both.
+            let archive = text(input, "EventSourceArn").filter(|_| operation == "StartReplay");
+            let archive = archive.map(|archive| vec![Some(archive.to_owned())]);
+            return std::iter::once(vec![Some(own)]).chain(archive).collect();
+        }
     }
     let rule = text(input, "Rule").or_else(|| text(input, "Name"));
     let arn = rule.map(|rule| {
@@ -181,6 +204,8 @@ fn ssm_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec<O
         }
         "GetParameter" | "PutParameter" | "DeleteParameter" => {
             let name = text(input, "Name").unwrap_or("*").trim_start_matches('/');
+            // `name:3` is the third version of a parameter; the permission is for the parameter.
+            let name = name.split(':').next().unwrap_or(name);
             vec![vec![arn(format!("parameter/{name}"))]]
         }
         _ => vec![vec![None]],
@@ -241,6 +266,21 @@ fn code_deploy_resource(account: &Account, input: &Value) -> Option<String> {
     Some(account.identity.arn("codedeploy", &resource))
 }
 
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsappconfig.html>.
+fn appconfig_resource(account: &Account, input: &Value) -> Option<String> {
+    let mut resource = format!("application/{}", text(input, "ApplicationId")?);
+    if let Some(environment) = text(input, "EnvironmentId") {
+        resource.push_str("/environment/");
+        resource.push_str(environment);
+    }
+    if let Some(number) = input.get("DeploymentNumber") {
+        let number = number.as_str().map_or_else(|| number.to_string(), str::to_owned);
+        resource.push_str("/deployment/");
+        resource.push_str(&number);
+    }
+    Some(account.identity.arn("appconfig", &resource))
+}
+
 /// The role that a call hands to a service, and that service's principal.
 pub(super) fn passed_role<'a>(
     service: Service,
@@ -259,6 +299,26 @@ pub(super) fn passed_role<'a>(
         }
         _ => None,
     }
+}
+
+/// The groups that a call names; a query may name several.
+fn log_resources(account: &Account, input: &Value) -> Vec<Vec<Option<String>>> {
+    let mut named = Vec::new();
+    for key in ["logGroupName", "logGroupIdentifier"] {
+        named.extend(text(input, key));
+    }
+    for key in ["logGroupNames", "logGroupIdentifiers"] {
+        let list = input[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        named.extend(list.iter().filter_map(Value::as_str));
+    }
+    if named.is_empty() {
+        return vec![vec![None]];
+    }
+    let name = |group: &str| {
+        let name = group.split_once(":log-group:").map_or(group, |(_, name)| name);
+        name.strip_suffix(":*").unwrap_or(name).to_owned()
+    };
+    named.into_iter().map(|group| vec![Some(log_arn(account, &name(group), input))]).collect()
 }
 
 fn log_arn(account: &Account, group: &str, input: &Value) -> String {

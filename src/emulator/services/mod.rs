@@ -9,19 +9,23 @@
 use super::account::Account;
 use super::operation::Operation;
 
+pub(crate) mod appconfig;
 pub(crate) mod autoscaling;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
 pub(crate) mod ec2;
 pub(crate) mod events;
 pub(crate) mod fis;
+pub(crate) mod guardduty;
 pub(crate) mod iam;
 pub(crate) mod incidents;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+pub(crate) mod stacks;
 pub(crate) mod stepfunctions;
 pub(crate) mod sts;
 
@@ -108,7 +112,11 @@ services! {
     Logs, logs, "logs", "CloudWatch Logs";
     Iam, iam, "iam", "Identity and Access Management";
     Sts, sts, "sts", "Security Token Service";
+    GuardDuty, guardduty, "guardduty", "GuardDuty";
+    SecurityHub, securityhub, "securityhub", "Security Hub";
     StepFunctions, stepfunctions, "states", "Step Functions";
+    AppConfig, appconfig, "appconfig", "AppConfig";
+    CloudFormation, stacks, "cloudformation", "CloudFormation";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

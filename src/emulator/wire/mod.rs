@@ -115,13 +115,22 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         }
         "events" => Some((Service::Events, JSON_1_1)),
         "ssm" => Some((Service::Ssm, JSON_1_1)),
+        "logs" => Some((Service::Logs, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
+        "guardduty" => Some((Service::GuardDuty, Protocol::Rest(rest::GUARDDUTY))),
+        "securityhub" => Some((Service::SecurityHub, Protocol::Rest(rest::SECURITY_HUB))),
         "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),
         "states" => Some((Service::StepFunctions, JSON_1_0)),
         "lambda" => Some((Service::Lambda, Protocol::Lambda)),
+        "appconfig" => Some((Service::AppConfig, Protocol::Rest(rest::APPCONFIG))),
         "sns" => Some((Service::Sns, Protocol::Query("http://sns.amazonaws.com/doc/2010-03-31/"))),
+        "cloudformation" => Some((
+            Service::CloudFormation,
+            Protocol::Query("http://cloudformation.amazonaws.com/doc/2010-05-15/"),
+        )),
+        "iam" => Some((Service::Iam, Protocol::Query("https://iam.amazonaws.com/doc/2010-05-08/"))),
         "sts" => Some((Service::Sts, Protocol::Query("https://sts.amazonaws.com/doc/2011-06-15/"))),
         _ => None,
     }
@@ -198,7 +207,8 @@ fn route(
         return Err((guess(request), error));
     };
     let here = &account.identity().region;
-    if scope.region != here {
+    // IAM is global: its requests are signed for the partition's first region.
+    if scope.region != here && service != Service::Iam {
         return Err((protocol, elsewhere(protocol, scope.region, here)));
     }
     Ok((service, protocol))

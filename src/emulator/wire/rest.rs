@@ -48,6 +48,63 @@ pub(super) const INCIDENTS: Routes = &[
     ("GET", "/getTimelineEvent", "GetTimelineEvent"),
 ];
 
+/// GuardDuty.
+pub(super) const GUARDDUTY: Routes = &[
+    ("POST", "/detector", "CreateDetector"),
+    ("GET", "/detector", "ListDetectors"),
+    ("GET", "/detector/{detectorId}", "GetDetector"),
+    ("DELETE", "/detector/{detectorId}", "DeleteDetector"),
+    ("POST", "/detector/{detectorId}/findings/create", "CreateSampleFindings"),
+    ("POST", "/detector/{detectorId}/findings", "ListFindings"),
+    ("POST", "/detector/{detectorId}/findings/get", "GetFindings"),
+    ("POST", "/detector/{detectorId}/findings/archive", "ArchiveFindings"),
+    ("POST", "/detector/{detectorId}/findings/unarchive", "UnarchiveFindings"),
+];
+
+/// Security Hub.
+pub(super) const SECURITY_HUB: Routes = &[
+    ("POST", "/accounts", "EnableSecurityHub"),
+    ("DELETE", "/accounts", "DisableSecurityHub"),
+    ("POST", "/findings/import", "BatchImportFindings"),
+    ("POST", "/findings", "GetFindings"),
+    ("PATCH", "/findings/batchupdate", "BatchUpdateFindings"),
+];
+
+/// AppConfig: <https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_Operations.html>.
+pub(super) const APPCONFIG: Routes = &[
+    ("POST", "/applications", "CreateApplication"),
+    ("GET", "/applications", "ListApplications"),
+    ("GET", "/applications/{ApplicationId}", "GetApplication"),
+    ("DELETE", "/applications/{ApplicationId}", "DeleteApplication"),
+    ("POST", "/applications/{ApplicationId}/environments", "CreateEnvironment"),
+    ("GET", "/applications/{ApplicationId}/environments", "ListEnvironments"),
+    ("GET", "/applications/{ApplicationId}/environments/{EnvironmentId}", "GetEnvironment"),
+    ("DELETE", "/applications/{ApplicationId}/environments/{EnvironmentId}", "DeleteEnvironment"),
+    ("POST", "/applications/{ApplicationId}/configurationprofiles", "CreateConfigurationProfile"),
+    ("POST", "/deploymentstrategies", "CreateDeploymentStrategy"),
+    ("GET", "/deploymentstrategies", "ListDeploymentStrategies"),
+    (
+        "POST",
+        "/applications/{ApplicationId}/environments/{EnvironmentId}/deployments",
+        "StartDeployment",
+    ),
+    (
+        "GET",
+        "/applications/{ApplicationId}/environments/{EnvironmentId}/deployments",
+        "ListDeployments",
+    ),
+    (
+        "GET",
+        "/applications/{ApplicationId}/environments/{EnvironmentId}/deployments/{DeploymentNumber}",
+        "GetDeployment",
+    ),
+    (
+        "DELETE",
+        "/applications/{ApplicationId}/environments/{EnvironmentId}/deployments/{DeploymentNumber}",
+        "StopDeployment",
+    ),
+];
+
 /// Query parameters that hold a number, and those that repeat.
 const NUMBERS: &[&str] = &["maxResults"];
 const LISTS: &[&str] = &["tagKeys"];

@@ -3,17 +3,13 @@
 //! Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StopAutomationExecution.html>.
 
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, StopType};
-use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Pending, revert, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get};
 use crate::wakeup::Topic;
 
 const STOP: &str = "ssm:StopAutomationExecution";
-
-/// How long a stopped execution may take to end before it counts as left behind.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -38,7 +34,9 @@ pub(super) async fn undo(
                 return Err(error);
             }
         }
-        wait_until_over(context, &id).await
+        let still = || format!("execution {id} was told to stop and has not ended");
+        let is_over = async || is_over(context, &id).await;
+        until_over(context, Topic::Automations, STOP, is_over, still).await
     };
     revert(context, change, STOP, work).await
 }
@@ -46,31 +44,6 @@ pub(super) async fn undo(
 async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
     let execution = get(context, id).await?;
     Ok(execution.automation_execution_status().is_some_and(|status| end_of(status).is_some()))
-}
-
-/// Reads back that the execution is over, within a bound.
-async fn wait_until_over(context: Context<'_>, id: &str) -> Result<(), CallError> {
-    let clock = context.clock();
-    let give_up = clock.now() + PATIENCE;
-    loop {
-        let mark = context.pace.mark(Topic::Automations);
-        if is_over(context, id).await? {
-            return Ok(());
-        }
-        if clock.now() >= give_up {
-            return Err(CallError {
-                kind: CallErrorKind::Unreachable,
-                operation: STOP,
-                code: None,
-                message: format!("execution {id} was told to stop and has not ended"),
-            });
-        }
-        tokio::select! {
-            biased;
-            () = context.pace.pause(Topic::Automations, mark) => {}
-            () = clock.sleep_until(give_up) => {}
-        }
-    }
 }
 
 async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {

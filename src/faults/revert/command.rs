@@ -5,17 +5,13 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CancelCommand.html>.
 
 use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, CommandStatus};
-use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Pending, revert, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::wakeup::Topic;
 
 const CANCEL: &str = "ssm:CancelCommand";
 const LIST: &str = "ssm:ListCommands";
-
-/// How long a cancelled command may take to end before it counts as left behind.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -34,7 +30,9 @@ pub(super) async fn undo(
         }
         let sent = context.aws.ssm.cancel_command().command_id(&id).send().await;
         sent.map_err(|error| CallError::of(CANCEL, &error))?;
-        wait_until_over(context, &id).await
+        let still = || format!("command {id} was cancelled and has not ended");
+        let is_over = async || is_over(context, &id).await;
+        until_over(context, Topic::Automations, CANCEL, is_over, still).await
     };
     revert(context, change, CANCEL, work).await
 }
@@ -47,31 +45,6 @@ async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
         status,
         Some(CommandStatus::Pending | CommandStatus::InProgress | CommandStatus::Cancelling)
     ))
-}
-
-/// Reads back that the command is over, within a bound.
-async fn wait_until_over(context: Context<'_>, id: &str) -> Result<(), CallError> {
-    let clock = context.clock();
-    let give_up = clock.now() + PATIENCE;
-    loop {
-        let mark = context.pace.mark(Topic::Automations);
-        if is_over(context, id).await? {
-            return Ok(());
-        }
-        if clock.now() >= give_up {
-            return Err(CallError {
-                kind: CallErrorKind::Unreachable,
-                operation: CANCEL,
-                code: None,
-                message: format!("command {id} was cancelled and has not ended"),
-            });
-        }
-        tokio::select! {
-            biased;
-            () = context.pace.pause(Topic::Automations, mark) => {}
-            () = clock.sleep_until(give_up) => {}
-        }
-    }
 }
 
 /// Only the document's name can be asked for; the comment is looked for among its commands.

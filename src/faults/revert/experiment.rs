@@ -2,15 +2,12 @@
 //!
 //! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_StopExperiment.html>.
 
-use jiff::SignedDuration;
-
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Found, Pending, revert, until_over};
+use crate::aws::CallError;
 use crate::aws::experiments::{ended, get};
-use crate::aws::{CallError, CallErrorKind};
+use crate::context::ids;
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
-
-/// How long a stopped experiment may take to end before it counts as left behind.
-const STOP_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -29,7 +26,9 @@ pub(super) async fn undo(
         }
         let stopped = context.aws.fis.stop_experiment().id(&id).send().await;
         stopped.map_err(|error| CallError::of("fis:StopExperiment", &error))?;
-        wait_until_ended(context, &id).await
+        let is_over = async || Ok(ended(&get(context.aws, &id).await?).is_some());
+        let still = || format!("experiment {id} was told to stop and has not ended");
+        until_over(context, Topic::Experiments, "fis:StopExperiment", is_over, still).await
     };
     revert(context, change, "fis:StopExperiment", work).await
 }
@@ -46,29 +45,20 @@ async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallE
     Ok(None)
 }
 
-/// Reads back that the experiment is over, within a bound.
-async fn wait_until_ended(context: Context<'_>, id: &str) -> Result<(), CallError> {
-    let clock = context.clock();
-    let give_up = clock.now() + STOP_PATIENCE;
-    loop {
-        let mark = context.pace.mark(Topic::Experiments);
-        if ended(&get(context.aws, id).await?).is_some() {
-            return Ok(());
-        }
-        if clock.now() >= give_up {
-            return Err(CallError {
-                kind: CallErrorKind::Unreachable,
-                operation: "fis:StopExperiment",
-                code: None,
-                message: format!("experiment {id} was told to stop and has not ended"),
-            });
-        }
-        tokio::select! {
-            biased;
-            () = context.pace.pause(Topic::Experiments, mark) => {}
-            () = clock.sleep_until(give_up) => {}
+/// The experiments of the context's drill that are not over, by their tags.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let mut pages = context.aws.fis.list_experiments().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperiments", &error))?;
+        let (Some(tags), Some(id)) = (summary.tags(), summary.id()) else { continue };
+        let ours = tags.get("firedrill:run").is_some_and(|tag| tag == context.run_id);
+        if ours && ended(&get(context.aws, id).await?).is_none() {
+            let client_token = tags.get("firedrill:token").cloned().unwrap_or_default();
+            found.push((Undo::StopExperiment { client_token }, ids([("experiment", id)])));
         }
     }
+    Ok(found)
 }
 
 /// What is left, in words.

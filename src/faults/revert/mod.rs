@@ -1,7 +1,8 @@
 //! Undo: takes back what the timeline says was changed, newest first, and reads back that it is gone.
 //!
 //! Main functions: [`pending`] (pure: what is still to undo) and [`undo`]. One file per kind of undo, with
-//! the same face: `undo`, and `words` for what is left. Invariants: undoing is idempotent; something that
+//! the same face: `undo`, `words` for what is left, and `sweep`, which finds what carries the id of a drill
+//! whose timeline is lost. Invariants: undoing is idempotent; something that
 //! is already gone counts as done; nothing is needed but the timeline, so it works after a crash as well.
 
 mod alarm;
@@ -10,17 +11,26 @@ mod command;
 mod enabled_rule;
 mod execution;
 mod experiment;
+mod findings;
+mod lock;
+mod log_stream;
+mod program;
 mod queue;
+mod replay;
+mod request;
 mod rule;
+mod samples;
 mod subscription;
 mod template;
 
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 
 use super::{ChangeError, Context, ids};
 use crate::aws::{CallError, CallErrorKind};
 use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
+use crate::wakeup::Topic;
 
 /// One change that is still to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +110,15 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
             | EntryKind::DrillEnded => {}
         }
     }
-    changes.into_values().rev().filter(|change| change.purpose == purpose).collect()
+    let mut pending: Vec<Pending> = Vec::new();
+    for change in changes.into_values().rev().filter(|change| change.purpose == purpose) {
+        // What was changed again and again (a lock that is renewed) is taken back once.
+        let known = |one: &Pending| one.undo == change.undo && one.target == change.target;
+        if !pending.iter().any(known) {
+            pending.push(change);
+        }
+    }
+    pending
 }
 
 /// Whether a receipt's error says that AWS answered and refused: `service:Operation: Code: message`.
@@ -123,6 +141,7 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         }
         Undo::SetAlarmState { alarm, state } => alarm::undo(context, change, alarm, state).await,
         Undo::DeleteQueue { name } => queue::undo(context, change, name).await,
+        Undo::Unlock { parameter } => lock::undo(context, change, parameter).await,
         Undo::DeleteRule { bus, name } => rule::undo(context, change, bus, name).await,
         Undo::Unsubscribe { topic, endpoint } => {
             subscription::undo(context, change, topic, endpoint).await
@@ -135,6 +154,20 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
             execution::undo(context, change, state_machine, name).await
         }
         Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
+        Undo::ArchiveSampleFindings { detector, types, keep } => {
+            samples::undo(context, change, detector, types, keep).await
+        }
+        Undo::ArchiveFindings { product, ids } => {
+            findings::undo(context, change, product, ids).await
+        }
+        Undo::DeleteLogStream { group, stream } => {
+            log_stream::undo(context, change, group, stream).await
+        }
+        Undo::CancelReplay { name } => replay::undo(context, change, name).await,
+        Undo::SendRequest { request } => request::undo(context, change, request).await,
+        Undo::EndCommand { token, revert } => {
+            program::undo(context, change, token, revert.as_ref()).await
+        }
     }
 }
 
@@ -145,12 +178,112 @@ pub fn describe(undo: &Undo) -> String {
         Undo::DeleteExperimentTemplate { client_token } => template::words(client_token),
         Undo::SetAlarmState { alarm, state } => alarm::words(alarm, state),
         Undo::DeleteQueue { name } => queue::words(name),
+        Undo::Unlock { parameter } => lock::words(parameter),
         Undo::DeleteRule { bus, name } => rule::words(bus, name),
         Undo::Unsubscribe { topic, endpoint } => subscription::words(topic, endpoint),
         Undo::StopAutomation { token } => automation::words(token),
         Undo::CancelCommand { document, comment } => command::words(document, comment),
         Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
+        Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
+        Undo::ArchiveFindings { ids, .. } => findings::words(ids),
+        Undo::DeleteLogStream { group, stream } => log_stream::words(group, stream),
+        Undo::CancelReplay { name } => replay::words(name),
+        Undo::SendRequest { request } => request::words(request),
+        Undo::EndCommand { token, revert } => program::words(token, revert.as_ref()),
+    }
+}
+
+/// Something of a drill that was found in an account: what undoes it, and its ids.
+type Found = (Undo, IndexMap<String, String>);
+
+/// Everything in the context's account that carries its drill's id, in the order in which it is to be
+/// undone; and in words what could not be looked for.
+pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
+    // One after another: an account that throttles is not to be asked for everything at once.
+    let looked = [
+        ("running experiments", experiment::sweep(context).await),
+        ("alarm states", alarm::sweep(context).await),
+        ("experiment templates", template::sweep(context).await),
+        ("subscriptions", subscription::sweep(context).await),
+        ("rules", rule::sweep(context).await),
+        ("queues", queue::sweep(context).await),
+    ];
+    let (mut pending, mut unseen) = (Vec::new(), Vec::new());
+    for (what, found) in looked {
+        match found {
+            Ok(found) => pending.extend(found.into_iter().map(|(undo, ids)| Pending {
+                target: None,
+                purpose: Purpose::Inject,
+                fault: None,
+                undo,
+                ids,
+            })),
+            Err(error) => unseen.push(format!("{what} could not be looked for: {error}")),
+        }
+    }
+    (pending, unseen)
+}
+
+/// How long something that was deleted may still be seen: "the deletion process takes up to 60 seconds"
+/// for a queue, <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>.
+const GONE_PATIENCE: SignedDuration = SignedDuration::from_secs(90);
+
+/// How long to rest between two looks at it.
+const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_secs(2);
+
+/// Reads back that something is gone, within a bound.
+async fn until_gone(
+    context: Context<'_>,
+    operation: &'static str,
+    is_there: impl AsyncFn() -> Result<bool, CallError>,
+) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + GONE_PATIENCE;
+    while is_there().await? {
+        let now = clock.now();
+        if now >= give_up {
+            let message = "it was deleted and is still there".to_owned();
+            return Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation,
+                code: None,
+                message,
+            });
+        }
+        clock.sleep_until(now + BETWEEN_LOOKS).await;
+    }
+    Ok(())
+}
+
+/// How long something that was told to stop may take to end before it counts as left behind.
+const STOP_PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Reads back that something which was told to stop is over, within a bound; `still` are the words for
+/// what is not.
+async fn until_over(
+    context: Context<'_>,
+    topic: Topic,
+    operation: &'static str,
+    is_over: impl AsyncFn() -> Result<bool, CallError>,
+    still: impl Fn() -> String,
+) -> Result<(), CallError> {
+    let clock = context.clock();
+    let give_up = clock.now() + STOP_PATIENCE;
+    loop {
+        let mark = context.pace.mark(topic);
+        if is_over().await? {
+            return Ok(());
+        }
+        if clock.now() >= give_up {
+            let (kind, message) = (CallErrorKind::Unreachable, still());
+            return Err(CallError { kind, operation, code: None, message });
+        }
+        tokio::select! {
+            biased;
+            () = context.pace.pause(topic, mark) => {}
+            () = clock.sleep_until(give_up) => {}
+        }
     }
 }
 

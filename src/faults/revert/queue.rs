@@ -2,8 +2,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>.
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Found, Pending, revert, until_gone};
 use crate::aws::CallError;
+use crate::context::ids;
+use crate::timeline::Undo;
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -11,18 +13,42 @@ pub(super) async fn undo(
     name: &str,
 ) -> Result<(), ChangeError> {
     let work = async {
-        let url = if let Some(url) = change.ids.get("url") {
-            url.clone()
-        } else {
-            let found = context.aws.sqs.get_queue_url().queue_name(name).send().await;
-            let found = found.map_err(|error| CallError::of("sqs:GetQueueUrl", &error))?;
-            found.queue_url.unwrap_or_default()
+        let url = match change.ids.get("url") {
+            Some(url) => url.clone(),
+            None => find(context, name).await?,
         };
         let deleted = context.aws.sqs.delete_queue().queue_url(url).send().await;
         deleted.map_err(|error| CallError::of("sqs:DeleteQueue", &error))?;
-        Ok(())
+        let is_there = async || match find(context, name).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        };
+        until_gone(context, "sqs:DeleteQueue", is_there).await
     };
     revert(context, change, "sqs:DeleteQueue", work).await
+}
+
+async fn find(context: Context<'_>, name: &str) -> Result<String, CallError> {
+    let found = context.aws.sqs.get_queue_url().queue_name(name).send().await;
+    let found = found.map_err(|error| CallError::of("sqs:GetQueueUrl", &error))?;
+    Ok(found.queue_url.unwrap_or_default())
+}
+
+/// The queues of the context's drill, by their names.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let wanted = format!("firedrill-{}", context.run_id);
+    let listing = context.aws.sqs.list_queues().queue_name_prefix(&wanted);
+    let mut pages = listing.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let url = page.map_err(|error| CallError::of("sqs:ListQueues", &error))?;
+        let name = url.rsplit('/').next().unwrap_or_default().to_owned();
+        if name == wanted {
+            found.push((Undo::DeleteQueue { name }, ids([("url", &url)])));
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

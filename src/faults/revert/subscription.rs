@@ -2,8 +2,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Unsubscribe.html>.
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Found, Pending, revert, until_gone};
 use crate::aws::CallError;
+use crate::context::ids;
+use crate::timeline::Undo;
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -19,7 +21,8 @@ pub(super) async fn undo(
         let Some(arn) = arn else { return Ok(()) };
         let done = context.aws.sns.unsubscribe().subscription_arn(arn).send().await;
         done.map_err(|error| CallError::of("sns:Unsubscribe", &error))?;
-        Ok(())
+        let is_there = async || Ok(find(context, topic, endpoint).await?.is_some());
+        until_gone(context, "sns:Unsubscribe", is_there).await
     };
     revert(context, change, "sns:Unsubscribe", work).await
 }
@@ -43,6 +46,23 @@ async fn find(
         }
     }
     Ok(None)
+}
+
+/// The subscriptions of the context's drill to any topic, by the queue that they deliver to.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let queue = format!(":firedrill-{}", context.run_id);
+    let mut pages = context.aws.sns.list_subscriptions().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let one = page.map_err(|error| CallError::of("sns:ListSubscriptions", &error))?;
+        let (Some(topic), Some(endpoint)) = (one.topic_arn(), one.endpoint()) else { continue };
+        if one.protocol() == Some("sqs") && endpoint.ends_with(&queue) {
+            let (topic, endpoint) = (topic.to_owned(), endpoint.to_owned());
+            let arn = one.subscription_arn().unwrap_or_default();
+            found.push((Undo::Unsubscribe { topic, endpoint }, ids([("subscription", arn)])));
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

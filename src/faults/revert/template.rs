@@ -2,8 +2,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_DeleteExperimentTemplate.html>.
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Found, Pending, revert, until_gone};
 use crate::aws::CallError;
+use crate::context::ids;
+use crate::timeline::Undo;
 
 pub(super) async fn undo(
     context: Context<'_>,
@@ -18,7 +20,8 @@ pub(super) async fn undo(
         let Some(id) = id else { return Ok(()) };
         let deleted = context.aws.fis.delete_experiment_template().id(id).send().await;
         deleted.map_err(|error| CallError::of("fis:DeleteExperimentTemplate", &error))?;
-        Ok(())
+        let is_there = async || Ok(find(context, token).await?.is_some());
+        until_gone(context, "fis:DeleteExperimentTemplate", is_there).await
     };
     revert(context, change, "fis:DeleteExperimentTemplate", work).await
 }
@@ -33,6 +36,22 @@ async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallE
         }
     }
     Ok(None)
+}
+
+/// The templates of the context's drill, by their tags.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let mut pages = context.aws.fis.list_experiment_templates().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let summary = page.map_err(|error| CallError::of("fis:ListExperimentTemplates", &error))?;
+        let Some(tags) = summary.tags() else { continue };
+        if tags.get("firedrill:run").is_some_and(|tag| tag == context.run_id) {
+            let client_token = tags.get("firedrill:token").cloned().unwrap_or_default();
+            let undo = Undo::DeleteExperimentTemplate { client_token };
+            found.push((undo, ids([("template", summary.id().unwrap_or_default())])));
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

@@ -4,9 +4,9 @@
 //! what is to be seen arriving, a rule that is disabled already) is found here, before the drill.
 
 use super::{Finding, failed, wrong};
-use crate::aws::{Aws, queues};
+use crate::aws::{Aws, CallError, queues};
 use crate::context::ChangeError;
-use crate::faults::disable_rule;
+use crate::faults::{disable_rule, start_replay};
 use crate::plan::{FaultAction, Kind, Level};
 use crate::scenario::types::QueueMessages;
 
@@ -17,6 +17,10 @@ pub(super) enum Subject {
     Disabled { bus: String, name: String },
     /// A queue; where messages are awaited in it, it must not hold them yet.
     Queue { name: String, awaited: Option<(QueueMessages, Level)> },
+    /// Log groups.
+    LogGroups(Vec<String>),
+    /// An archive of events.
+    Archive(String),
 }
 
 impl Subject {
@@ -24,6 +28,8 @@ impl Subject {
         match self {
             Self::Disabled { bus, name } => format!("rule {name} on bus {bus}, to be disabled"),
             Self::Queue { name, .. } => format!("queue {name}"),
+            Self::LogGroups(groups) => format!("log group {}", groups.join(", ")),
+            Self::Archive(name) => format!("archive {name}"),
         }
     }
 }
@@ -37,6 +43,13 @@ pub(super) fn of_fault(action: &FaultAction) -> Option<super::Subject> {
     if let FaultAction::Publish { topic, .. } = action {
         return Some(super::Subject::Topic(topic.clone()));
     }
+    if let FaultAction::LogLine { group, .. } = action {
+        return Some(super::Subject::Message(Subject::LogGroups(vec![group.clone()])));
+    }
+    if let FaultAction::StartReplay(replay) = action {
+        let archive = replay.archive.clone();
+        return Some(super::Subject::Message(Subject::Archive(archive)));
+    }
     let FaultAction::SendMessage { queue, .. } = action else { return None };
     let subject = Subject::Queue { name: queue.clone(), awaited: None };
     Some(super::Subject::Message(subject))
@@ -44,6 +57,9 @@ pub(super) fn of_fault(action: &FaultAction) -> Option<super::Subject> {
 
 /// What an observation names.
 pub(super) fn of_kind(kind: &Kind, in_expect: bool) -> Option<super::Subject> {
+    if let Kind::Log { groups, .. } = kind {
+        return Some(super::Subject::Message(Subject::LogGroups(groups.clone())));
+    }
     let Kind::Queue { name, messages, level } = kind else { return None };
     // What is there from the beginning can't be seen arriving; what is to leave may well be away before
     // the fault brings it.
@@ -71,6 +87,24 @@ pub(super) async fn look(aws: &Aws, subject: &Subject) -> Finding {
                     format!("queue `{name}` already holds about {}", messages.words(count)),
                     "what is there can't be seen arriving: empty the queue, or raise `at_least`",
                 );
+            }
+            Ok(())
+        }
+        Subject::Archive(name) => {
+            let found = start_replay::archive(aws, name).await;
+            found.map(|_| ()).map_err(|error| failed(&words, &error))
+        }
+        Subject::LogGroups(groups) => {
+            for group in groups {
+                let request = aws.logs.describe_log_streams().limit(1);
+                let request = if group.starts_with("arn:") {
+                    request.log_group_identifier(group)
+                } else {
+                    request.log_group_name(group)
+                };
+                let sent = request.send().await;
+                sent.map_err(|error| CallError::of("logs:DescribeLogStreams", &error))
+                    .map_err(|error| failed(&format!("log group {group}"), &error))?;
             }
             Ok(())
         }

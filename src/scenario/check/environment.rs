@@ -123,6 +123,10 @@ fn messages(check: &mut Check<'_>, inventory: &Inventory, fault: &Fault, path: &
         let names = inventory.queues.iter().map(String::as_str);
         known(check, "queue", &send.queue, &format!("{path}/send_message/queue"), names);
     }
+    if let Some(line) = &fault.log_line {
+        let names = inventory.log_groups.iter().map(String::as_str);
+        known(check, "log group", &line.group, &format!("{path}/log_line/group"), names);
+    }
 }
 
 fn to_disable(check: &mut Check<'_>, inventory: &Inventory, wanted: &DisableRuleFault, path: &str) {
@@ -179,6 +183,23 @@ fn expectation(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>
     if let Some(queue) = kinds.queue {
         let names = inventory.queues.iter().map(String::as_str);
         known(check, "queue", &queue.name, &format!("{path}/queue/name"), names);
+    }
+    if let Some(log) = kinds.log {
+        let names = inventory.log_groups.iter().map(String::as_str);
+        if let Some(group) = log.group.as_ref().filter(|group| !group.starts_with("arn:")) {
+            known(check, "log group", group, &format!("{path}/log/group"), names.clone());
+        }
+        for (index, group) in log.groups.iter().enumerate() {
+            if !group.starts_with("arn:") {
+                known(
+                    check,
+                    "log group",
+                    group,
+                    &format!("{path}/log/groups/{index}"),
+                    names.clone(),
+                );
+            }
+        }
     }
     if let Some(rollback) = kinds.rollback.and_then(|rollback| rollback.codedeploy.as_ref()) {
         let at = format!("{path}/rollback/codedeploy");

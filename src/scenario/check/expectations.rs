@@ -1,15 +1,17 @@
 //! Rules about expectations: one kind each, a deadline, and words that AWS knows.
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events, messages};
+use super::{Check, deployments, events, messages};
 use crate::scenario::HAPPENINGS;
 use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, EventExpectation, Expectation, ExperimentExpectation, IncidentExpectation,
-    NotificationExpectation, OpsItemExpectation, QueueExpectation, RollbackExpectation,
-    RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, StateValue,
+    AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, ExecutionExpectation,
+    Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
+    StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -89,9 +91,14 @@ pub(super) struct Kinds<'a> {
     pub(super) event: Option<&'a EventExpectation>,
     pub(super) notification: Option<&'a NotificationExpectation>,
     pub(super) experiment: Option<&'a ExperimentExpectation>,
+    pub(super) finding: Option<&'a FindingExpectation>,
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
+    pub(super) deployment: Option<&'a DeploymentExpectation>,
+    pub(super) log: Option<&'a LogExpectation>,
+    pub(super) execution: Option<&'a ExecutionExpectation>,
+    pub(super) http: Option<&'a HttpExpectation>,
 }
 
 impl<'a> Kinds<'a> {
@@ -108,9 +115,14 @@ impl<'a> Kinds<'a> {
                 event: never.event.as_ref(),
                 notification: never.notification.as_ref(),
                 experiment: never.experiment.as_ref(),
+                finding: never.finding.as_ref(),
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 queue: never.queue.as_ref(),
+                deployment: never.deployment.as_ref(),
+                log: never.log.as_ref(),
+                execution: never.execution.as_ref(),
+                http: never.http.as_ref(),
                 names: Vec::new(),
             },
             None => Self::own(placed),
@@ -130,9 +142,14 @@ impl<'a> Kinds<'a> {
             event: one.event.as_ref(),
             notification: one.notification.as_ref(),
             experiment: one.experiment.as_ref(),
+            finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             queue: one.queue.as_ref(),
+            deployment: one.deployment.as_ref(),
+            log: one.log.as_ref(),
+            execution: one.execution.as_ref(),
+            http: one.http.as_ref(),
             names: Vec::new(),
         }
     }
@@ -146,9 +163,14 @@ impl<'a> Kinds<'a> {
             ("event", self.event.is_some()),
             ("notification", self.notification.is_some()),
             ("experiment", self.experiment.is_some()),
+            ("finding", self.finding.is_some()),
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("queue", self.queue.is_some()),
+            ("deployment", self.deployment.is_some()),
+            ("log", self.log.is_some()),
+            ("execution", self.execution.is_some()),
+            ("http", self.http.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -160,7 +182,9 @@ impl<'a> Kinds<'a> {
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
         kinds(check, &placed);
+        deployments::check(check, &placed);
         timing(check, &placed);
+        correlation(check, &placed);
         words(check, &placed);
     }
 }
@@ -188,11 +212,6 @@ fn kinds(check: &mut Check<'_>, placed: &Placed<'_>) {
         let hint = "a never holds its kind inside: `never: {alarm: {…}}`".to_owned();
         let path = format!("{}/{}", placed.path, outside[0]);
         check.error_at_key(code::NOT_ONE_KIND, &path, message, hint);
-    }
-    if kinds.rollback.is_some_and(|rollback| rollback.codedeploy.is_none()) {
-        let message = "the rollback names no service".to_owned();
-        let hint = "add `codedeploy: {application: …, group: …}`".to_owned();
-        check.error(code::NOT_ONE_KIND, &format!("{}/rollback", kinds.path), message, hint);
     }
 }
 
@@ -237,11 +256,37 @@ fn timing(check: &mut Check<'_>, placed: &Placed<'_>) {
     sustain_and_count(check, placed);
 }
 
+/// An alarm that follows a metric carries no id and no marker, so a stronger correlation than the time is
+/// never had: the expectation could not be met, and a never could not be violated.
+fn correlation(check: &mut Check<'_>, placed: &Placed<'_>) {
+    let scenario = check.scenario();
+    let (demanded, path) = match placed.one.correlation {
+        Some(own) => (own, format!("{}/correlation", placed.path)),
+        None => (scenario.correlation.unwrap_or(Correlation::Window), placed.path.clone()),
+    };
+    let kinds = Kinds::of(placed);
+    let Some(alarm) = kinds.alarm.filter(|_| demanded > Correlation::Window) else { return };
+    let set_by_hand = scenario
+        .faults
+        .iter()
+        .any(|fault| fault.set_alarm_state.as_ref().is_some_and(|fault| fault.alarm == alarm.name));
+    if set_by_hand {
+        return;
+    }
+    let never = if placed.one.never.is_some() { "violated" } else { "met" };
+    let message = format!(
+        "nothing in the history of alarm `{}` says whose doing it was, so this can't be {never}",
+        shortened(&alarm.name)
+    );
+    let hint = "use `correlation: window` here, and demand more of what follows from the alarm";
+    check.warning(code::CORRELATION_NEVER_HAD, &path, message, hint.to_owned());
+}
+
 fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment", "queue"].contains(&kind) {
+    if one.sustain.is_some() && !["alarm", "experiment", "queue", "http"].contains(&kind) {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();
         let path = format!("{}/sustain", placed.path);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::whole::{not_too_long, positive};
-use super::{Check, events, machines, messages};
+use super::{Check, events, findings, machines, messages, outside};
 use crate::scenario::FAULTS;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
@@ -84,6 +84,12 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         ("disable_rule", fault.disable_rule.is_some()),
         ("publish", fault.publish.is_some()),
         ("send_message", fault.send_message.is_some()),
+        ("guardduty_sample_findings", fault.guardduty_sample_findings.is_some()),
+        ("securityhub_findings", fault.securityhub_findings.is_some()),
+        ("log_line", fault.log_line.is_some()),
+        ("start_replay", fault.start_replay.is_some()),
+        ("http", fault.http.is_some()),
+        ("command", fault.command.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, present)| present.then_some(name))
@@ -108,6 +114,13 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
     }
     machines::check(check, fault, path);
     messages::fault(check, fault, path);
+    if let Some(samples) = &fault.guardduty_sample_findings {
+        findings::samples(check, samples, &format!("{path}/guardduty_sample_findings"));
+    }
+    if let Some(import) = &fault.securityhub_findings {
+        findings::import(check, import, &format!("{path}/securityhub_findings"));
+    }
+    outside::fault(check, fault, path);
 }
 
 fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {

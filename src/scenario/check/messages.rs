@@ -8,7 +8,9 @@ use super::Check;
 use super::expectations::{Kinds, Placed};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
-use crate::scenario::types::{Fault, PublishFault, QueueExpectation};
+use crate::scenario::types::{
+    Fault, LogExpectation, PublishFault, QueueExpectation, StartReplayFault,
+};
 
 /// The largest message of SNS with its attributes, in bytes; that of SQS is larger:
 /// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
@@ -21,6 +23,13 @@ const MAX_ATTRIBUTES: usize = 9;
 /// The longest subject, in characters (the first page).
 const MAX_SUBJECT: usize = 100;
 
+/// The most lines of one fault.
+const MAX_LINES: u32 = 1000;
+
+/// The longest filter pattern:
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>.
+const MAX_PATTERN: usize = 1024;
+
 pub(super) fn fault(check: &mut Check<'_>, fault: &Fault, path: &str) {
     if let Some(publish) = &fault.publish {
         let path = format!("{path}/publish");
@@ -32,6 +41,44 @@ pub(super) fn fault(check: &mut Check<'_>, fault: &Fault, path: &str) {
         let path = format!("{path}/send_message");
         message(check, &send.message, &send.attributes, &path);
         fifo(check, &send.queue, "queue", send.group.is_some(), &path);
+    }
+    if let Some(replay) = &fault.start_replay {
+        replay_span(check, replay, &format!("{path}/start_replay"));
+    }
+    if let Some(line) = &fault.log_line {
+        let path = format!("{path}/log_line");
+        message(check, &line.message, &IndexMap::new(), &path);
+        if line.count.is_some_and(|count| count == 0 || count > MAX_LINES) {
+            let message = format!("a fault puts 1 to {MAX_LINES} lines");
+            check.error(code::BAD_LOG, &format!("{path}/count"), message, None);
+        }
+    }
+}
+
+fn replay_span(check: &mut Check<'_>, replay: &StartReplayFault, path: &str) {
+    let hint = "such as `last: 1h`, or `from: 2026-01-05T09:00:00Z` with or without `to`";
+    if replay.last.is_some() == replay.from.is_some()
+        || (replay.to.is_some() && replay.from.is_none())
+    {
+        let message = "a replay has either `last`, or `from` and perhaps `to`".to_owned();
+        check.error(code::BAD_REPLAY, path, message, hint.to_owned());
+    }
+    super::whole::positive(check, &format!("{path}/last"), replay.last);
+    let mut moments = Vec::new();
+    for (key, text) in [("from", &replay.from), ("to", &replay.to)] {
+        let Some(text) = text else { continue };
+        if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            moments.push(moment);
+        } else {
+            let message = format!("`{}` is not a moment", shortened(text));
+            check.error(code::BAD_REPLAY, &format!("{path}/{key}"), message, hint.to_owned());
+        }
+    }
+    if let [from, to] = moments.as_slice()
+        && from >= to
+    {
+        let message = "the replay ends before it begins".to_owned();
+        check.error(code::BAD_REPLAY, &format!("{path}/to"), message, None);
     }
 }
 
@@ -109,6 +156,9 @@ fn fifo(check: &mut Check<'_>, name: &str, what: &str, group: bool, path: &str) 
 }
 
 pub(super) fn expectation(check: &mut Check<'_>, kinds: &Kinds<'_>, placed: &Placed<'_>) {
+    if let Some(wanted) = kinds.log {
+        log(check, wanted, &format!("{}/log", kinds.path));
+    }
     if let Some(queue) = kinds.queue {
         level(check, queue, &format!("{}/queue", kinds.path));
         if placed.one.count.is_some_and(|count| count > 1) {
@@ -117,6 +167,38 @@ pub(super) fn expectation(check: &mut Check<'_>, kinds: &Kinds<'_>, placed: &Pla
             let path = format!("{}/count", placed.path);
             check.error(code::COUNT_MISUSE, &path, message, hint);
         }
+    }
+}
+
+fn log(check: &mut Check<'_>, log: &LogExpectation, path: &str) {
+    if log.group.is_some() != log.groups.is_empty() {
+        let message = "log events are looked for in a `group` or in several `groups`".to_owned();
+        let hint = "add `group: /my/app`".to_owned();
+        check.error(code::BAD_LOG, path, message, hint);
+    }
+    match (&log.pattern, &log.query) {
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "log events are found by a `pattern` or by a `query`".to_owned();
+            let hint = "such as `pattern: ERROR`; a pattern costs nothing by itself".to_owned();
+            check.error(code::BAD_LOG, path, message, hint);
+        }
+        (None, Some(query)) => {
+            let aggregates =
+                query.split('|').any(|command| command.trim_start().starts_with("stats"));
+            if aggregates || !query.contains("@timestamp") {
+                let message =
+                    "the rows of this query have no @timestamp: nothing says when it happened";
+                let hint =
+                    "begin it with `fields @timestamp, @message`, and leave `stats` to `count`";
+                let path = format!("{path}/query");
+                check.error(code::BAD_LOG, &path, message.to_owned(), hint.to_owned());
+            }
+        }
+        (Some(pattern), None) if pattern.len() > MAX_PATTERN => {
+            let message = format!("a filter pattern has at most {MAX_PATTERN} characters");
+            check.error(code::BAD_LOG, &format!("{path}/pattern"), message, None);
+        }
+        (Some(_), None) => {}
     }
 }
 

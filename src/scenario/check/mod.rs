@@ -4,12 +4,16 @@
 //! [`super::rules`]. Invariant: a rule never speaks about a part whose shape is already reported, so one
 //! slip is one diagnostic, and the answer depends on the text and the inventory alone.
 
+mod deployments;
 mod environment;
 mod events;
 mod expectations;
 mod faults;
+mod findings;
+mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 mod references;
 mod targets;
@@ -66,6 +70,7 @@ impl Loaded {
         targets::check(&mut check);
         faults::check(&mut check);
         expectations::check(&mut check);
+        outside::expectations(&mut check);
         references::check(&mut check);
         environment::check(&mut check);
         events::check(&mut check);

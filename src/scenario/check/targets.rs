@@ -2,7 +2,7 @@
 
 use super::Check;
 use super::expectations::{Kinds, all};
-use super::whole::{is_account, is_region};
+use super::guardrails::{is_account, is_region};
 use crate::diagnostic::Diagnostic;
 use crate::scenario::names;
 use crate::scenario::rules::code;

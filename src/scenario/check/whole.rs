@@ -1,6 +1,6 @@
 //! Rules about the scenario as a whole: its name, its words, its limits and its variables.
 
-use super::{Check, LONGEST};
+use super::{Check, LONGEST, guardrails};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
 use crate::scenario::types::Duration;
@@ -14,7 +14,7 @@ pub(super) fn check(check: &mut Check<'_>) -> bool {
     name(check);
     words(check);
     let fits = contents(check);
-    guardrails(check);
+    guardrails::check(check);
     durations(check);
     variables(check);
     fits
@@ -114,50 +114,6 @@ fn contents(check: &mut Check<'_>) -> bool {
         }
     }
     true
-}
-
-fn guardrails(check: &mut Check<'_>) {
-    let guardrails = &check.scenario().guardrails;
-    if guardrails.accounts.is_empty() || guardrails.regions.is_empty() {
-        let missing = match (guardrails.accounts.is_empty(), guardrails.regions.is_empty()) {
-            (true, true) => "accounts and no regions",
-            (true, false) => "accounts",
-            _ => "regions",
-        };
-        let message = format!("the guardrails name no {missing}: only a rehearsal will run");
-        let hint = "add `guardrails: {accounts: [\"111122223333\"], regions: [eu-west-1]}` before a \
-                    run on a real account";
-        check.note(code::NO_GUARDRAILS, "guardrails", message, hint.to_owned());
-    }
-    for (index, account) in guardrails.accounts.iter().enumerate() {
-        if !is_account(account) {
-            let message = format!("`{}` is not an account id", shortened(account));
-            let hint = "twelve digits, quoted".to_owned();
-            check.error(code::BAD_ACCOUNT, &format!("guardrails/accounts/{index}"), message, hint);
-        }
-    }
-    for (index, region) in guardrails.regions.iter().enumerate() {
-        if !is_region(region) {
-            let message = format!("`{}` is not a region", shortened(region));
-            let hint = "such as `eu-west-1`".to_owned();
-            check.error(code::BAD_REGION, &format!("guardrails/regions/{index}"), message, hint);
-        }
-    }
-}
-
-pub(super) fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// `eu-west-1`, `us-gov-east-1`, `ap-southeast-4`.
-pub(super) fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
-    let Some((number, names)) = parts.split_last() else { return false };
-    (2..=3).contains(&names.len())
-        && names.iter().all(letters)
-        && (1..=2).contains(&number.len())
-        && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn durations(check: &mut Check<'_>) {

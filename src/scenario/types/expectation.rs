@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, IncidentExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
+    Duration, ExecutionExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -42,6 +43,9 @@ pub struct Expectation {
     /// The FIS experiment of a fault reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// A finding of GuardDuty or Security Hub appears, or moves.
+    #[serde(default)]
+    pub finding: Option<FindingExpectation>,
     /// An OpsItem is created in OpsCenter.
     #[serde(default)]
     pub ops_item: Option<OpsItemExpectation>,
@@ -51,6 +55,18 @@ pub struct Expectation {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A deployment or a stack operation reaches a state.
+    #[serde(default)]
+    pub deployment: Option<DeploymentExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// Something that must not happen; needs `for`.
     #[serde(default)]
     pub never: Option<Never>,
@@ -177,13 +193,24 @@ fn success() -> String {
     "Success".to_owned()
 }
 
-/// A rollback by one of AWS's deployment services.
+/// A rollback by one of AWS's deployment services: exactly one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackExpectation {
     /// A CodeDeploy rollback deployment: created by CodeDeploy itself, and succeeded.
     #[serde(default)]
     pub codedeploy: Option<CodeDeployRollback>,
+    /// A CloudFormation stack that is rolled back whole (`UPDATE_ROLLBACK_COMPLETE`, `ROLLBACK_COMPLETE`), by
+    /// a rollback trigger's alarm or because a resource failed.
+    #[serde(default)]
+    pub cloudformation: Option<StackName>,
+    /// An AppConfig deployment that is rolled back (`ROLLED_BACK`).
+    #[serde(default)]
+    pub appconfig: Option<AppConfigRollback>,
+    /// An ECS service whose deployment is rolled back (`ROLLBACK_SUCCESSFUL`), by an alarm or the circuit
+    /// breaker.
+    #[serde(default)]
+    pub ecs: Option<EcsService>,
 }
 
 /// The deployment group that must roll back.
@@ -194,6 +221,70 @@ pub struct CodeDeployRollback {
     pub application: String,
     /// The deployment group's name.
     pub group: String,
+}
+
+/// The stack that CloudFormation works on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StackName {
+    /// The stack's name.
+    pub stack: String,
+}
+
+/// The environment that AppConfig deploys to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfigEnvironment {
+    /// The application's name or id.
+    pub application: String,
+    /// The environment's name or id.
+    pub environment: String,
+}
+
+/// The environment that AppConfig must roll back, and because of whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfigRollback {
+    /// The application's name or id.
+    pub application: String,
+    /// The environment's name or id.
+    pub environment: String,
+    /// Who brought it about: `CLOUDWATCH_ALARM`, `USER`, `APPCONFIG` or `INTERNAL_ERROR`; default: anybody.
+    #[serde(default)]
+    pub triggered_by: Option<String>,
+}
+
+/// The ECS service that is deployed to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EcsService {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub service: String,
+}
+
+/// A deployment by one of AWS's deployment services, exactly one, that reaches a state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeploymentExpectation {
+    /// A CodeDeploy deployment: `Created`, `InProgress`, `Succeeded` (default), `Failed` or `Stopped`.
+    #[serde(default)]
+    pub codedeploy: Option<CodeDeployRollback>,
+    /// A stack operation: `UPDATE_COMPLETE` (default), `CREATE_COMPLETE`, `UPDATE_ROLLBACK_COMPLETE` and so on.
+    #[serde(default)]
+    pub cloudformation: Option<StackName>,
+    /// An AppConfig deployment: `DEPLOYING`, `BAKING`, `COMPLETE` (default), `ROLLING_BACK`, `ROLLED_BACK` or
+    /// `REVERTED`.
+    #[serde(default)]
+    pub appconfig: Option<AppConfigEnvironment>,
+    /// An ECS service deployment: `PENDING`, `IN_PROGRESS`, `SUCCESSFUL` (default), `STOPPED`,
+    /// `ROLLBACK_IN_PROGRESS`, `ROLLBACK_SUCCESSFUL` or `ROLLBACK_FAILED`.
+    #[serde(default)]
+    pub ecs: Option<EcsService>,
+    /// The state, in the service's own word; default: that it succeeded.
+    #[serde(default)]
+    pub state: Option<String>,
 }
 
 /// An event on a bus.
@@ -254,6 +345,9 @@ pub struct Never {
     /// The experiment reaches a state.
     #[serde(default)]
     pub experiment: Option<ExperimentExpectation>,
+    /// A finding of GuardDuty or Security Hub appears, or moves.
+    #[serde(default)]
+    pub finding: Option<FindingExpectation>,
     /// An OpsItem is created in OpsCenter.
     #[serde(default)]
     pub ops_item: Option<OpsItemExpectation>,
@@ -263,6 +357,18 @@ pub struct Never {
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
+    /// A deployment or a stack operation reaches a state.
+    #[serde(default)]
+    pub deployment: Option<DeploymentExpectation>,
+    /// A log event that matches.
+    #[serde(default)]
+    pub log: Option<LogExpectation>,
+    /// A Step Functions execution reaches a status.
+    #[serde(default)]
+    pub execution: Option<ExecutionExpectation>,
+    /// A URL answers with JSON in which something is found.
+    #[serde(default)]
+    pub http: Option<HttpExpectation>,
     /// This many occurrences are still fine. Default 0.
     #[serde(default)]
     pub more_than: u32,

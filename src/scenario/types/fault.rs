@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DisableRuleFault, Duration, InvokeFault, PublishFault, SendMessageFault, SsmAutomationFault,
-    SsmCommandFault, StartExecutionFault, StateValue, default_bus,
+    CommandFault, DisableRuleFault, Duration, HttpFault, InvokeFault, LogLineFault, PublishFault,
+    SampleFindingsFault, SecurityHubFault, SendMessageFault, SsmAutomationFault, SsmCommandFault,
+    StartExecutionFault, StartReplayFault, StateValue, default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
@@ -63,6 +64,24 @@ pub struct Fault {
     /// Sends a message to an SQS queue.
     #[serde(default)]
     pub send_message: Option<SendMessageFault>,
+    /// Creates sample findings of GuardDuty.
+    #[serde(default)]
+    pub guardduty_sample_findings: Option<SampleFindingsFault>,
+    /// Imports findings into Security Hub.
+    #[serde(default)]
+    pub securityhub_findings: Option<SecurityHubFault>,
+    /// Puts a line into a log group.
+    #[serde(default)]
+    pub log_line: Option<LogLineFault>,
+    /// Replays events of an EventBridge archive.
+    #[serde(default)]
+    pub start_replay: Option<StartReplayFault>,
+    /// Sends an HTTP request.
+    #[serde(default)]
+    pub http: Option<HttpFault>,
+    /// Runs a local program; only with `--allow-commands`.
+    #[serde(default)]
+    pub command: Option<CommandFault>,
 }
 
 /// A FIS experiment: an existing template or an inline one.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::default_bus;
+use super::{Duration, default_bus};
 
 /// A rule that is switched off for the length of the drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +53,59 @@ pub struct SendMessageFault {
     /// The message group of a FIFO queue.
     #[serde(default)]
     pub group: Option<String>,
+}
+
+/// A line put into a log group, in a stream of the run's own that is deleted afterwards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogLineFault {
+    /// The name of the log group.
+    pub group: String,
+    /// The line: text, or a mapping that is put as JSON.
+    pub message: serde_json::Value,
+    /// How many times, at once; default 1, at most 1000.
+    #[serde(default)]
+    pub count: Option<u32>,
+}
+
+/// Events of an archive, replayed to the bus that they came from (AWS allows no other).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartReplayFault {
+    /// The archive's name. It holds an event about ten minutes after it arrived.
+    pub archive: String,
+    /// Replays what arrived in this long before the fault.
+    #[serde(default)]
+    pub last: Option<Duration>,
+    /// Replays from this moment instead: RFC 3339, such as `2026-01-05T09:00:00Z`.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// Until this moment; default: until the fault.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// The names or ARNs of the rules that the events are for; default: every rule of the bus.
+    #[serde(default)]
+    pub rules: Vec<String>,
+}
+
+/// A log event, found by a filter pattern or by an Insights query. It is told a minute after its own time
+/// (two with a query), when what came in late is there too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogExpectation {
+    /// The name or ARN of the log group.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Several log groups instead of one.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// A CloudWatch Logs filter pattern, such as `ERROR` or `{ $.level = "error" }`.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// A Logs Insights query instead; each row needs `@timestamp`. It costs by the bytes that it scans,
+    /// and is asked once a minute.
+    #[serde(default)]
+    pub query: Option<String>,
 }
 
 /// How many messages a queue holds. SQS counts approximately: within a minute of a change.

@@ -7,8 +7,11 @@
 
 mod expectation;
 mod fault;
+mod findings;
+mod guardrails;
 mod machines;
 mod messages;
+mod outside;
 mod records;
 mod target;
 
@@ -18,8 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub use expectation::*;
 pub use fault::*;
+pub use findings::*;
+pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;
+pub use outside::*;
 pub use records::*;
 pub use target::*;
 
@@ -117,21 +123,6 @@ impl JsonSchema for Duration {
             "examples": ["90s", "5m", "1h 30m"]
         })
     }
-}
-
-/// The limits of a run on a real account; it refuses to start outside them.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Guardrails {
-    /// Account ids that may be drilled. Required for a real account.
-    #[serde(default)]
-    pub accounts: Vec<String>,
-    /// Regions that may be drilled. Required for a real account.
-    #[serde(default)]
-    pub regions: Vec<String>,
-    /// The drill is stopped and reverted when it takes longer than this.
-    #[serde(default)]
-    pub max_duration: Option<Duration>,
 }
 
 /// What ends a drill early.

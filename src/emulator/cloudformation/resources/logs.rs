@@ -1,12 +1,12 @@
 //! CloudWatch Logs: log groups, and who may write to them.
 //!
-//! Main items: [`LOG_GROUP`] and [`RESOURCE_POLICY`].
+//! Main items: [`LOG_GROUP`], [`METRIC_FILTER`] and [`RESOURCE_POLICY`].
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Logs.html>
 
 use serde_json::json;
 
-use super::shape::{Shape, TAG_MAP, accepted, is, own, text};
+use super::shape::{Property, Shape, TAG_MAP, accepted, is, own, text};
 use super::{Built, ResourceType, Spelling};
 use crate::emulator::services::Service;
 
@@ -34,6 +34,34 @@ pub(super) const LOG_GROUP: ResourceType = ResourceType {
         }
         let arn = maker.arn("logs", &format!("log-group:{name}:*"));
         Ok(Built::new(name).with("Arn", arn))
+    },
+};
+
+const TRANSFORMATION: &[Property] = &[
+    is("DefaultValue", Shape::Number),
+    text("MetricName"),
+    text("MetricNamespace"),
+    text("MetricValue"),
+    text("Unit"),
+];
+
+/// A metric filter.
+pub(super) const METRIC_FILTER: ResourceType = ResourceType {
+    name: "AWS::Logs::MetricFilter",
+    properties: &[
+        text("FilterName"),
+        text("FilterPattern"),
+        text("LogGroupName"),
+        is("MetricTransformations", Shape::List(&Shape::Fields(TRANSFORMATION))),
+    ],
+    spelling: Spelling::Camel,
+    create: |maker, mut inputs| {
+        let name = maker.name(&mut inputs.input, "filterName", 512);
+        let group = inputs.input.get("logGroupName").cloned().unwrap_or_default();
+        maker.call(Service::Logs, "PutMetricFilter", inputs.input)?;
+        let undo = json!({ "logGroupName": group, "filterName": name });
+        maker.undo(Service::Logs, "DeleteMetricFilter", undo);
+        Ok(Built::new(name))
     },
 };
 

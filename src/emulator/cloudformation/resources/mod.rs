@@ -9,9 +9,11 @@
 
 mod alarms;
 mod compute;
+mod configurations;
 mod deployments;
 mod events;
 mod experiments;
+mod findings;
 mod functions;
 mod identities;
 mod incidents;
@@ -101,8 +103,17 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &scaling::LAUNCH_CONFIGURATION,
     &scaling::POLICY,
     &logs::LOG_GROUP,
+    &logs::METRIC_FILTER,
     &logs::RESOURCE_POLICY,
+    &findings::DETECTOR,
+    &findings::HUB,
     &machines::STATE_MACHINE,
+    &configurations::APPLICATION,
+    &configurations::ENVIRONMENT,
+    &configurations::PROFILE,
+    &configurations::VERSION,
+    &configurations::STRATEGY,
+    &configurations::DEPLOYMENT,
 ];
 
 /// The resource type of this name.

@@ -99,7 +99,41 @@ pub(super) struct Alarm {
     pub(super) tags: IndexMap<String, String>,
     /// The next evaluation.
     pub(super) ticket: Option<Ticket>,
+    /// What keeps it from being evaluated as it should.
+    pub(super) impaired: Option<EvaluationState>,
     pub(super) rule: Rule,
+}
+
+/// What keeps a metric alarm from being evaluated as it should.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricAlarm.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvaluationState {
+    /// Only a part of its data could be read; it is evaluated on that.
+    PartialData,
+    /// Its configuration can't be evaluated.
+    EvaluationError,
+    /// CloudWatch can't evaluate it for now.
+    EvaluationFailure,
+}
+
+impl EvaluationState {
+    /// The state as the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PartialData => "PARTIAL_DATA",
+            Self::EvaluationError => "EVALUATION_ERROR",
+            Self::EvaluationFailure => "EVALUATION_FAILURE",
+        }
+    }
+
+    /// Whether the alarm is evaluated at all.
+    pub(super) fn evaluates(self) -> bool {
+        match self {
+            Self::PartialData => true,
+            Self::EvaluationError | Self::EvaluationFailure => false,
+        }
+    }
 }
 
 /// What decides about the state.

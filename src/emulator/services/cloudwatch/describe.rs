@@ -144,7 +144,12 @@ fn describe(alarm: &Alarm) -> Value {
     put("StateUpdatedTimestamp", epoch_seconds(alarm.state.updated));
     put("StateTransitionedTimestamp", epoch_seconds(alarm.state.transitioned));
     match &alarm.rule {
-        Rule::Metric(rule) => describe_metric(rule, &mut put),
+        Rule::Metric(rule) => {
+            if let Some(state) = alarm.impaired {
+                put("EvaluationState", json!(state.as_str()));
+            }
+            describe_metric(rule, &mut put);
+        }
         Rule::Composite(rule) => {
             put("AlarmRule", json!(rule.text));
             if let Some(by) = rule.suppressed_by() {

@@ -35,6 +35,7 @@ use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
 use crate::emulator::timing::SERVICE_METRIC;
 use crate::wakeup::Topic;
+pub use alarm::EvaluationState;
 use alarm::{Alarm, MetricRule, StateValue};
 use evaluate::assess;
 pub(crate) use metric::{Measure, MetricKey, Unit};
@@ -69,6 +70,8 @@ pub(crate) enum Due {
     Act(Box<actions::Dispatch>),
     /// A window of a mute rule ends.
     MuteEnds(String),
+    /// A metric alarm can't be evaluated as it should any more, or can again.
+    Impair(String, Option<EvaluationState>),
     /// What AWS services reported in the minute that ended here can be read.
     Publish(Timestamp),
 }
@@ -108,8 +111,27 @@ pub(crate) fn happen(account: &mut Account, due: Due) {
         Due::SuppressionEnds(name) => composite::suppression_ends(account, &name),
         Due::Act(dispatch) => actions::act(account, &dispatch),
         Due::MuteEnds(name) => mute::window_ends(account, &name),
+        Due::Impair(name, state) => {
+            if let Some(alarm) = account.services.cloudwatch.alarms.get_mut(&name) {
+                alarm.impaired = state;
+                account.touch(Topic::Alarms);
+            }
+        }
         Due::Publish(minute) => publish(account, minute),
     }
+}
+
+/// Lets a metric alarm come into an evaluation state `after` this, for `lasting`.
+pub(crate) fn impair(
+    account: &mut Account,
+    alarm: &str,
+    state: EvaluationState,
+    after: SignedDuration,
+    lasting: SignedDuration,
+) {
+    account.schedule_in(after, super::Due::CloudWatch(Due::Impair(alarm.to_owned(), Some(state))));
+    let ends = Due::Impair(alarm.to_owned(), None);
+    account.schedule_in(after + lasting, super::Due::CloudWatch(ends));
 }
 
 /// Evaluates a metric alarm and puts its next evaluation onto the agenda.
@@ -118,7 +140,10 @@ fn evaluate_metric(account: &mut Account, name: &str) {
     let state = &account.services.cloudwatch;
     let Some(alarm) = state.alarms.get(name) else { return };
     let Some(rule) = alarm.metric() else { return };
-    let change = judge(&state.metrics, rule, alarm.state.value, now);
+    let change = match alarm.impaired {
+        Some(impaired) if !impaired.evaluates() => None,
+        Some(_) | None => judge(&state.metrics, rule, alarm.state.value, now),
+    };
     let next = rule.next_evaluation(now);
     match change {
         Some(change) => transition::transition(account, name, change),
@@ -207,6 +232,7 @@ fn publish(account: &mut Account, minute: Timestamp) {
 
 /// Says that datapoints of a namespace can be read.
 fn visible(account: &mut Account, namespace: &str) {
+    account.touch(Topic::Metrics);
     if namespace == "AWS/Events" {
         account.touch(Topic::RuleMetrics);
     }
@@ -231,4 +257,10 @@ pub(crate) fn observe(
 pub(crate) fn alarm_state(account: &Account, alarm: &str) -> Option<&'static str> {
     let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm))?;
     Some(alarm.state.value.as_str())
+}
+
+/// Whether an alarm's actions are enabled; not if there is no such alarm.
+pub(crate) fn actions_enabled(account: &Account, alarm: &str) -> bool {
+    let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm));
+    alarm.is_some_and(|alarm| alarm.actions.enabled)
 }

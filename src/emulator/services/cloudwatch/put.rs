@@ -278,6 +278,7 @@ pub(super) fn store(account: &mut Account, header: Header, rule: Rule) -> bool {
         configured: now,
         tags,
         ticket: None,
+        impaired: None,
         rule,
     };
     let alarm_type = alarm.alarm_type();

@@ -20,6 +20,7 @@ use super::{Due, Moment};
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::error::{Answer, ServiceError};
 use crate::emulator::timing;
+use crate::wakeup::Topic;
 
 /// How many events one archive holds here; the oldest make room.
 const MOST_EVENTS: usize = 100_000;
@@ -53,12 +54,14 @@ pub(super) struct Replay {
     ended: Option<Timestamp>,
     last_replayed: Option<Timestamp>,
     running: bool,
+    cancelled: bool,
     left: VecDeque<Arc<Event>>,
 }
 
 impl Replay {
     fn state(&self) -> &'static str {
         match (self.ended, self.running) {
+            (Some(_), _) if self.cancelled => "CANCELLED",
             (Some(_), _) => "COMPLETED",
             (None, true) => "RUNNING",
             (None, false) => "STARTING",
@@ -109,6 +112,28 @@ struct Destination {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct DescribeReplay {
     replay_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ListReplays {
+    #[serde(default)]
+    name_prefix: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default)]
+    event_source_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ListArchives {
+    #[serde(default)]
+    name_prefix: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default)]
+    event_source_arn: Option<String>,
 }
 
 /// `CreateArchive`.
@@ -249,6 +274,7 @@ pub(super) fn start(account: &mut Account, input: StartReplay) -> Answer {
         ended: None,
         last_replayed: None,
         running: false,
+        cancelled: false,
         left: archive.events.iter().filter(held).cloned().collect(),
     };
     let answer = json!({
@@ -268,7 +294,11 @@ fn event_time(event: &Event) -> Timestamp {
 /// Puts the replay's next event back on its bus.
 pub(super) fn go_on(account: &mut Account, name: &str) {
     let now = account.now();
+    account.touch(Topic::Replays);
     let Some(replay) = account.services.events.replays.get_mut(name) else { return };
+    if replay.ended.is_some() {
+        return;
+    }
     replay.running = true;
     let Some(event) = replay.left.pop_front() else {
         replay.ended = Some(now);
@@ -283,21 +313,67 @@ pub(super) fn go_on(account: &mut Account, name: &str) {
     ingest::accept_event(account, &bus, Arc::new(replayed));
 }
 
-/// `DescribeReplay`.
-pub(super) fn describe_replay(account: &mut Account, input: DescribeReplay) -> Answer {
-    let name = input.replay_name;
-    let replays = &account.services.events.replays;
-    let replay = replays.get(&name).ok_or_else(|| not_found(&format!("Replay {name}")))?;
-    let mut destination = json!({ "Arn": replay.destination });
-    if !replay.filters.is_empty() {
-        destination["FilterArns"] = json!(*replay.filters);
+/// `CancelReplay`: what was not replayed yet never is. On AWS it is `CANCELLING` for a moment.
+pub(super) fn cancel(account: &mut Account, input: DescribeReplay) -> Answer {
+    let (now, name) = (account.now(), input.replay_name);
+    let replay = account.services.events.replays.get_mut(&name);
+    let replay = replay.ok_or_else(|| not_found(&format!("Replay {name}")))?;
+    if replay.ended.is_some() {
+        return Err(ServiceError::new(
+            "IllegalStatusException",
+            format!("Replay {name} is not in a valid state for this operation."),
+        ));
     }
+    (replay.cancelled, replay.ended) = (true, Some(now));
+    replay.left.clear();
+    let answer = json!({ "ReplayArn": replay.arn, "State": "CANCELLING" });
+    account.touch(Topic::Replays);
+    Ok(answer)
+}
+
+/// `ListReplays`, by the beginning of a name, by state or by archive; all on one page.
+pub(super) fn list_replays(account: &mut Account, input: ListReplays) -> Answer {
+    let prefix = input.name_prefix.unwrap_or_default();
+    let wanted = |(name, replay): &(&String, &Replay)| {
+        name.starts_with(&prefix)
+            && input.state.as_deref().is_none_or(|state| state == replay.state())
+            && input.event_source_arn.as_deref().is_none_or(|archive| archive == replay.archive)
+    };
+    let replays = account.services.events.replays.iter().filter(wanted);
+    let shown: Vec<Value> = replays.map(|(name, replay)| show_replay(name, replay)).collect();
+    Ok(json!({ "Replays": shown }))
+}
+
+/// `ListArchives`, by the beginning of a name, by state or by bus; all on one page.
+pub(super) fn list(account: &mut Account, input: ListArchives) -> Answer {
+    let prefix = input.name_prefix.unwrap_or_default();
+    let wanted = |(name, archive): &(&String, &Archive)| {
+        name.starts_with(&prefix)
+            && input.state.as_deref().is_none_or(|state| state == "ENABLED")
+            && input.event_source_arn.as_deref().is_none_or(|source| source == archive.source)
+    };
+    let archives = account.services.events.archives.iter().filter(wanted);
+    let shown: Vec<Value> = archives
+        .map(|(name, archive)| {
+            json!({
+                "ArchiveName": name,
+                "EventSourceArn": archive.source,
+                "State": "ENABLED",
+                "RetentionDays": archive.retention_days,
+                "SizeBytes": archive.bytes,
+                "EventCount": archive.events.len(),
+                "CreationTime": epoch_seconds(archive.created),
+            })
+        })
+        .collect();
+    Ok(json!({ "Archives": shown }))
+}
+
+fn show_replay(name: &str, replay: &Replay) -> Value {
     let mut shown = json!({
         "ReplayName": name,
-        "ReplayArn": replay.arn,
-        "State": replay.state(),
         "EventSourceArn": replay.archive,
-        "Destination": destination,
+        "State": replay.state(),
         "EventStartTime": epoch_seconds(replay.from),
         "EventEndTime": epoch_seconds(replay.to),
         "ReplayStartTime": epoch_seconds(replay.started),
@@ -308,6 +384,21 @@ pub(super) fn describe_replay(account: &mut Account, input: DescribeReplay) -> A
             shown[key] = epoch_seconds(time);
         }
     }
+    shown
+}
+
+/// `DescribeReplay`.
+pub(super) fn describe_replay(account: &mut Account, input: DescribeReplay) -> Answer {
+    let name = input.replay_name;
+    let replays = &account.services.events.replays;
+    let replay = replays.get(&name).ok_or_else(|| not_found(&format!("Replay {name}")))?;
+    let mut destination = json!({ "Arn": replay.destination });
+    if !replay.filters.is_empty() {
+        destination["FilterArns"] = json!(*replay.filters);
+    }
+    let mut shown = show_replay(&name, replay);
+    shown["ReplayArn"] = replay.arn.as_str().into();
+    shown["Destination"] = destination;
     if let Some(description) = &replay.description {
         shown["Description"] = Value::from(description.as_str());
     }

@@ -97,6 +97,9 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "DeleteArchive": archives::DescribeArchive => archives::delete,
     "StartReplay": archives::StartReplay => archives::start,
     "DescribeReplay": archives::DescribeReplay => archives::describe_replay,
+    "CancelReplay": archives::DescribeReplay => archives::cancel,
+    "ListArchives": archives::ListArchives => archives::list,
+    "ListReplays": archives::ListReplays => archives::list_replays,
 ];
 
 /// Sets up what every account has: the default event bus.

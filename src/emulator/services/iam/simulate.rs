@@ -4,7 +4,7 @@
 //! identity policies alone, as on AWS unless a resource policy is given (which is not supported here).
 //! Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::missing;
@@ -20,10 +20,27 @@ const MOST_RESULTS: usize = 10_000;
 pub(super) struct Simulate {
     policy_source_arn: String,
     action_names: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     resource_arns: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     context_entries: Vec<ContextEntry>,
+}
+
+/// A list; a form writes an empty one as an empty text.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<T> {
+        List(Vec<T>),
+        Text(String),
+    }
+    match Written::deserialize(deserializer)? {
+        Written::List(items) => Ok(items),
+        Written::Text(text) if text.is_empty() => Ok(Vec::new()),
+        Written::Text(text) => Err(serde::de::Error::custom(format!("`{text}` is no list"))),
+    }
 }
 
 #[derive(Deserialize)]

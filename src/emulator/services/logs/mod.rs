@@ -1,12 +1,20 @@
-//! `CloudWatch` Logs: groups, streams, lines and resource policies; the part that targets write to.
+//! `CloudWatch` Logs: groups, streams, log events, metric filters, searches, queries, resource policies.
 //!
-//! Main type: [`State`]. Invariant: the lines of a stream stand in the order in which they were put.
-//! Filter patterns are plain terms (all must occur) and quoted phrases; anything richer is refused.
+//! Main type: [`State`]. Invariants: the lines of a stream stand in the order in which they were put, and
+//! can be read at once; one implementation of filter patterns serves searches and metric filters.
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
     reason = "every operation of the table takes its input by value and answers a Result"
 )]
+
+mod filter;
+mod insights;
+mod metrics;
+mod query;
+mod search;
+mod streams;
+mod values;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -20,8 +28,8 @@ use crate::emulator::policy::document;
 
 /// Lines that one stream keeps here; the oldest make room.
 const MOST_LINES: usize = 100_000;
-/// Lines on one page of `FilterLogEvents` (documented).
-const MOST_ON_A_PAGE: usize = 10_000;
+/// Groups on a page of `DescribeLogGroups` (documented).
+const MOST_GROUPS: usize = 50;
 /// Resource policies in an account and region (documented quota).
 const MOST_POLICIES: usize = 10;
 
@@ -30,12 +38,15 @@ const MOST_POLICIES: usize = 10;
 pub(crate) struct State {
     groups: IndexMap<String, Group>,
     policies: IndexMap<String, Policy>,
+    /// Insights queries, by id.
+    queries: IndexMap<String, insights::Running>,
 }
 
 #[derive(Debug, Clone)]
 struct Group {
     retention_days: Option<i64>,
     streams: IndexMap<String, Vec<Line>>,
+    filters: IndexMap<String, metrics::MetricFilter>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,18 +63,30 @@ struct Policy {
     updated: Timestamp,
 }
 
-/// What the service has on the agenda: nothing; lines can be read at once.
+/// What the service has on the agenda.
 #[derive(Debug, Clone)]
-pub(crate) enum Due {}
+pub(crate) enum Due {
+    /// An Insights query is done.
+    QueryDone(String),
+}
 
 /// What the service can do.
 pub(crate) const OPERATIONS: &[Operation] = operations![
     "CreateLogGroup": CreateLogGroup => create_log_group,
     "DeleteLogGroup": GroupOnly => delete_log_group,
     "PutRetentionPolicy": PutRetention => put_retention,
-    "CreateLogStream": Stream => create_log_stream,
-    "PutLogEvents": PutLogEvents => put_log_events,
-    "FilterLogEvents": FilterLogEvents => filter_log_events,
+    "DescribeLogGroups": DescribeLogGroups => describe_log_groups,
+    "CreateLogStream": streams::Stream => streams::create,
+    "DeleteLogStream": streams::Stream => streams::delete,
+    "DescribeLogStreams": streams::DescribeLogStreams => streams::describe,
+    "PutLogEvents": streams::PutLogEvents => streams::put,
+    "FilterLogEvents": search::FilterLogEvents => search::filter_log_events,
+    "StartQuery": insights::StartQuery => insights::start,
+    "GetQueryResults": insights::QueryOnly => insights::results,
+    "StopQuery": insights::QueryOnly => insights::stop,
+    "PutMetricFilter": metrics::PutMetricFilter => metrics::put,
+    "DeleteMetricFilter": metrics::FilterOnly => metrics::delete,
+    "DescribeMetricFilters": metrics::DescribeMetricFilters => metrics::describe,
     "PutResourcePolicy": PutResourcePolicy => put_resource_policy,
     "DeleteResourcePolicy": PolicyOnly => delete_resource_policy,
     "DescribeResourcePolicies": Nothing => describe_resource_policies,
@@ -73,8 +96,10 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
 pub(crate) fn open(_account: &mut Account) {}
 
 /// Lets one thing happen.
-pub(crate) fn happen(_account: &mut Account, due: Due) {
-    match due {}
+pub(crate) fn happen(account: &mut Account, due: Due) {
+    match due {
+        Due::QueryDone(id) => insights::done(account, &id),
+    }
 }
 
 /// The resource policies of the account, which decide who may write to which group.
@@ -117,45 +142,11 @@ struct PolicyOnly {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Stream {
-    log_group_name: String,
-    log_stream_name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct PutLogEvents {
-    log_group_name: String,
-    log_stream_name: String,
-    log_events: Vec<InputLine>,
-    // Ignored by AWS since 2023.
-    #[serde(default, rename = "sequenceToken")]
-    _sequence_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct InputLine {
-    timestamp: i64,
-    message: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct FilterLogEvents {
-    log_group_name: String,
+struct DescribeLogGroups {
     #[serde(default)]
-    log_stream_names: Vec<String>,
+    log_group_name_prefix: Option<String>,
     #[serde(default)]
-    log_stream_name_prefix: Option<String>,
-    #[serde(default)]
-    start_time: Option<i64>,
-    #[serde(default)]
-    end_time: Option<i64>,
-    #[serde(default)]
-    filter_pattern: Option<String>,
-    #[serde(default)]
-    limit: Option<usize>,
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,11 +165,10 @@ fn create_log_group(account: &mut Account, input: CreateLogGroup) -> Answer {
     if account.services.logs.groups.contains_key(&name) {
         return Err(exists("log group"));
     }
-    account
-        .services
-        .logs
-        .groups
-        .insert(name, Group { retention_days: None, streams: IndexMap::new() });
+    account.services.logs.groups.insert(
+        name,
+        Group { retention_days: None, streams: IndexMap::new(), filters: IndexMap::new() },
+    );
     Ok(json!({}))
 }
 
@@ -196,90 +186,37 @@ fn put_retention(account: &mut Account, input: PutRetention) -> Answer {
     Ok(json!({}))
 }
 
-fn create_log_stream(account: &mut Account, input: Stream) -> Answer {
-    let group = group_mut(account, &input.log_group_name)?;
-    if group.streams.contains_key(&input.log_stream_name) {
-        return Err(exists("log stream"));
-    }
-    group.streams.insert(input.log_stream_name, Vec::new());
-    Ok(json!({}))
-}
-
-fn put_log_events(account: &mut Account, input: PutLogEvents) -> Answer {
-    let ingested = account.now().as_millisecond();
-    let group = group_mut(account, &input.log_group_name)?;
-    let lines =
-        group.streams.get_mut(&input.log_stream_name).ok_or_else(|| missing("log stream"))?;
-    for line in input.log_events {
-        let id = lines.last().map_or(0, |last| last.id + 1);
-        if lines.len() >= MOST_LINES {
-            lines.remove(0);
-        }
-        lines.push(Line { id, at: line.timestamp, ingested, message: line.message });
-    }
-    Ok(json!({}))
-}
-
-fn filter_log_events(account: &mut Account, input: FilterLogEvents) -> Answer {
-    let terms = terms(input.filter_pattern.as_deref().unwrap_or_default())?;
-    let limit = input.limit.unwrap_or(MOST_ON_A_PAGE).min(MOST_ON_A_PAGE);
-    let now = account.now().as_millisecond();
-    let group = group_mut(account, &input.log_group_name)?;
-    let oldest = group.retention_days.map_or(i64::MIN, |days| now - days * 86_400_000);
-    let prefix = input.log_stream_name_prefix.as_deref().unwrap_or_default();
-    let streams = group.streams.iter().filter(|(name, _)| {
-        name.starts_with(prefix)
-            && (input.log_stream_names.is_empty() || input.log_stream_names.contains(name))
-    });
-    let mut found: Vec<(&str, &Line)> = Vec::new();
-    for (name, lines) in streams {
-        let wanted = lines.iter().filter(|line| {
-            line.at >= oldest
-                && input.start_time.is_none_or(|start| line.at >= start)
-                && input.end_time.is_none_or(|end| line.at < end)
-                && terms.iter().all(|term| line.message.contains(term.as_str()))
-        });
-        found.extend(wanted.map(|line| (name.as_str(), line)));
-    }
-    found.sort_by_key(|(_, line)| line.at);
-    if found.len() > limit {
-        return Err(ServiceError::unsupported(format_args!(
-            "a second page of FilterLogEvents: {} lines match and {limit} fit on one",
-            found.len()
-        )));
-    }
-    let events: Vec<Value> = found
-        .into_iter()
-        .map(|(stream, line)| {
-            json!({
-                "logStreamName": stream,
-                "timestamp": line.at,
-                "message": line.message,
-                "ingestionTime": line.ingested,
-                "eventId": format!("{stream}-{}", line.id),
-            })
+/// By name, in pages; the token is the last name of the page before.
+fn describe_log_groups(account: &mut Account, input: DescribeLogGroups) -> Answer {
+    let prefix = input.log_group_name_prefix.unwrap_or_default();
+    let after = input.next_token.unwrap_or_default();
+    let groups = &account.services.logs.groups;
+    let mut names: Vec<&String> = groups.keys().collect();
+    names.sort();
+    names.retain(|name| name.starts_with(&prefix) && **name > after);
+    let more = names.len() > MOST_GROUPS;
+    names.truncate(MOST_GROUPS);
+    let shown: Vec<Value> = names
+        .iter()
+        .map(|name| {
+            let arn = account.identity.arn("logs", &format!("log-group:{name}"));
+            let mut shown = json!({
+                "logGroupName": name,
+                "arn": format!("{arn}:*"),
+                "logGroupArn": arn,
+                "metricFilterCount": groups[*name].filters.len(),
+            });
+            if let Some(days) = groups[*name].retention_days {
+                shown["retentionInDays"] = json!(days);
+            }
+            shown
         })
         .collect();
-    Ok(json!({ "events": events, "searchedLogStreams": [] }))
-}
-
-/// The terms of a plain filter pattern
-/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>).
-fn terms(pattern: &str) -> Result<Vec<String>, ServiceError> {
-    let pattern = pattern.trim();
-    if pattern.starts_with(['{', '[', '%', '?', '-']) {
-        return Err(ServiceError::unsupported(format_args!("the filter pattern {pattern}")));
+    let mut answer = json!({ "logGroups": shown });
+    if let Some(last) = names.last().filter(|_| more) {
+        answer["nextToken"] = json!(last);
     }
-    let mut terms = Vec::new();
-    for (position, part) in pattern.split('"').enumerate() {
-        // Every second part stands inside of quotes.
-        if position % 2 == 1 {
-            terms.push(part.to_owned());
-        } else {
-            terms.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    Ok(terms)
+    Ok(answer)
 }
 
 fn put_resource_policy(account: &mut Account, input: PutResourcePolicy) -> Answer {
@@ -320,6 +257,16 @@ fn group_mut<'a>(account: &'a mut Account, name: &str) -> Result<&'a mut Group, 
     account.services.logs.groups.get_mut(name).ok_or_else(|| missing("log group"))
 }
 
+/// The name of a group that is given by its name or its ARN.
+fn name_of(group: &str) -> &str {
+    let name = group.split_once(":log-group:").map_or(group, |(_, name)| name);
+    name.strip_suffix(":*").unwrap_or(name)
+}
+
+fn invalid(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("InvalidParameterException", message)
+}
+
 fn missing(kind: &str) -> ServiceError {
     ServiceError::new("ResourceNotFoundException", format!("The specified {kind} does not exist."))
 }
@@ -346,29 +293,107 @@ mod tests {
         Account::new(identity, "2026-03-02T09:00:00Z".parse().expect("a timestamp"), 7)
     }
 
-    #[test]
-    fn lines_are_found_by_terms_and_by_time() {
-        let mut account = account();
+    /// A group with a stream, and the calls on it.
+    fn logged(account: &mut Account, events: &[(i64, &str)]) -> Value {
+        let now = account.now().as_millisecond();
         let stream = json!({"logGroupName": "app", "logStreamName": "a"});
-        account.call(Service::Logs, "CreateLogGroup", json!({"logGroupName": "app"})).expect("ok");
-        account.call(Service::Logs, "CreateLogStream", stream.clone()).expect("ok");
+        let _there = account.call(Service::Logs, "CreateLogGroup", json!({"logGroupName": "app"}));
+        let _there = account.call(Service::Logs, "CreateLogStream", stream.clone());
         let mut put = stream;
-        put["logEvents"] = json!([
-            {"timestamp": 1000, "message": "ERROR could not connect"},
-            {"timestamp": 2000, "message": "ok"},
-            {"timestamp": 3000, "message": "ERROR disk full"},
-        ]);
-        account.call(Service::Logs, "PutLogEvents", put).expect("ok");
-        let mut ask = |pattern: &str, start: i64| {
-            let input =
-                json!({"logGroupName": "app", "filterPattern": pattern, "startTime": start});
-            let answer = account.call(Service::Logs, "FilterLogEvents", input).expect("ok");
-            answer["events"].as_array().expect("a list").len()
+        let event =
+            |(at, message): &(i64, &str)| json!({"timestamp": now + at, "message": message});
+        put["logEvents"] = events.iter().map(event).collect();
+        account.call(Service::Logs, "PutLogEvents", put).expect("accepted")
+    }
+
+    fn messages(answer: &Value) -> Vec<String> {
+        let events = answer["events"].as_array().expect("a list");
+        events.iter().map(|one| one["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn lines_are_found_by_terms_and_by_time_and_in_pages() {
+        let mut account = account();
+        let now = account.now().as_millisecond();
+        let lines = [(-3000, "ERROR could not connect"), (-2000, "ok"), (-1000, "ERROR disk full")];
+        logged(&mut account, &lines);
+        let mut ask = |mut input: Value| {
+            input["logGroupName"] = "app".into();
+            account.call(Service::Logs, "FilterLogEvents", input).expect("ok")
         };
-        assert_eq!((ask("ERROR", 0), ask("ERROR \"disk full\"", 0), ask("ERROR", 1500)), (2, 1, 1));
-        assert_eq!(ask("", 0), 3);
-        let json_pattern = json!({"logGroupName": "app", "filterPattern": "{ $.a = 1 }"});
-        let error = account.call(Service::Logs, "FilterLogEvents", json_pattern);
-        assert_eq!(error.expect_err("refused").code, "NotImplemented");
+        assert_eq!(messages(&ask(json!({"filterPattern": "ERROR"}))).len(), 2);
+        let late = json!({"filterPattern": "ERROR", "startTime": now - 1500});
+        assert_eq!(messages(&ask(late)), ["ERROR disk full"]);
+        let first = ask(json!({"limit": 2}));
+        assert_eq!(messages(&first), ["ERROR could not connect", "ok"]);
+        let second = ask(json!({"limit": 2, "nextToken": first["nextToken"]}));
+        assert_eq!(messages(&second), ["ERROR disk full"]);
+        assert!(second.get("nextToken").is_none());
+    }
+
+    #[test]
+    fn events_outside_of_the_window_are_rejected_by_their_place() {
+        let mut account = account();
+        let hour = 3_600_000;
+        let answer = logged(&mut account, &[(0, "now"), (3 * hour, "tomorrow")]);
+        assert_eq!(answer["rejectedLogEventsInfo"], json!({"tooNewLogEventStartIndex": 1}));
+        let answer = logged(&mut account, &[(-15 * 24 * hour, "old"), (-15 * 24 * hour, "old")]);
+        assert_eq!(answer["rejectedLogEventsInfo"], json!({"tooOldLogEventEndIndex": 2}));
+        let retention = json!({"logGroupName": "app", "retentionInDays": 1});
+        account.call(Service::Logs, "PutRetentionPolicy", retention).expect("ok");
+        let answer = logged(&mut account, &[(-25 * hour, "expired"), (-2 * hour, "kept")]);
+        assert_eq!(answer["rejectedLogEventsInfo"], json!({"expiredLogEventEndIndex": 1}));
+        let all = json!({"logGroupName": "app"});
+        let found = account.call(Service::Logs, "FilterLogEvents", all).expect("ok");
+        assert_eq!(messages(&found), ["kept", "now"]);
+    }
+
+    #[test]
+    fn a_query_is_complete_after_a_while_and_shows_what_was_there_when_it_began() {
+        let mut account = account();
+        logged(&mut account, &[(-2000, r#"{"level":"error","code":7}"#), (-1000, "fine")]);
+        let now = account.now().as_second();
+        let start = json!({
+            "logGroupNames": ["app"], "startTime": now - 60, "endTime": now + 60,
+            "queryString": "fields @timestamp, code | filter level = 'error'",
+        });
+        let id = account.call(Service::Logs, "StartQuery", start).expect("ok")["queryId"].clone();
+        let ask = |account: &mut Account| {
+            let input = json!({"queryId": id});
+            account.call(Service::Logs, "GetQueryResults", input).expect("ok")
+        };
+        assert_eq!(ask(&mut account)["status"], "Running");
+        account.advance(account.now() + crate::emulator::timing::LOGS_QUERY);
+        let answer = ask(&mut account);
+        assert_eq!(answer["status"], "Complete");
+        let row = &answer["results"][0];
+        assert_eq!(row[0], json!({"field": "@timestamp", "value": "2026-03-02 08:59:58.000"}));
+        assert_eq!(row[1], json!({"field": "code", "value": "7"}));
+        assert_eq!(
+            (row[2]["field"].as_str(), answer["results"][1].is_null()),
+            (Some("@ptr"), true)
+        );
+    }
+
+    #[test]
+    fn a_metric_filter_publishes_what_matches_and_its_default_for_a_minute_without() {
+        let mut account = account();
+        logged(&mut account, &[(-1000, "before the filter: ERROR")]);
+        let filter = json!({
+            "logGroupName": "app", "filterName": "errors", "filterPattern": "ERROR",
+            "metricTransformations": [{
+                "metricName": "Errors", "metricNamespace": "App", "metricValue": "1", "defaultValue": 0.0,
+            }],
+        });
+        account.call(Service::Logs, "PutMetricFilter", filter).expect("ok");
+        logged(&mut account, &[(0, "ERROR one"), (1, "ERROR two"), (61_000, "fine")]);
+        let start = account.now().as_second();
+        let metric = json!({"Metric": {"Namespace": "App", "MetricName": "Errors"}, "Period": 60, "Stat": "Sum"});
+        let input = json!({
+            "MetricDataQueries": [{"Id": "m", "MetricStat": metric}],
+            "StartTime": start, "EndTime": start + 120, "ScanBy": "TimestampAscending",
+        });
+        let answer = account.call(Service::CloudWatch, "GetMetricData", input).expect("ok");
+        assert_eq!(answer["MetricDataResults"][0]["Values"], json!([2.0, 0.0]));
     }
 }

@@ -73,6 +73,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "ListTagsForResource": ListTags => list_tags,
     "Subscribe": subscriptions::Subscribe => subscriptions::subscribe,
     "Unsubscribe": subscriptions::SubscriptionOnly => subscriptions::unsubscribe,
+    "ListSubscriptions": ListTopics => subscriptions::list,
     "ListSubscriptionsByTopic": subscriptions::ListByTopic => subscriptions::list_by_topic,
     "GetSubscriptionAttributes": subscriptions::SubscriptionOnly => subscriptions::get_attributes,
     "SetSubscriptionAttributes": subscriptions::SetAttributes => subscriptions::set_attributes,

@@ -245,28 +245,32 @@ pub(super) fn unsubscribe(account: &mut Account, input: SubscriptionOnly) -> Ans
     Ok(json!({}))
 }
 
+/// `ListSubscriptions`, on one page.
+pub(super) fn list(account: &mut Account, _input: super::ListTopics) -> Answer {
+    Ok(json!({ "Subscriptions": shown(account, |_| true) }))
+}
+
 /// `ListSubscriptionsByTopic`, on one page.
 pub(super) fn list_by_topic(account: &mut Account, input: ListByTopic) -> Answer {
     topic(account, &input.topic_arn)?;
+    Ok(json!({ "Subscriptions": shown(account, |held| held.topic == input.topic_arn) }))
+}
+
+/// The subscriptions that are wanted, as lists show them.
+fn shown(account: &Account, wanted: impl Fn(&Subscription) -> bool) -> Vec<Value> {
     let owner = &account.identity.account;
-    let shown: Vec<Value> = account
-        .services
-        .sns
-        .subscriptions
-        .iter()
-        .filter(|(_, held)| held.topic == input.topic_arn)
-        .map(|(arn, held)| {
-            let arn = if held.confirmed { arn.as_str() } else { "PendingConfirmation" };
-            json!({
-                "SubscriptionArn": arn,
-                "Owner": owner,
-                "Protocol": held.protocol.name(),
-                "Endpoint": held.endpoint,
-                "TopicArn": held.topic,
-            })
+    let held = account.services.sns.subscriptions.iter().filter(|(_, held)| wanted(held));
+    held.map(|(arn, held)| {
+        let arn = if held.confirmed { arn.as_str() } else { "PendingConfirmation" };
+        json!({
+            "SubscriptionArn": arn,
+            "Owner": owner,
+            "Protocol": held.protocol.name(),
+            "Endpoint": held.endpoint,
+            "TopicArn": held.topic,
         })
-        .collect();
-    Ok(json!({ "Subscriptions": shown }))
+    })
+    .collect()
 }
 
 fn no_subscription() -> ServiceError {

@@ -1,4 +1,4 @@
-//! SSM documents: runbooks (Automation) and commands (Command).
+//! SSM documents: runbooks (Automation), commands (Command) and change calendars (ChangeCalendar).
 //!
 //! Main type: [`Documents`]. Invariant: a stored Automation document has been parsed and validated; a
 //! document has one version, because `UpdateDocument` is not emulated.
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::calendars::Calendar;
 use super::{owned, paging};
 use crate::emulator::account::{Account, epoch_seconds};
 use crate::emulator::automation::document::{Document, read, schema_version};
@@ -42,6 +43,7 @@ struct Stored {
 enum Body {
     Automation(Arc<Document>),
     Command(Value),
+    ChangeCalendar(Calendar),
 }
 
 impl Body {
@@ -49,6 +51,7 @@ impl Body {
         match self {
             Self::Automation(_) => Kind::Automation,
             Self::Command(_) => Kind::Command,
+            Self::ChangeCalendar(_) => Kind::ChangeCalendar,
         }
     }
 }
@@ -60,6 +63,8 @@ pub(crate) enum Kind {
     Automation,
     /// What Run Command runs on an instance.
     Command,
+    /// When changes are welcome.
+    ChangeCalendar,
 }
 
 impl Kind {
@@ -67,6 +72,7 @@ impl Kind {
         match self {
             Self::Automation => "Automation",
             Self::Command => "Command",
+            Self::ChangeCalendar => "ChangeCalendar",
         }
     }
 }
@@ -80,6 +86,9 @@ pub(crate) enum Format {
     /// YAML
     #[serde(rename = "YAML")]
     Yaml,
+    /// Text: a calendar.
+    #[serde(rename = "TEXT")]
+    Text,
 }
 
 impl Format {
@@ -87,6 +96,7 @@ impl Format {
         match self {
             Self::Json => "JSON",
             Self::Yaml => "YAML",
+            Self::Text => "TEXT",
         }
     }
 }
@@ -137,6 +147,7 @@ pub(super) fn create(account: &mut Account, input: CreateDocument) -> Answer {
     let kind = match input.document_type.as_deref() {
         None | Some("Command") => Kind::Command,
         Some("Automation" | "Automation.ChangeTemplate") => Kind::Automation,
+        Some("ChangeCalendar") => Kind::ChangeCalendar,
         Some(other) => {
             return Err(ServiceError::unsupported(format_args!("the DocumentType {other}")));
         }
@@ -181,13 +192,19 @@ fn store(account: &Account, name: &str, content: &str, kind: Kind) -> Result<Sto
             format!("Document with the specified name already exists: {name}"),
         ));
     }
-    let format = if content.trim_start().starts_with('{') { Format::Json } else { Format::Yaml };
-    let tree = read(content).map_err(invalid)?;
+    let format = match kind {
+        Kind::ChangeCalendar => Format::Text,
+        Kind::Automation | Kind::Command if content.trim_start().starts_with('{') => Format::Json,
+        Kind::Automation | Kind::Command => Format::Yaml,
+    };
     let body = match kind {
+        Kind::ChangeCalendar => Body::ChangeCalendar(Calendar::parse(content).map_err(invalid)?),
         Kind::Automation => {
+            let tree = read(content).map_err(invalid)?;
             Body::Automation(Arc::new(Document::from_value(tree).map_err(invalid)?))
         }
         Kind::Command => {
+            let tree = read(content).map_err(invalid)?;
             let version = schema_version(&tree).unwrap_or_else(|| "none".to_owned());
             if !["1.2", "2.0", "2.2"].contains(&version.as_str()) {
                 return Err(invalid(format!(
@@ -242,6 +259,7 @@ fn description(account: &Account, name: &str, stored: &Stored) -> Value {
                 .collect();
             (text, parameters, schema_version(tree).unwrap_or_default())
         }
+        Body::ChangeCalendar(_) => (String::new(), Vec::new(), String::new()),
     };
     let mut shape = json!({
         "Name": name,
@@ -448,7 +466,7 @@ pub(crate) fn automation_document(
     let (name, own_version) = split(reference);
     let document = match account.services.ssm.documents.stored.get(name).map(|found| &found.body) {
         Some(Body::Automation(document)) => document.clone(),
-        Some(Body::Command(_)) => {
+        Some(Body::Command(_) | Body::ChangeCalendar(_)) => {
             return Err(ServiceError::new(
                 "AutomationDefinitionNotFoundException",
                 format!("Document {name} is not an Automation document"),
@@ -481,6 +499,19 @@ pub(super) fn command_document<'a>(account: &'a Account, name: &str) -> Option<&
     let (name, _) = split(name);
     match account.services.ssm.documents.stored.get(name).map(|found| &found.body) {
         Some(Body::Command(tree)) => Some(tree),
-        Some(Body::Automation(_)) | None => None,
+        Some(Body::Automation(_) | Body::ChangeCalendar(_)) | None => None,
+    }
+}
+
+/// A change calendar by its name or ARN.
+pub(super) fn calendar(account: &Account, reference: &str) -> Result<Calendar, ServiceError> {
+    let (name, _) = split(reference);
+    match account.services.ssm.documents.stored.get(name).map(|found| &found.body) {
+        Some(Body::ChangeCalendar(calendar)) => Ok(calendar.clone()),
+        Some(Body::Automation(_) | Body::Command(_)) => Err(ServiceError::new(
+            "InvalidDocumentType",
+            format!("The SSM document type of {name} is not valid: it is no ChangeCalendar."),
+        )),
+        None => Err(invalid_document(name)),
     }
 }

@@ -15,6 +15,7 @@ use crate::emulator::automation::{self, Automations};
 use crate::emulator::operation::{Operation, operations};
 
 mod automations;
+mod calendars;
 mod commands;
 mod declared;
 mod documents;
@@ -76,6 +77,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "GetOpsItem": ops_items::Get => ops_items::get,
     "UpdateOpsItem": ops_items::Update => ops_items::update,
     "DescribeOpsItems": ops_items::Describe => ops_items::describe,
+    "GetCalendarState": calendars::GetState => calendars::get_state,
     "PutParameter": parameters::Put => parameters::put,
     "GetParameter": parameters::Get => parameters::get,
     "GetParameters": parameters::GetMany => parameters::get_many,

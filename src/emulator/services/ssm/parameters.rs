@@ -1,8 +1,11 @@
 //! Parameter Store: names and their values.
 //!
-//! Main type: [`Parameters`]. Invariant: only the newest version of a parameter is kept; asking for an
-//! older one is refused rather than answered with the newest.
-//! Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>.
+//! Main type: [`Parameters`]. Invariant: a parameter keeps its last hundred versions, as SSM does; an older
+//! one is not found rather than answered with the newest.
+//! Sources: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>,
+//! <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html>.
+
+use std::collections::VecDeque;
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -21,9 +24,14 @@ pub(crate) struct Parameters {
     stored: IndexMap<String, Parameter>,
 }
 
+/// How many versions of a parameter are kept.
+const MOST_VERSIONS: usize = 100;
+
 #[derive(Debug, Clone)]
 struct Parameter {
     value: String,
+    /// The versions before this one, oldest first.
+    earlier: VecDeque<(u64, String)>,
     kind: Kind,
     version: u64,
     modified: Timestamp,
@@ -106,8 +114,14 @@ pub(super) fn put(account: &mut Account, input: Put) -> Answer {
         ));
     };
     let version = before.map_or(1, |before| before.version + 1);
+    let mut earlier = before.map(|before| before.earlier.clone()).unwrap_or_default();
+    earlier.extend(before.map(|before| (before.version, before.value.clone())));
+    if earlier.len() >= MOST_VERSIONS {
+        earlier.pop_front();
+    }
     let parameter = Parameter {
         value: input.value,
+        earlier,
         kind,
         version,
         modified: now,
@@ -165,9 +179,24 @@ fn find(account: &Account, reference: &str) -> Result<Option<Value>, ServiceErro
         Some(parameter) if parameter.version.to_string() == version => {
             Ok(Some(shape(account, name, parameter)))
         }
-        Some(_) => Err(ServiceError::unsupported(format_args!(
-            "the version or label {version} of the parameter {name}: only the newest is kept"
-        ))),
+        Some(parameter) => {
+            let Ok(wanted) = version.parse::<u64>() else {
+                return Err(ServiceError::unsupported(format_args!(
+                    "the label {version} of the parameter {name}"
+                )));
+            };
+            let found = parameter.earlier.iter().find(|(version, _)| *version == wanted);
+            let (_, value) = found.ok_or_else(|| {
+                ServiceError::new(
+                    "ParameterVersionNotFound",
+                    format!("Systems Manager could not find version {version} of {name}."),
+                )
+            })?;
+            let mut shape = shape(account, name, parameter);
+            shape["Value"] = json!(value);
+            shape["Version"] = json!(wanted);
+            Ok(Some(shape))
+        }
         None => Ok(None),
     }
 }

@@ -54,3 +54,32 @@ fn what_messages_name_must_be_in_the_environment() {
     let from = "notification: {topic: oncall}";
     tells_in(Some(&inventory), from, "queue: {name: lettres}", &[("unknown-resource", "lettres")]);
 }
+
+#[test]
+fn log_events_have_a_group_a_search_and_a_moment() {
+    let log = |keys: &str| format!("    log: {{{keys}}}\n    within: 3m\n");
+    expecting(&log("group: a, pattern: ERROR"), &[]);
+    expecting(&log("groups: [a, b], query: 'fields @timestamp'"), &[]);
+    expecting(&log("pattern: ERROR"), &[("bad-log", "log")]);
+    expecting(&log("group: a, groups: [b], pattern: ERROR"), &[("bad-log", "log")]);
+    expecting(&log("group: a"), &[("bad-log", "log")]);
+    let told = &[("bad-log", "'fields code'")];
+    expecting(&log("group: a, query: 'fields code'"), told);
+    let query = "fields @timestamp | stats count(*)";
+    let told = &[("bad-log", "'fields @timestamp | stats count(*)'")];
+    expecting(&log(&format!("group: a, query: '{query}'")), told);
+    injecting("log_line: {group: a, message: m, count: 0}", &[("bad-log", "0")]);
+}
+
+#[test]
+fn a_replay_has_one_span_of_time() {
+    let replay = |keys: &str| format!("start_replay: {{archive: a, {keys}}}");
+    injecting(&replay("last: 1h"), &[]);
+    injecting(&replay("from: \"2026-01-05T09:00:00Z\""), &[]);
+    injecting(&replay("rules: [r]"), &[("bad-replay", "start_replay")]);
+    let both = replay("last: 1h, to: \"2026-01-05T09:00:00Z\"");
+    injecting(&both, &[("bad-replay", "start_replay")]);
+    injecting(&replay("from: yesterday"), &[("bad-replay", "yesterday")]);
+    let span = "from: \"2026-01-05T09:00:00Z\", to: \"2026-01-05T08:00:00Z\"";
+    injecting(&replay(span), &[("bad-replay", "\"2026-01-05T08:00:00Z\"")]);
+}

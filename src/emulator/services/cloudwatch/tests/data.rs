@@ -128,7 +128,7 @@ fn what_services_report_can_be_read_after_its_minute() {
     assert_eq!(before["MetricDataResults"][0]["Values"], json!([]));
     account.take_changes();
     until(&mut account, 70);
-    assert_eq!(account.take_changes(), [Topic::RuleMetrics]);
+    assert_eq!(account.take_changes(), [Topic::Metrics, Topic::RuleMetrics]);
     let after = call(&mut account, "GetMetricData", input);
     assert_eq!(after["MetricDataResults"][0]["Values"], json!([3.0]));
     assert_eq!(after["MetricDataResults"][0]["Timestamps"], json!([1_795_168_800.0]));

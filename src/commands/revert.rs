@@ -1,0 +1,252 @@
+//! `firedrill revert`: takes back what drills left behind, from their timelines alone.
+//!
+//! Main function: [`run`]. Invariants: nothing is touched unless every drill that was named can be reverted
+//! with these credentials; what is done is written into the drill's own timeline, intent first; a drill
+//! that still runs is left alone.
+
+mod record;
+mod sweep;
+
+use std::path::PathBuf;
+
+use self::record::{Record, State};
+use super::output::say;
+use super::real::{self, Account, RealArgs};
+use super::run::Refusal;
+use crate::cli::Exit;
+use crate::clock::Clock;
+use crate::context::{Context, Places};
+use crate::faults::revert::{Pending, pending, undo};
+use crate::recorder::Recorder;
+use crate::timeline::{EntryKind, Purpose, StopReason, Target, TargetKind};
+use crate::wakeup::{Bell, Pace};
+
+/// Takes back what drills left behind.
+///
+/// A drill writes into its timeline what it is about to change, before it changes it. When its process was
+/// killed, or could not take everything back, this does it from the timeline: running experiments are
+/// stopped, alarm states that were set by hand are set back, and templates, rules, subscriptions and queues
+/// that firedrill made are deleted. Whatever is gone by now counts as done, each is read back, and all of it
+/// is written into the same timeline, so that a second revert has nothing to do and `firedrill report` tells
+/// it.
+///
+/// Events that were put, datapoints, and what runbooks and experiments did on their own (a terminated
+/// instance) can't be taken back.
+///
+/// The account is reached as by `firedrill run`; it must be the account and region where the drill ran. A
+/// rehearsal has nothing to revert: its account is gone.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RevertArgs {
+    /// Folders of drills or of whole runs, such as reports/RUN.
+    #[arg(value_name = "DIR", required_unless_present_any = ["all", "sweep"])]
+    pub dirs: Vec<PathBuf>,
+
+    /// Every run in the folder for reports.
+    #[arg(long, conflicts_with = "dirs")]
+    pub all: bool,
+
+    /// Without any timeline: look through the account for the queues, rules, subscriptions, experiments,
+    /// templates and alarm states that carry this drill's id, such as fd-0123456789, in their name, their
+    /// tag `firedrill:run` or their reason. Not while the drill still runs. Runbooks, commands and
+    /// executions that a fault started are not found this way; they end by themselves.
+    #[arg(long, value_name = "ID", value_parser = sweep::drill_id, conflicts_with_all = ["dirs", "all"])]
+    pub sweep: Option<String>,
+
+    /// The folder for reports.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    pub reports: PathBuf,
+
+    /// How to reach the account.
+    #[command(flatten)]
+    pub real: RealArgs,
+}
+
+/// Runs the verb.
+pub fn run(arguments: &RevertArgs) -> Exit {
+    let reverted = match &arguments.sweep {
+        Some(id) => sweep::run(arguments, id),
+        None => from_timelines(arguments),
+    };
+    reverted.unwrap_or_else(|Refusal(words)| {
+        say(&words);
+        Exit::Usage
+    })
+}
+
+fn from_timelines(arguments: &RevertArgs) -> Result<Exit, Refusal> {
+    let records = if arguments.all {
+        record::all(&arguments.reports)?
+    } else {
+        record::in_folders(&arguments.dirs)?
+    };
+    let accounts = connect(arguments, &records)?;
+    let mut exit = Exit::Passed;
+    for record in records {
+        let name = record.name.clone();
+        let left = match record.state() {
+            State::Rehearsal => {
+                say(&format!("{name}: a rehearsal has nothing to revert"));
+                continue;
+            }
+            State::Clean => {
+                say(&format!("{name}: nothing is left"));
+                continue;
+            }
+            State::Running => {
+                vec![
+                    "the drill still runs: end it there, with Ctrl-C, and it reverts itself".into(),
+                ]
+            }
+            State::Open => close(record)?,
+            State::Owed(target) => match accounts.iter().find(|(of, _)| *of == target) {
+                Some((_, Ok(account))) => take_back(record, account)?,
+                Some((_, Err(Refusal(words)))) => vec![words.clone()],
+                None => unreachable!("each target was connected to"),
+            },
+        };
+        if left.is_empty() {
+            say(&format!("{name}: reverted, nothing is left"));
+        } else {
+            exit = Exit::Unreverted;
+            say(&format!("{name}: not everything is reverted\n  {}", left.join("\n  ")));
+        }
+    }
+    Ok(exit)
+}
+
+type Reached = Vec<(Target, Result<Account, Refusal>)>;
+
+/// An account for each target that a drill owes something to. Where the drills were named, all must fit;
+/// of all runs, those that do not are told and left.
+fn connect(arguments: &RevertArgs, records: &[Record]) -> Result<Reached, Refusal> {
+    let mut reached: Reached = Vec::new();
+    for record in records {
+        let State::Owed(target) = record.state() else { continue };
+        if reached.iter().any(|(known, _)| *known == target) {
+            continue;
+        }
+        let account = reach(&arguments.real, &target)
+            .map_err(|Refusal(words)| Refusal(format!("{}: {words}", record.name)));
+        match account {
+            Err(refusal) if !arguments.all => return Err(refusal),
+            account => reached.push((target, account)),
+        }
+    }
+    Ok(reached)
+}
+
+/// Connects to where a drill ran; refuses any other place.
+fn reach(real: &RealArgs, target: &Target) -> Result<Account, Refusal> {
+    let refuse = |words: String| Err(Refusal(format!("{words}; nothing was touched")));
+    let Target { account, region, kind } = target;
+    match (kind, &real.endpoint_url) {
+        (TargetKind::Endpoint, None) => {
+            return refuse(
+                "the drill ran on an AWS-compatible server: give its --endpoint-url".into(),
+            );
+        }
+        (TargetKind::Aws, Some(_)) => {
+            return refuse("the drill ran on AWS itself: leave out --endpoint-url".into());
+        }
+        (TargetKind::Aws, None) | (TargetKind::Endpoint, Some(_)) => {}
+        (TargetKind::Emulator, _) => unreachable!("a rehearsal owes nothing"),
+    }
+    if real.region.as_ref().is_some_and(|given| given != region) {
+        return refuse(format!("the drill ran in {region}: give that --region, or none"));
+    }
+    let here = RealArgs { region: Some(region.clone()), ..real.clone() };
+    let reached = real::reconnect(&here)?;
+    if reached.target().account != *account {
+        return refuse(format!(
+            "the drill ran on account {account}, and these credentials belong to {}: check --profile \
+             and --role-arn",
+            reached.target().account
+        ));
+    }
+    Ok(reached)
+}
+
+/// Undoes what the drill owes; answers what is left, in words.
+fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> {
+    let clock = Clock::system();
+    let run_id = record.run_id().unwrap_or_default();
+    let recorder = record.resume(clock)?;
+    say_gone(&recorder);
+    let places = Places::new(account.place(None), Vec::new());
+    let (_bell, wakeups) = Bell::new();
+    let (pace, _urgency) = Pace::paced(wakeups);
+    real::runtime()?.block_on(async {
+        for purpose in Purpose::TO_TAKE_BACK {
+            for change in recorder.read(|timeline| pending(timeline, purpose)) {
+                // A target that is not reached here stays pending, and is told.
+                let Some(here) = places.find(change.target.as_deref()) else { continue };
+                let context = Context::new(here, &recorder, &pace, &run_id);
+                // A failed undo is in the record; the others are tried all the same.
+                let _recorded = undo(context, &change).await;
+            }
+        }
+    });
+    Ok(finish(&recorder))
+}
+
+/// Ends the record of a drill that owes nothing and was gone before it could say so.
+fn close(record: Record) -> Result<Vec<String>, Refusal> {
+    let recorder = record.resume(Clock::system())?;
+    say_gone(&recorder);
+    Ok(finish(&recorder))
+}
+
+/// Notes that the drill's own process did not end it, once.
+fn say_gone(recorder: &Recorder) {
+    let ended = |kind: &EntryKind| {
+        matches!(kind, EntryKind::DrillEnded | EntryKind::Stopping { reason: StopReason::Gone, .. })
+    };
+    if !recorder.read(|timeline| timeline.iter().any(|entry| ended(&entry.kind))) {
+        let detail = "its process was killed or crashed; reverted afterwards".to_owned();
+        recorder.record(EntryKind::Stopping { reason: StopReason::Gone, detail });
+    }
+}
+
+/// Writes down what is left, and that the drill is over; answers what is left.
+fn finish(recorder: &Recorder) -> Vec<String> {
+    let mut left: Vec<String> = recorder.read(|timeline| {
+        Purpose::TO_TAKE_BACK
+            .iter()
+            .flat_map(|purpose| pending(timeline, *purpose))
+            .map(|change| told(timeline, &change))
+            .collect()
+    });
+    recorder.record(EntryKind::Reverted { left: left.clone() });
+    let ended = |timeline: &[crate::timeline::Entry]| {
+        timeline.iter().any(|entry| matches!(entry.kind, EntryKind::DrillEnded))
+    };
+    if !recorder.read(ended) {
+        recorder.record(EntryKind::DrillEnded);
+    }
+    if let Some(failure) = recorder.failure() {
+        left.push(format!("the timeline can't be written: {failure}"));
+    }
+    left
+}
+
+/// What is left, with the error that the last try to undo it met.
+fn told(timeline: &[crate::timeline::Entry], change: &Pending) -> String {
+    let tried = timeline.iter().rev().find_map(|entry| match &entry.kind {
+        EntryKind::Intent {
+            intent, purpose: Purpose::Revert, undo: Some(undo), target, ..
+        } if *undo == change.undo && *target == change.target => Some(*intent),
+        _ => None,
+    });
+    let error = tried.and_then(|tried| {
+        timeline.iter().find_map(|entry| match &entry.kind {
+            EntryKind::Receipt { intent, error: Some(error), .. } if *intent == tried => {
+                Some(error)
+            }
+            _ => None,
+        })
+    });
+    match error {
+        Some(error) => format!("{}: {error}", change.describe()),
+        None => change.describe(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Samples of GuardDuty: those that were not there before are archived; GuardDuty has no way to delete a
+//! finding, and forgets it after 90 days.
+//!
+//! Source: <https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ArchiveFindings.html>.
+
+use jiff::SignedDuration;
+
+use super::{ChangeError, Context, Pending, revert};
+use crate::aws::{CallError, CallErrorKind};
+use crate::faults::guardduty_samples::{id, is_archived, samples};
+use crate::wakeup::Topic;
+
+/// How long samples that were asked for may take to turn up (ours; they are there within seconds).
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The most ids that one ArchiveFindings takes.
+const BATCH: usize = 50;
+
+pub(super) async fn undo(
+    context: Context<'_>,
+    change: &Pending,
+    detector: &str,
+    types: &[String],
+    keep: &[String],
+) -> Result<(), ChangeError> {
+    let work = async {
+        let clock = context.clock();
+        let give_up = clock.now() + PATIENCE;
+        loop {
+            let mark = context.pace.mark(Topic::Findings);
+            let mut active = samples(context, detector, types).await?;
+            active.retain(|finding| !is_archived(finding));
+            let all_there =
+                types.iter().all(|kind| active.iter().any(|one| one.r#type() == Some(kind)));
+            let ours: Vec<String> =
+                active.iter().filter_map(id).filter(|id| !keep.contains(id)).collect();
+            archive(context, detector, &ours).await?;
+            // A type without a sample: none was made, or it is still on its way.
+            if all_there || clock.now() >= give_up {
+                return archived(context, detector, types, keep).await;
+            }
+            tokio::select! {
+                biased;
+                () = context.pace.pause(Topic::Findings, mark) => {}
+                () = clock.sleep_until(give_up) => {}
+            }
+        }
+    };
+    revert(context, change, "guardduty:ArchiveFindings", work).await
+}
+
+async fn archive(context: Context<'_>, detector: &str, ids: &[String]) -> Result<(), CallError> {
+    for batch in ids.chunks(BATCH) {
+        let request = context.aws.guardduty.archive_findings().detector_id(detector);
+        let sent = request.set_finding_ids(Some(batch.to_vec())).send().await;
+        sent.map_err(|error| CallError::of("guardduty:ArchiveFindings", &error))?;
+    }
+    Ok(())
+}
+
+/// Reads back that none of ours is left.
+async fn archived(
+    context: Context<'_>,
+    detector: &str,
+    types: &[String],
+    keep: &[String],
+) -> Result<(), CallError> {
+    let left = samples(context, detector, types).await?;
+    let left: Vec<String> = left
+        .iter()
+        .filter(|finding| !is_archived(finding))
+        .filter_map(id)
+        .filter(|id| !keep.contains(id))
+        .collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(CallError {
+        kind: CallErrorKind::Unreachable,
+        operation: "guardduty:ArchiveFindings",
+        code: None,
+        message: format!("still not archived: {}", left.join(", ")),
+    })
+}
+
+/// What is left, in words.
+pub(super) fn words(detector: &str, types: &[String]) -> String {
+    format!(
+        "samples of {} of the GuardDuty detector {detector} may not be archived",
+        types.join(", ")
+    )
+}

@@ -1,0 +1,134 @@
+//! Deployments and stack operations: which states they reached, and whether AWS took them back by itself.
+//!
+//! Main function: [`poll`]. Every service keeps a log with its own times (CodeDeploy's deployments,
+//! AppConfig's event log, CloudFormation's stack events, ECS's service deployments), so a state that was
+//! passed between two looks is seen all the same. Invariant: a state is told once for each expectation.
+//! What is on the way when the watch begins counts only for what it reaches after that.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Seen, Watch};
+use crate::aws::CallError;
+use crate::plan::{Becomes, Kind, Release};
+use crate::wakeup::Topic;
+
+mod appconfig;
+mod cloudformation;
+mod codedeploy;
+mod ecs;
+
+/// The services show a change at once.
+const LAG: SignedDuration = SignedDuration::ZERO;
+
+struct Subject<'a> {
+    expectation: String,
+    release: &'a Release,
+    becomes: &'a Becomes,
+}
+
+/// A state that a deployment reached.
+struct Reached {
+    /// The deployment's id in the service's own words.
+    deployment: String,
+    /// The service's own word.
+    state: String,
+    at: Timestamp,
+    /// The deployment was taken back by the service, whole.
+    rolled_back: bool,
+    /// It won't leave this state.
+    is_final: bool,
+    /// Who or what brought it about, in the service's own word.
+    triggered_by: String,
+    /// The service's own words about it.
+    reason: String,
+}
+
+/// Watches everything of the plan that is deployed. Never returns.
+pub(super) async fn poll(watch: &Watch<'_>) {
+    let subjects = watch.pick(|expectation| {
+        let Kind::Deployment { release, becomes } = &expectation.kind else { return None };
+        Some(Subject { expectation: expectation.id.clone(), release, becomes })
+    });
+    let expectations: Vec<String> =
+        subjects.iter().map(|subject| subject.expectation.clone()).collect();
+    let mut releases: Vec<&Release> = Vec::new();
+    for subject in &subjects {
+        if !releases.contains(&subject.release) {
+            releases.push(subject.release);
+        }
+    }
+    let mut told = BTreeSet::new();
+    let mut names = appconfig::Names::default();
+    watch
+        .keep_looking("deployment states", Topic::Deployments, LAG, &expectations, async || {
+            for release in &releases {
+                let reached = look(watch, release, &mut names).await?;
+                for one in reached.iter().filter(|one| one.at >= watch.since) {
+                    for subject in subjects.iter().filter(|subject| subject.release == *release) {
+                        tell(watch, subject, one, &mut told);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await;
+}
+
+/// The states that were reached, oldest first.
+async fn look(
+    watch: &Watch<'_>,
+    release: &Release,
+    names: &mut appconfig::Names,
+) -> Result<Vec<Reached>, CallError> {
+    let mut reached = match release {
+        Release::CodeDeploy { application, group } => {
+            codedeploy::look(watch, application, group).await?
+        }
+        Release::CloudFormation { stack } => cloudformation::look(watch, stack).await?,
+        Release::AppConfig { application, environment } => {
+            appconfig::look(watch, application, environment, names).await?
+        }
+        Release::Ecs { cluster, service } => ecs::look(watch, cluster, service).await?,
+    };
+    reached.sort_by_key(|one| one.at);
+    Ok(reached)
+}
+
+fn tell(
+    watch: &Watch<'_>,
+    subject: &Subject<'_>,
+    reached: &Reached,
+    told: &mut BTreeSet<(String, String, String)>,
+) {
+    let holds = match subject.becomes {
+        Becomes::State { state } => *state == reached.state,
+        Becomes::RolledBack { triggered_by } => {
+            let by = triggered_by.as_ref().is_none_or(|wanted| *wanted == reached.triggered_by);
+            reached.rolled_back && by
+        }
+    };
+    // Another state on the way says nothing; one that is final says that this is not what became of it.
+    if !holds && !reached.is_final {
+        return;
+    }
+    let key = (subject.expectation.clone(), reached.deployment.clone(), reached.state.clone());
+    if !told.insert(key) {
+        return;
+    }
+    let by = match reached.triggered_by.as_str() {
+        "" => String::new(),
+        by => format!(", by {by}"),
+    };
+    let what = subject.release.words();
+    let summary = format!("{what}: {} is {}{by}", reached.deployment, reached.state);
+    let mut seen = Seen::new(&subject.expectation, reached.at, summary)
+        .with("what", what)
+        .with("deployed", &reached.deployment)
+        .with("state", &reached.state)
+        .with("triggered by", &reached.triggered_by)
+        .with("reason", &reached.reason);
+    seen.holds = holds;
+    watch.saw(seen, &format!("{} {}", reached.deployment, reached.reason));
+}
