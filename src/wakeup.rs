@@ -35,6 +35,8 @@ pub enum Topic {
     Findings,
     /// Incidents and their runbooks.
     Incidents,
+    /// CloudTrail's event history.
+    ApiCalls,
     /// Step Functions executions.
     Executions,
     /// How many messages SQS queues hold.
@@ -59,6 +61,7 @@ impl Topic {
         Self::OpsItems,
         Self::Findings,
         Self::Incidents,
+        Self::ApiCalls,
         Self::Executions,
         Self::Queues,
         Self::Logs,

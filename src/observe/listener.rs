@@ -161,6 +161,7 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::Incident(_)
+        | Kind::ApiCall(_)
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
         | Kind::Log { .. }
@@ -264,6 +265,7 @@ impl Builder<'_> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
+            | Kind::ApiCall(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

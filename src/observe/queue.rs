@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::Watch;
 use super::listener::VISIBILITY_TIMEOUT;
+use crate::aws::queues::is_whole;
 use crate::aws::{CallError, CallErrorKind};
 
 /// Long polling asks every server that holds a part of the queue; a short poll asks some of them, so that
@@ -68,6 +69,9 @@ pub(super) async fn receive(
         if messages.is_empty() {
             return Ok(());
         }
+        // One that arrived in another shape than it was sent stays, and comes back.
+        let (whole, torn): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(is_whole);
+        let messages = whole;
         let deleted = delete(watch, queue, &messages).await;
         // Who may not delete would read the same messages for ever.
         if let Err(error) = &deleted
@@ -80,6 +84,10 @@ pub(super) async fn receive(
         }
         // What could not be deleted comes back, and is known by its id then.
         deleted?;
+        if !torn.is_empty() {
+            let why = "holds a message that is not the one its digest was made of";
+            return Err(CallError::unusable("sqs:ReceiveMessage", why));
+        }
     }
     Err(CallError {
         kind: CallErrorKind::Throttled,

@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
+use crate::aws::asked_for::automation_execution;
 use crate::aws::{CallError, CallErrorKind, timestamp};
 use crate::plan::Kind;
 use crate::wakeup::Topic;
@@ -102,7 +103,7 @@ async fn look(
         if progress.read.get(id) == Some(&now) || !(resting || wanted) {
             continue;
         }
-        let whole = get(watch, id).await?;
+        let whole = automation_execution(watch.aws, id).await?;
         progress.read.insert(id.to_owned(), now);
         for subject in subjects.iter().filter(|subject| subject.document == document) {
             tell(watch, subject, id, &whole, &mut progress.told);
@@ -146,23 +147,6 @@ async fn list(
     // AWS lists the newest first; the record is in the order of events.
     found.reverse();
     Ok(found)
-}
-
-async fn get(watch: &Watch<'_>, id: &str) -> Result<AutomationExecution, CallError> {
-    let answer = watch
-        .aws
-        .ssm
-        .get_automation_execution()
-        .automation_execution_id(id)
-        .send()
-        .await
-        .map_err(|error| CallError::of("ssm:GetAutomationExecution", &error))?;
-    answer.automation_execution.ok_or_else(|| CallError {
-        kind: CallErrorKind::Unreachable,
-        operation: "ssm:GetAutomationExecution",
-        code: None,
-        message: "the answer holds no execution".to_owned(),
-    })
 }
 
 fn tell(

@@ -35,7 +35,7 @@ pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{FIS_START, MARGIN, REPLAY_START, Schedule, Window};
+pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
 pub use target::PlannedTarget;
 
 /// The resolved, immutable schedule of one drill.

@@ -94,6 +94,7 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::ApiCall(call) => records::api_call(call),
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
@@ -570,6 +571,7 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
+            | Kind::ApiCall(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

@@ -35,6 +35,7 @@ mod messages;
 mod outside;
 mod patterns;
 mod properties;
+mod readings;
 mod readme;
 mod real_account;
 mod real_input;

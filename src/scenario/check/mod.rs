@@ -14,6 +14,7 @@ mod guardrails;
 mod machines;
 mod messages;
 mod outside;
+mod readings;
 mod records;
 mod references;
 mod targets;
@@ -75,6 +76,7 @@ impl Loaded {
         environment::check(&mut check);
         events::check(&mut check);
         records::check(&mut check);
+        readings::check(&mut check);
         check.found
     }
 }
