@@ -3,10 +3,13 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
+mod listening;
 mod records;
 
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
+use crate::scenario::names::at_target;
 use crate::scenario::types::{RuleState, StateValue};
+use listening::{listener_rule_calls, notification_calls};
 use records::{
     compliance_calls, deployment_calls, evaluation_calls, finding_calls, incident_calls, log_calls,
     log_group, replay_calls,
@@ -33,6 +36,8 @@ pub enum Step {
 /// One kind of call of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    /// Where: the name of a target; nothing for the home target.
+    pub target: Option<String>,
     /// When in the run.
     pub step: Step,
     /// The action as IAM spells it, such as `events:PutEvents`.
@@ -93,16 +98,18 @@ const NO_LEVEL: &str = "AWS has no resource-level permission for this action";
 impl Plan {
     /// Every kind of call that a run makes, in order, without repeats.
     pub fn calls(&self) -> Vec<Call> {
-        let mut calls = Calls { all: Vec::new() };
-        calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
+        let mut calls = Calls { all: Vec::new(), target: None };
+        self.reach(&mut calls);
         self.alarms_before(&mut calls);
-        lock_calls(&mut calls);
+        self.locks(&mut calls);
         self.guardrails_before(&mut calls);
         for fault in &self.faults {
+            calls.turn_to(fault.target.as_deref());
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
         }
         for one in &self.expectations {
             let happens = matches!(one.demand, Demand::Happens { .. });
+            calls.turn_to(one.target.as_deref());
             expectation_calls(&mut calls, &one.id, &one.kind, happens);
         }
         let (mut all, mut reverts): (Vec<Call>, Vec<Call>) =
@@ -114,27 +121,58 @@ impl Plan {
         all
     }
 
+    /// Who we are at each target, and the roles that take us there.
+    fn reach(&self, calls: &mut Calls) {
+        calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
+        for (name, target) in &self.targets {
+            let reason = format!("target {name}");
+            if let Some(role) = &target.role {
+                calls.turn_to(None);
+                let role = Resource::Arn(role.clone());
+                calls.add(Step::Preflight, "sts:AssumeRole", &reason, role);
+            }
+            calls.turn_to(Some(name));
+            calls.add(Step::Preflight, "sts:GetCallerIdentity", &reason, any(NO_LEVEL));
+        }
+    }
+
     /// The alarms that are looked at for the run itself.
     fn alarms_before(&self, calls: &mut Calls) {
         for steady in &self.steady_state {
-            let reason = format!("steady state of {}", steady.alarm);
+            let at = at_target(steady.target.as_deref());
+            let reason = format!("steady state of {}{at}", steady.alarm);
+            calls.turn_to(steady.target.as_deref());
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
         }
         for stop in &self.stop_conditions {
-            let reason = format!("stop condition {}", stop.alarm);
+            let at = at_target(stop.target.as_deref());
+            let reason = format!("stop condition {}{at}", stop.alarm);
+            calls.turn_to(stop.target.as_deref());
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", &reason, any(COMPOSITE));
         }
     }
 
+    /// The lock of each place.
+    fn locks(&self, calls: &mut Calls) {
+        for place in
+            std::iter::once(None).chain(self.targets.keys().map(|name| Some(name.as_str())))
+        {
+            calls.turn_to(place);
+            lock_calls(calls);
+        }
+    }
+
     /// What is looked at for the guardrails' sake.
     fn guardrails_before(&self, calls: &mut Calls) {
+        calls.turn_to(None);
         if let Some(calendar) = &self.guardrails.change_calendar {
             let resource = named("ssm", "document/", calendar);
             calls.add(Step::Preflight, "ssm:GetCalendarState", "change calendar", resource);
         }
         for fault in self.faults.iter().filter(|fault| fault.action.is_experiment()) {
+            calls.turn_to(fault.target.as_deref());
             let lever = fis("safety-lever", "default");
             calls.add(Step::Preflight, "fis:GetSafetyLever", &fault.id, lever);
             let experiment = fis("experiment", "*");
@@ -170,9 +208,16 @@ impl Plan {
 
 struct Calls {
     all: Vec<Call>,
+    /// Where the calls that are added are made.
+    target: Option<String>,
 }
 
 impl Calls {
+    /// The calls that are added from here on are made at this target.
+    fn turn_to(&mut self, target: Option<&str>) {
+        self.target = target.map(str::to_owned);
+    }
+
     fn add(&mut self, step: Step, action: &'static str, reason: &str, resource: Resource) {
         self.add_if(step, action, reason, resource, None);
     }
@@ -185,7 +230,8 @@ impl Calls {
         resource: Resource,
         condition: Option<Condition>,
     ) {
-        let call = Call { step, action, reason: reason.to_owned(), resource, condition };
+        let target = self.target.clone();
+        let call = Call { target, step, action, reason: reason.to_owned(), resource, condition };
         if !self.all.contains(&call) {
             self.all.push(call);
         }
@@ -528,37 +574,4 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         // No API of AWS is asked.
         Kind::Http { .. } => {}
     }
-}
-
-/// The run's own rule on a bus, which delivers to its queue.
-fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
-    let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
-    queue_calls(calls, id);
-    calls.add(Step::Listen, "events:PutRule", id, ours.clone());
-    calls.add(Step::Listen, "events:TagResource", id, ours.clone());
-    calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DescribeRule", id, ours);
-}
-
-fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
-    let watched = named("sns", "", topic);
-    calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
-    queue_calls(calls, id);
-    calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
-    calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
-    // After a crash the subscription is found again by its endpoint.
-    calls.add(Step::Revert, "sns:ListSubscriptionsByTopic", id, watched);
-}
-
-/// The run's own queue, which listener rules and topics deliver to.
-fn queue_calls(calls: &mut Calls, id: &str) {
-    calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
-    calls.add(Step::Listen, "sqs:TagQueue", id, queue());
-    calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
-    calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
-    // After a crash only the name is known.
-    calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());
 }

@@ -8,7 +8,9 @@ mod action;
 pub mod calls;
 mod deployments;
 pub mod iam;
+mod ids;
 mod kind;
+mod kinds;
 mod machines;
 mod messages;
 mod metrics;
@@ -17,8 +19,10 @@ mod predicate;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
+mod target;
 pub mod text;
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +39,7 @@ pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
 pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
+pub use target::PlannedTarget;
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +48,9 @@ pub struct Plan {
     pub scenario: About,
     /// The id of this drill, unique: it marks everything that the drill creates.
     pub run_id: String,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub targets: IndexMap<String, PlannedTarget>,
     /// Where a real run may go.
     pub guardrails: Guardrails,
     /// The drill ends at the latest this long after its start.

@@ -7,19 +7,17 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::ids::{Ids, Named};
+use super::kinds::Kinds;
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
-    PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, metrics,
-    outside, records, schedule,
+    PlannedFault, PlannedSteadyState, PlannedStop, Start, machines, messages, outside, schedule,
+    target,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, ComplianceExpectation, ComplianceState, Correlation,
-    DeploymentExpectation, Duration, EventExpectation, ExecutionExpectation, Expectation,
-    ExperimentExpectation, Fault, FindingExpectation, FisFault, HttpExpectation,
-    IncidentExpectation, LogExpectation, MetricExpectation, Never, NotificationExpectation,
-    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    ComplianceState, Correlation, Duration, Expectation, Fault, FisFault, PutMetricDataFault,
+    Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -67,6 +65,12 @@ pub enum Unplannable {
         /// To what.
         target: String,
     },
+    /// A target that the scenario does not have.
+    #[error("there is no target `{target}`")]
+    UnknownTarget {
+        /// Its name.
+        target: String,
+    },
     /// Two things have one id.
     #[error("two things have the id `{id}`")]
     DuplicateId {
@@ -99,18 +103,19 @@ impl Plan {
         let mut plan = Self {
             scenario: about(scenario, file),
             run_id: run_id.to_owned(),
+            targets: target::planned(scenario),
             guardrails: scenario.guardrails.clone(),
             max_duration: SignedDuration::ZERO,
             stop_conditions: scenario
                 .stop_conditions
                 .iter()
-                .map(|stop| PlannedStop { target: None, alarm: stop.alarm.clone() })
+                .map(|stop| PlannedStop { target: stop.target.clone(), alarm: stop.alarm.clone() })
                 .collect(),
             steady_state: scenario
                 .steady_state
                 .iter()
                 .map(|steady| PlannedSteadyState {
-                    target: None,
+                    target: steady.target.clone(),
                     alarm: steady.alarm.name.clone(),
                     state: steady.alarm.state,
                 })
@@ -120,6 +125,7 @@ impl Plan {
             grace,
             objectives: scenario.objectives.clone(),
         };
+        plan.know_targets()?;
         let worst = schedule::schedule(&plan)?;
         plan.max_duration = match scenario.guardrails.max_duration {
             Some(limit) => signed(limit),
@@ -138,50 +144,6 @@ fn about(scenario: &Scenario, file: &str) -> About {
         owner: scenario.owner.clone(),
         severity: scenario.severity,
         tags: scenario.tags.clone(),
-    }
-}
-
-/// What an id stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Fault,
-    Expectation,
-}
-
-struct Ids(BTreeMap<String, Named>);
-
-impl Ids {
-    fn new(scenario: &Scenario) -> Result<Self, Unplannable> {
-        let mut ids = BTreeMap::new();
-        let faults = scenario.faults.iter().enumerate();
-        let expect = scenario.expect.iter().enumerate();
-        let recovery = scenario.recovery.iter().enumerate();
-        let all = faults
-            .map(|(index, fault)| (names::fault(fault, index), Named::Fault))
-            .chain(expect.map(|(at, one)| (names::expectation(one, false, at), Named::Expectation)))
-            .chain(
-                recovery.map(|(at, one)| (names::expectation(one, true, at), Named::Expectation)),
-            );
-        for (id, named) in all {
-            if ids.insert(id.clone(), named).is_some() {
-                return Err(Unplannable::DuplicateId { id });
-            }
-        }
-        Ok(Self(ids))
-    }
-
-    fn find(&self, id: &str, target: &str) -> Result<Named, Unplannable> {
-        self.0.get(target).copied().ok_or_else(|| Unplannable::UnknownReference {
-            id: id.to_owned(),
-            target: target.to_owned(),
-        })
-    }
-
-    fn expect(&self, id: &str, target: &str, wanted: Named) -> Result<(), Unplannable> {
-        if self.find(id, target)? == wanted {
-            return Ok(());
-        }
-        Err(Unplannable::UnknownReference { id: id.to_owned(), target: target.to_owned() })
     }
 }
 
@@ -204,7 +166,7 @@ fn faults(scenario: &Scenario, ids: &Ids, run_id: &str) -> Result<Vec<PlannedFau
         let action = action(fault, &id, run_id)?;
         planned.push(PlannedFault {
             id,
-            target: None,
+            target: fault.target.clone(),
             start,
             effect: fault.effect.clone(),
             action,
@@ -386,16 +348,25 @@ fn expectation(
     if let Kind::Experiment { fault, .. } = &kind {
         ids.expect(&id, fault, Named::Fault)?;
     }
+    let target = place_of(scenario, one, &kind);
     Ok(PlannedExpectation {
         stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
         correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
         id,
-        target: None,
+        target,
         phase,
         kind,
         demand,
         anchor,
     })
+}
+
+/// Where an expectation looks: an experiment is where its fault is.
+fn place_of(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String> {
+    let Kind::Experiment { fault: wanted, .. } = kind else { return one.target.clone() };
+    let mut faults = scenario.faults.iter().enumerate();
+    let fault = faults.find(|(index, fault)| names::fault(fault, *index) == *wanted);
+    fault.and_then(|(_, fault)| fault.target.clone())
 }
 
 /// The part of the response that an expectation belongs to where the scenario does not say:
@@ -444,190 +415,6 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
             "pending" | "initiating" | "running" => Stage::Act,
             _ => Stage::Mitigate,
         },
-    }
-}
-
-/// The kinds of an expectation or of a never, side by side.
-struct Kinds<'a> {
-    alarm: Option<&'a AlarmExpectation>,
-    rule: Option<&'a RuleExpectation>,
-    runbook: Option<&'a RunbookExpectation>,
-    rollback: Option<&'a RollbackExpectation>,
-    event: Option<&'a EventExpectation>,
-    notification: Option<&'a NotificationExpectation>,
-    experiment: Option<&'a ExperimentExpectation>,
-    finding: Option<&'a FindingExpectation>,
-    ops_item: Option<&'a OpsItemExpectation>,
-    incident: Option<&'a IncidentExpectation>,
-    api_call: Option<&'a ApiCallExpectation>,
-    metric: Option<&'a MetricExpectation>,
-    compliance: Option<&'a ComplianceExpectation>,
-    queue: Option<&'a QueueExpectation>,
-    deployment: Option<&'a DeploymentExpectation>,
-    log: Option<&'a LogExpectation>,
-    execution: Option<&'a ExecutionExpectation>,
-    http: Option<&'a HttpExpectation>,
-}
-
-impl<'a> Kinds<'a> {
-    fn of(one: &'a Expectation) -> Self {
-        Self {
-            alarm: one.alarm.as_ref(),
-            rule: one.rule.as_ref(),
-            runbook: one.runbook.as_ref(),
-            rollback: one.rollback.as_ref(),
-            event: one.event.as_ref(),
-            notification: one.notification.as_ref(),
-            experiment: one.experiment.as_ref(),
-            finding: one.finding.as_ref(),
-            ops_item: one.ops_item.as_ref(),
-            incident: one.incident.as_ref(),
-            api_call: one.api_call.as_ref(),
-            metric: one.metric.as_ref(),
-            compliance: one.compliance.as_ref(),
-            queue: one.queue.as_ref(),
-            deployment: one.deployment.as_ref(),
-            log: one.log.as_ref(),
-            execution: one.execution.as_ref(),
-            http: one.http.as_ref(),
-        }
-    }
-
-    fn inside(never: &'a Never) -> Self {
-        Self {
-            alarm: never.alarm.as_ref(),
-            rule: never.rule.as_ref(),
-            runbook: never.runbook.as_ref(),
-            rollback: never.rollback.as_ref(),
-            event: never.event.as_ref(),
-            notification: never.notification.as_ref(),
-            experiment: never.experiment.as_ref(),
-            finding: never.finding.as_ref(),
-            ops_item: never.ops_item.as_ref(),
-            incident: never.incident.as_ref(),
-            api_call: never.api_call.as_ref(),
-            metric: never.metric.as_ref(),
-            compliance: never.compliance.as_ref(),
-            queue: never.queue.as_ref(),
-            deployment: never.deployment.as_ref(),
-            log: never.log.as_ref(),
-            execution: never.execution.as_ref(),
-            http: never.http.as_ref(),
-        }
-    }
-
-    fn count(&self) -> usize {
-        [
-            self.alarm.is_some(),
-            self.rule.is_some(),
-            self.runbook.is_some(),
-            self.rollback.is_some(),
-            self.event.is_some(),
-            self.notification.is_some(),
-            self.experiment.is_some(),
-            self.finding.is_some(),
-            self.ops_item.is_some(),
-            self.incident.is_some(),
-            self.api_call.is_some(),
-            self.metric.is_some(),
-            self.compliance.is_some(),
-            self.queue.is_some(),
-            self.deployment.is_some(),
-            self.log.is_some(),
-            self.execution.is_some(),
-            self.http.is_some(),
-        ]
-        .into_iter()
-        .filter(|present| *present)
-        .count()
-    }
-
-    /// The one kind that is there; nothing for none or several.
-    fn only(&self, natural: StateValue, scenario: &Scenario) -> Option<Kind> {
-        if self.count() != 1 {
-            return None;
-        }
-        if let Some(alarm) = self.alarm {
-            return Some(Kind::Alarm {
-                name: alarm.name.clone(),
-                state: alarm.state.unwrap_or(natural),
-                action: alarm.action.clone(),
-            });
-        }
-        if let Some(rule) = self.rule {
-            let (name, bus) = (rule.name.clone(), rule.bus.clone());
-            return Some(Kind::Rule { name, bus, state: rule.state });
-        }
-        if let Some(runbook) = self.runbook {
-            return Some(Kind::Runbook {
-                document: runbook.document.clone(),
-                status: runbook.status.clone(),
-                steps: runbook.steps.clone(),
-                parameters: runbook.parameters.clone(),
-                outputs: runbook.outputs.clone(),
-            });
-        }
-        if let Some(event) = self.event {
-            return Some(Kind::Event { bus: event.bus.clone(), pattern: pattern_text(event) });
-        }
-        if let Some(message) = self.notification {
-            return Some(Kind::Notification {
-                topic: message.topic.clone(),
-                contains: message.contains.clone(),
-            });
-        }
-        if let Some(experiment) = self.experiment {
-            let fault = experiment.fault.clone().or_else(|| first_fis(scenario))?;
-            return Some(Kind::Experiment { fault, state: experiment.state.clone() });
-        }
-        if let Some(finding) = self.finding {
-            return Some(Kind::Finding(finding.clone()));
-        }
-        if let Some(item) = self.ops_item {
-            return Some(Kind::OpsItem(item.clone()));
-        }
-        if let Some(execution) = self.execution {
-            return outside::execution(execution);
-        }
-        if let Some(http) = self.http {
-            return outside::answer(http);
-        }
-        if let Some(incident) = self.incident {
-            return Some(Kind::Incident(incident.clone()));
-        }
-        if let Some(call) = self.api_call {
-            return Some(Kind::ApiCall(call.clone()));
-        }
-        if let Some(wanted) = self.compliance {
-            return Some(records::compliance_kind(wanted, natural));
-        }
-        if let Some(metric) = self.metric {
-            return metrics::metric(metric);
-        }
-        if let Some(queue) = self.queue {
-            return messages::queue(queue, natural);
-        }
-        if let Some(log) = self.log {
-            return messages::log(log);
-        }
-        match self.deployment {
-            Some(deployment) => deployments::deployed(deployment),
-            None => deployments::rolled_back(self.rollback?),
-        }
-    }
-}
-
-/// The id of the first FIS fault of the file.
-fn first_fis(scenario: &Scenario) -> Option<String> {
-    let mut faults = scenario.faults.iter().enumerate();
-    faults.find(|(_, fault)| fault.fis.is_some()).map(|(index, fault)| names::fault(fault, index))
-}
-
-/// A pattern as JSON text; it may be written as text in the first place.
-fn pattern_text(event: &EventExpectation) -> String {
-    match &event.pattern {
-        serde_json::Value::String(text) => text.clone(),
-        pattern => pattern.to_string(),
     }
 }
 

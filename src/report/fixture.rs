@@ -121,6 +121,7 @@ fn plan(name: &str, action: FaultAction, expectations: Vec<PlannedExpectation>) 
             tags: vec![],
         },
         run_id: format!("fd-{name}"),
+        targets: IndexMap::new(),
         guardrails: Guardrails::default(),
         max_duration: SignedDuration::from_mins(30),
         stop_conditions: vec![],
@@ -228,7 +229,10 @@ impl Record {
 
     fn looked(&mut self, through: i64, ids: &[&str]) {
         let expectations = ids.iter().map(|id| (*id).to_owned()).collect();
-        self.add(through + 3000, EntryKind::Looked { expectations, through: at(through) });
+        self.add(
+            through + 3000,
+            EntryKind::Looked { expectations, through: at(through), gap: None },
+        );
     }
 
     fn blind(&mut self, milliseconds: i64, id: &str, reason: &str) {

@@ -1,11 +1,14 @@
-//! Drills over what an account writes down about itself, late: API calls in CloudTrail's event history, and
-//! the values of metrics.
+//! Drills over what an account writes down about itself, late: API calls in CloudTrail's event history,
+//! the values of metrics, and the results of Config's rules.
 
 use firedrill::commands::drill::rehearse_through;
+use firedrill::emulator::services::Service;
 use firedrill::judge::{Judgement, Verdict, VerdictKind, judge};
 use firedrill::runner::StopSwitch;
+use firedrill::scenario::types::Correlation;
 use firedrill::timeline::{Entry, EntryKind};
 use jiff::SignedDuration;
+use serde_json::json;
 
 use crate::blindness::Deny;
 use crate::stage;
@@ -225,4 +228,82 @@ fn metrics_that_can_not_be_read_are_inconclusive() {
         assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?} {told}");
         assert!(verdict.reason.contains("cloudwatch:GetMetricData"), "{}", verdict.reason);
     }
+}
+
+/// A process check, and a rule that evaluates by itself.
+const RULES: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Reviewed:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: reviewed, Source: {Owner: AWS, SourceIdentifier: AWS_CONFIG_PROCESS_CHECK}}
+  Ssh:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: restricted-ssh, Source: {Owner: AWS, SourceIdentifier: INCOMING_SSH_DISABLED}}
+"#;
+
+const TOLD: &str = r"
+version: 1
+name: told
+environment: environment.yaml
+faults:
+  - id: told
+    config_evaluation: {rule: reviewed, compliance: NON_COMPLIANT, annotation: The review is late.}
+  - id: evaluated
+    config_evaluation: {rule: restricted-ssh}
+expect:
+  - {id: broken, compliance: {rule: reviewed}, within: 1m}
+  - {id: routed, event: {pattern: {source: [aws.config], detail: {configRuleName: [reviewed]}}}, within: 1m}
+  - {id: of-another, compliance: {rule: reviewed, resource: sg-1}, within: 1m}
+  - {id: never-open, never: {compliance: {rule: restricted-ssh}}, for: 3m}
+recovery:
+  - {id: reviewed-again, compliance: {rule: reviewed}, within: 2m}
+";
+
+#[test]
+fn a_process_check_that_is_told_is_seen_with_configs_own_time_and_set_back() {
+    let (plan, account) = stage::built(TOLD, RULES).expect("in order");
+    let (finished, mut account) =
+        rehearse_through(&plan, account, &StopSwitch::default(), |inner| inner);
+    let (judgement, timeline) = (judge(&plan, &finished.timeline), finished.timeline);
+    for id in ["broken", "routed", "never-open"] {
+        let verdict = of(&judgement, id);
+        assert_eq!(verdict.verdict, VerdictKind::Met, "{verdict:?} {}", stage::tail(&timeline));
+    }
+    let seen = of(&judgement, "broken").observation.as_ref().expect("it was seen");
+    assert_eq!(seen.resolution_ms, 0, "{seen:?}");
+    assert_eq!(seen.correlation, Correlation::Marker, "the annotation carries the run's id");
+    for id in ["of-another", "reviewed-again"] {
+        assert_eq!(of(&judgement, id).verdict, VerdictKind::Missed, "{:?}", of(&judgement, id));
+    }
+    let asked = json!({"ConfigRuleName": "reviewed"});
+    let told = account.call(Service::Config, "GetComplianceDetailsByConfigRule", asked);
+    let told = &told.expect("the rule is there")["EvaluationResults"][0];
+    assert_eq!(told["ComplianceType"], "NOT_APPLICABLE", "as before it was ever told: {told}");
+}
+
+#[test]
+fn a_rule_that_evaluates_by_itself_can_not_be_told_and_nothing_is_injected() {
+    let told = TOLD.replace(
+        "config_evaluation: {rule: restricted-ssh}",
+        "config_evaluation: {rule: restricted-ssh, compliance: NON_COMPLIANT}",
+    );
+    let (plan, account) = stage::built(&told, RULES).expect("in order");
+    let over = stage::drill(&plan, account, &StopSwitch::default(), stage::unheard());
+    let judgement = judge(&plan, &over.finished.timeline);
+    assert!(judgement.reasons[0].contains("is no process check"), "{:?}", judgement.reasons);
+    let touched = |entry: &Entry| matches!(entry.kind, EntryKind::Intent { .. });
+    assert!(!over.finished.timeline.iter().any(touched));
+}
+
+#[test]
+fn compliance_that_can_not_be_read_is_inconclusive() {
+    let (plan, account) = stage::built(TOLD, RULES).expect("in order");
+    let between = |inner| Deny::after(4, "GetComplianceDetailsByConfigRule", inner);
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
+    let judgement = judge(&plan, &finished.timeline);
+    let verdict = of(&judgement, "never-open");
+    assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?}");
 }

@@ -13,7 +13,14 @@ guardrails: {accounts: ["111122223333"], regions: [eu-west-1]}
 faults:
   - id: order
     put_events: {entries: [{source: shop.orders, detail-type: OrderStuck, detail: {order: A-17}}]}
+  - id: told
+    config_evaluation: {rule: reviewed, compliance: NON_COMPLIANT, annotation: The review is late.}
+  - id: evaluated
+    config_evaluation: {rule: restricted-ssh}
 expect:
+  - id: broken
+    compliance: {rule: restricted-ssh, resource: sg-1}
+    within: 5m
   - id: called
     api_call: {name: CreateOpsItem, source: ssm, user: "Automation*", resource: A-17}
     within: 2m
@@ -35,6 +42,9 @@ expect:
         missing: ignore
     for: 10m
 recovery:
+  - id: complies
+    compliance: {rule: restricted-ssh}
+    within: 10m
   - id: calm
     metric: {namespace: Shop, name: Errors, statistic: Sum, threshold: "< 1"}
     within: 10m

@@ -15,6 +15,7 @@ mod messages;
 mod metrics;
 mod outside;
 mod records;
+mod target;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -30,6 +31,7 @@ pub use messages::*;
 pub use metrics::*;
 pub use outside::*;
 pub use records::*;
+pub use target::*;
 
 /// One scenario file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +62,9 @@ pub struct Scenario {
     /// Values for `${var.NAME}`, with their defaults; `--var NAME=VALUE` overrides.
     #[serde(default)]
     pub vars: IndexMap<String, String>,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default)]
+    pub targets: IndexMap<String, TargetAccount>,
     /// Where and how far a real run may go.
     #[serde(default)]
     pub guardrails: Guardrails,
@@ -128,6 +133,9 @@ impl JsonSchema for Duration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopCondition {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// The name of a CloudWatch alarm; the drill stops when it is in ALARM.
     pub alarm: String,
 }
@@ -136,6 +144,9 @@ pub struct StopCondition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SteadyState {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// An alarm in a state (default OK).
     pub alarm: AlarmState,
 }
