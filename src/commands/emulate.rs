@@ -123,11 +123,10 @@ fn accounts(arguments: &EmulateArgs, clock: &Clock) -> Option<Estate> {
 /// Serves until a signal comes.
 async fn serve(arguments: &EmulateArgs, accounts: Estate, clock: Clock) -> io::Result<()> {
     let identity = accounts.home().identity().clone();
-    let others: String = accounts.accounts()[1..]
-        .iter()
-        .map(Account::identity)
-        .map(|one| format!(", with account {} in {} beside it", one.account, one.region))
-        .collect();
+    let mut others = String::new();
+    for one in accounts.accounts()[1..].iter().map(Account::identity) {
+        others.extend([", with account ", &one.account, " in ", &one.region, " beside it"]);
+    }
     let (emulator, _wakeups) = Emulator::new(accounts, clock);
     let server = Server::bind(emulator, arguments.port).await?;
     let url = format!("http://{}", server.address()?);

@@ -477,11 +477,11 @@ fn a_drill_that_is_killed_at_any_intent_or_receipt_is_reverted_from_its_timeline
 #[test]
 fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let subject = subject(&root().join("tests/data/every-fault/scenario.yaml"));
-    let subject = subject.expect("one account");
     let crashed = drill(&subject, Some((0, Moment::TakesBack)));
-    let left = belongings(&crashed.served.emulator.account());
+    let left = belongings::belongings(&crashed.served.emulator.account());
+    let before = belongings::belongings(subject.accounts.home());
     for kind in ["queues", "rules", "subscriptions", "running_experiments", "templates"] {
-        assert_ne!(left[kind], belongings(&subject.account)[kind], "{kind} are left behind");
+        assert_ne!(left[kind], before[kind], "{kind} are left behind");
     }
     for kind in ["runbooks", "commands", "executions"] {
         assert_ne!(left["started"][kind], Value::Array(Vec::new()), "{kind} still run");
@@ -498,9 +498,8 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let said = swept();
     assert_eq!(said.code, 0, "{}", said.err);
     // The rule that a fault disabled is the one thing among these that carries no id.
-    let after = belongings(&crashed.served.emulator.account()).to_string();
-    let before = belongings(&subject.account).to_string();
-    assert_eq!(after.replace("DISABLED", "ENABLED"), before, "{}", said.err);
+    let after = belongings::belongings(&crashed.served.emulator.account()).to_string();
+    assert_eq!(after.replace("DISABLED", "ENABLED"), before.to_string(), "{}", said.err);
     assert!(said.err.contains("a rule that a fault disabled"), "{}", said.err);
     let again = swept();
     assert_eq!(again.code, 0, "{}", again.err);

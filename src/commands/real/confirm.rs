@@ -26,11 +26,10 @@ pub(in crate::commands) fn confirm<'a>(
         return Ok(());
     }
     let (id, region) = (&accounts.home.target.account, &accounts.home.target.region);
-    let more: String = accounts
-        .others
-        .iter()
-        .map(|(target, _)| format!(" and account {} in {}", target.account, target.region))
-        .collect();
+    let mut more = String::new();
+    for (target, _) in &accounts.others {
+        more.extend([" and account ", &target.account, " in ", &target.region]);
+    }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refusal(format!(
             "this would inject faults into account {id} in {region}{more}: add --yes if that is \
@@ -58,7 +57,7 @@ fn announcement<'a>(accounts: &Accounts, plans: impl Iterator<Item = &'a Plan>) 
             words.push('\n');
             for (name, target) in &plan.targets {
                 if let Some(account) = accounts.of(target) {
-                    words.push_str(&format!("{name} is {}", told_of(account)));
+                    words.extend([name.as_str(), " is ", &told_of(account)]);
                 }
             }
             words.push_str(&text::brief(plan));
