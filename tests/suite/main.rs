@@ -44,6 +44,7 @@ mod reports;
 mod revert;
 mod scenarios;
 mod served;
+mod spans;
 mod stage;
 mod support;
 mod templates;
