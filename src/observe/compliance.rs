@@ -154,13 +154,11 @@ fn moment(
         .filter_map(|result| timestamp(result.result_recorded_time()?))
         .filter(|at| *at >= looked);
     let at = if now == "NON_COMPLIANT" { recorded.min() } else { recorded.max() };
-    match at {
-        Some(at) => (at, 0),
-        None => {
-            let span = asked_at.duration_since(looked).as_millis();
-            (looked, u64::try_from(span).unwrap_or(u64::MAX))
-        }
-    }
+    let Some(at) = at else {
+        let span = asked_at.duration_since(looked).as_millis();
+        return (looked, u64::try_from(span).unwrap_or(u64::MAX));
+    };
+    (at, 0)
 }
 
 /// Whether we are taking back what we told this rule: that is no answer of the system.

@@ -2,6 +2,8 @@
 //!
 //! Main type: [`MetricWatch`]. Invariant: it has an expression over its metrics, or exactly one metric.
 
+use std::fmt::Write as _;
+
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -78,7 +80,8 @@ impl MetricWatch {
         if self.expression.is_some() {
             let metrics = self.metrics.iter();
             let names = metrics.map(|(id, metric)| format!("{id} = {}", source(metric)));
-            words.push_str(&format!(" ({})", names.collect::<Vec<_>>().join("; ")));
+            let names = names.collect::<Vec<_>>().join("; ");
+            let _infallible = write!(words, " ({names})");
         }
         words
     }

@@ -185,7 +185,7 @@ recovery:
 
 fn metered(denied: &'static str, after: usize) -> (Judgement, Vec<Entry>) {
     let (plan, account) = stage::built(THRESHOLDS, METRICS).expect("in order");
-    let between = |inner| Deny::after(after, denied, inner);
+    let between = |inner| deny_after(after, denied, inner);
     let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     (judge(&plan, &finished.timeline), finished.timeline)
 }
@@ -301,7 +301,7 @@ fn a_rule_that_evaluates_by_itself_can_not_be_told_and_nothing_is_injected() {
 #[test]
 fn compliance_that_can_not_be_read_is_inconclusive() {
     let (plan, account) = stage::built(TOLD, RULES).expect("in order");
-    let between = |inner| Deny::after(4, "GetComplianceDetailsByConfigRule", inner);
+    let between = |inner| deny_after(4, "GetComplianceDetailsByConfigRule", inner);
     let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     let judgement = judge(&plan, &finished.timeline);
     let verdict = of(&judgement, "never-open");

@@ -142,7 +142,9 @@ fn expression_of(
 fn is_period(period: Duration) -> bool {
     let seconds = period.0.as_secs();
     let whole = period.0.subsec_nanos() == 0;
-    whole && (matches!(seconds, 10 | 30) || (seconds > 0 && seconds % 60 == 0 && seconds <= 86_400))
+    whole
+        && (matches!(seconds, 10 | 30)
+            || (seconds > 0 && seconds.is_multiple_of(60) && seconds <= 86_400))
 }
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html>
