@@ -22,6 +22,7 @@ pub(crate) mod iam;
 pub(crate) mod incidents;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod quotas;
 pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
@@ -116,6 +117,7 @@ services! {
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
     CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
+    Quotas, quotas, "servicequotas", "Service Quotas";
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";
     CloudFormation, stacks, "cloudformation", "CloudFormation";
