@@ -298,6 +298,8 @@ fn answers(expectation: &PlannedExpectation) -> bool {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
+            | Kind::Compliance { .. }
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

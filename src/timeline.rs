@@ -363,6 +363,13 @@ pub enum Undo {
         /// Its name.
         name: String,
     },
+    /// Tell a process check of AWS Config again what it was told before.
+    PutExternalEvaluation {
+        /// The rule.
+        rule: String,
+        /// What it was told.
+        compliance: String,
+    },
     /// Archive the samples of GuardDuty that were not active before.
     ArchiveSampleFindings {
         /// The detector's id.

@@ -37,6 +37,8 @@ pub enum Topic {
     Incidents,
     /// CloudTrail's event history.
     ApiCalls,
+    /// Results of AWS Config's rules.
+    Compliance,
     /// Step Functions executions.
     Executions,
     /// How many messages SQS queues hold.
@@ -62,6 +64,7 @@ impl Topic {
         Self::Findings,
         Self::Incidents,
         Self::ApiCalls,
+        Self::Compliance,
         Self::Executions,
         Self::Queues,
         Self::Logs,

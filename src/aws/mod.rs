@@ -12,6 +12,7 @@ pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub(crate) mod metrics;
 pub mod permissions;
 pub(crate) mod queues;
 pub mod quotas;
@@ -41,6 +42,8 @@ pub struct Aws {
     pub quotas: aws_sdk_servicequotas::Client,
     /// CloudTrail.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
+    /// AWS Config.
+    pub config: aws_sdk_config::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -86,6 +89,7 @@ pub(crate) struct Readers {
     alarms: alarms::Reader,
     histories: history::Reader,
     trails: trail::Reader,
+    metrics: metrics::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -123,6 +127,7 @@ impl Aws {
         Self {
             quotas: client!(aws_sdk_servicequotas, config, gate),
             cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
+            config: client!(aws_sdk_config, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),

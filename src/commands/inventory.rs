@@ -53,6 +53,7 @@ pub fn of(name: &str, account: &Account) -> Inventory {
             })
             .collect(),
         response_plans: found.response_plans.clone(),
+        config_rules: found.config_rules.clone(),
         state_machines: found.state_machines.keys().cloned().collect(),
         functions: found.functions.keys().cloned().collect(),
         queues: found.queues.keys().cloned().collect(),

@@ -256,3 +256,14 @@ pub(crate) const SECURITY_HUB_IMPORT: SignedDuration = SignedDuration::from_secs
 /// From a call until CloudTrail's event history shows it: "an average of about 5 minutes", not guaranteed.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
 pub(crate) const CLOUDTRAIL: SignedDuration = SignedDuration::from_mins(5);
+
+// --- Config ---
+
+/// From a change of a resource until AWS Config has recorded it and evaluates the rules about it. AWS says
+/// "usually … immediately … or within a few minutes": <https://docs.aws.amazon.com/config/latest/developerguide/config-concepts.html>;
+/// ours lies between.
+pub(crate) const CONFIG_RECORDS: SignedDuration = SignedDuration::from_secs(90);
+
+/// From a new rule, or from `StartConfigRulesEvaluation`, until the rule has been evaluated (AWS publishes no
+/// figure; ours).
+pub(crate) const CONFIG_EVALUATES: SignedDuration = SignedDuration::from_secs(20);

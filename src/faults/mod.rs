@@ -5,6 +5,7 @@
 //! gives one; a fault that had no effect is a failure, never a success.
 
 mod command;
+pub(crate) mod config_evaluation;
 pub(crate) mod disable_rule;
 pub(crate) mod fis;
 mod guardduty_samples;
@@ -80,6 +81,10 @@ pub async fn inject<'a>(
         }
         FaultAction::SecurityHubFindings { findings } => {
             securityhub_findings::inject(context, fault, findings).await
+        }
+        FaultAction::ConfigEvaluation { rule, compliance, annotation } => {
+            let told = compliance.map(|compliance| (compliance, annotation.as_deref()));
+            config_evaluation::inject(context, fault, rule, told).await
         }
         FaultAction::StartReplay(replay) => start_replay::inject(context, fault, replay).await,
         FaultAction::LogLine { group, stream, line, count } => {

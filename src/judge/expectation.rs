@@ -241,6 +241,10 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
         (Phase::Recovery, Kind::Alarm { state, action: None, .. }) => Some(state.as_str()),
         (Phase::Recovery, Kind::Experiment { state, .. }) => Some(state),
         (Phase::Recovery, Kind::Queue { name, .. }) => Some(name),
+        (Phase::Recovery, Kind::Compliance { wanted, .. }) => Some(&wanted.rule),
+        (Phase::Recovery, Kind::Metric(metric)) => {
+            Some(metric.expression.as_deref().unwrap_or("value"))
+        }
         (Phase::Recovery, Kind::Http { predicate, .. }) => Some(&predicate.path),
         (
             Phase::Recovery,

@@ -152,6 +152,7 @@ fn thing(plan: &Plan, fault: &str) -> &'static str {
             | FaultAction::SendMessage { .. }
             | FaultAction::SampleFindings { .. }
             | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::ConfigEvaluation { .. }
             | FaultAction::LogLine { .. }
             | FaultAction::StartReplay(_)
             | FaultAction::Http { .. }

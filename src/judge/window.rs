@@ -231,8 +231,11 @@ impl<'a> Window<'a> {
 
     /// Words about evidence that is shown late, for what is called absent.
     pub(super) fn shown_late(&self) -> &'static str {
-        let late = matches!(self.expectation.kind, Kind::ApiCall(_));
-        if late { ", as CloudTrail shows it 15 minutes later" } else { "" }
+        if let Kind::ApiCall(_) = self.expectation.kind {
+            return ", as CloudTrail shows it 15 minutes later";
+        }
+        let late = matches!(self.expectation.kind, Kind::Metric(_));
+        if late { ", by the periods whose data must be there three minutes later" } else { "" }
     }
 }
 

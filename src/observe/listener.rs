@@ -162,6 +162,8 @@ fn listens(expectation: &PlannedExpectation) -> bool {
         | Kind::OpsItem(_)
         | Kind::Incident(_)
         | Kind::ApiCall(_)
+        | Kind::Metric(_)
+        | Kind::Compliance { .. }
         | Kind::Queue { .. }
         | Kind::Deployment { .. }
         | Kind::Log { .. }
@@ -266,6 +268,8 @@ impl Builder<'_> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
+            | Kind::Compliance { .. }
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod api_calls;
+mod compliance;
 mod correlation;
 mod deployments;
 mod executions;
@@ -16,6 +17,7 @@ mod http;
 mod incidents;
 mod listener;
 mod logs;
+mod metrics;
 mod ops_items;
 mod queue;
 mod queues;
@@ -166,6 +168,12 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::ApiCall(_))) {
             pollers.push(Box::pin(api_calls::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Compliance { .. })) {
+            pollers.push(Box::pin(compliance::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::Metric(_))) {
+            pollers.push(Box::pin(metrics::poll(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));

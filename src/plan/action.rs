@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke, millis};
-use crate::scenario::types::{CommandRun, EventEntry, HttpCall, SecurityHubFinding, StateValue};
+use crate::scenario::types::{
+    CommandRun, ComplianceState, EventEntry, HttpCall, SecurityHubFinding, StateValue,
+};
 
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +101,15 @@ pub enum FaultAction {
     SecurityHubFindings {
         /// The findings, as the scenario has them.
         findings: Vec<SecurityHubFinding>,
+    },
+    /// Has a rule of AWS Config evaluated, or tells a process check how it is.
+    ConfigEvaluation {
+        /// The rule.
+        rule: String,
+        /// What a process check is told; nothing to have the rule evaluated.
+        compliance: Option<ComplianceState>,
+        /// Why.
+        annotation: Option<String>,
     },
     /// Puts a line into a log group.
     LogLine {

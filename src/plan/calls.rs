@@ -3,13 +3,16 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
+mod listening;
 mod records;
 
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::names::at_target;
 use crate::scenario::types::{RuleState, StateValue};
+use listening::{listener_rule_calls, notification_calls};
 use records::{
-    deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
+    compliance_calls, deployment_calls, evaluation_calls, finding_calls, incident_calls, log_calls,
+    log_group, replay_calls,
 };
 
 /// The beginning of the names of everything that a run creates to listen with.
@@ -353,6 +356,9 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "logs:DescribeLogStreams", id, log_group(group, "*"));
             calls.add(Step::Revert, "logs:DeleteLogStream", id, own);
         }
+        FaultAction::ConfigEvaluation { compliance, .. } => {
+            evaluation_calls(calls, id, compliance.is_some());
+        }
         FaultAction::StartReplay(replay) => replay_calls(calls, id, replay),
         // No API of AWS is called.
         FaultAction::Http { .. } | FaultAction::Command { .. } => {}
@@ -547,6 +553,10 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         Kind::ApiCall(_) => {
             calls.add(Step::Observe, "cloudtrail:LookupEvents", id, any(NO_LEVEL));
         }
+        Kind::Compliance { .. } => compliance_calls(calls, id),
+        Kind::Metric(_) => {
+            calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
+        }
         Kind::Queue { name, .. } => {
             let queue = named("sqs", "", name);
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());
@@ -564,37 +574,4 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         // No API of AWS is asked.
         Kind::Http { .. } => {}
     }
-}
-
-/// The run's own rule on a bus, which delivers to its queue.
-fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
-    let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
-    queue_calls(calls, id);
-    calls.add(Step::Listen, "events:PutRule", id, ours.clone());
-    calls.add(Step::Listen, "events:TagResource", id, ours.clone());
-    calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DescribeRule", id, ours);
-}
-
-fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
-    let watched = named("sns", "", topic);
-    calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
-    queue_calls(calls, id);
-    calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
-    calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
-    // After a crash the subscription is found again by its endpoint.
-    calls.add(Step::Revert, "sns:ListSubscriptionsByTopic", id, watched);
-}
-
-/// The run's own queue, which listener rules and topics deliver to.
-fn queue_calls(calls: &mut Calls, id: &str) {
-    calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
-    calls.add(Step::Listen, "sqs:TagQueue", id, queue());
-    calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
-    calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
-    // After a crash only the name is known.
-    calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());
 }

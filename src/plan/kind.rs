@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Predicate, millis};
+use super::{MetricWatch, Predicate, millis};
 use crate::scenario::types::{
-    ApiCallExpectation, FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation,
-    QueueMessages, RuleState, StateValue,
+    ApiCallExpectation, ComplianceExpectation, ComplianceState, FindingExpectation, HttpCall,
+    IncidentExpectation, OpsItemExpectation, QueueMessages, RuleState, StateValue,
 };
 
 /// What an expectation looks at.
@@ -83,6 +83,15 @@ pub enum Kind {
     Incident(IncidentExpectation),
     /// An API call, as the scenario has it.
     ApiCall(ApiCallExpectation),
+    /// What a rule of AWS Config says.
+    Compliance {
+        /// The rule, and the resource where one is named.
+        wanted: ComplianceExpectation,
+        /// What it says.
+        state: ComplianceState,
+    },
+    /// A value of CloudWatch.
+    Metric(MetricWatch),
     /// How many messages a queue holds.
     Queue {
         /// The queue's name or ARN.

@@ -174,6 +174,7 @@ pub(crate) fn words(action: &FaultAction) -> Option<String> {
         | FaultAction::SendMessage { .. }
         | FaultAction::SampleFindings { .. }
         | FaultAction::SecurityHubFindings { .. }
+        | FaultAction::ConfigEvaluation { .. }
         | FaultAction::LogLine { .. }
         | FaultAction::StartReplay(_)
         | FaultAction::Http { .. }

@@ -10,8 +10,10 @@ mod deployments;
 pub mod iam;
 mod ids;
 mod kind;
+mod kinds;
 mod machines;
 mod messages;
+mod metrics;
 mod outside;
 mod predicate;
 pub(crate) mod records;
@@ -31,6 +33,7 @@ pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
 pub use messages::RUN_ATTRIBUTE;
+pub use metrics::{METRIC_LAG, MetricWatch};
 pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,

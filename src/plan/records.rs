@@ -1,9 +1,11 @@
-//! Findings, OpsItems, incidents and API calls in words, the same in the dry run and in the reports.
+//! Findings, OpsItems, incidents, API calls and compliance in words, the same in the dry run and in the reports.
 //!
 //! No main type: one function a kind. Invariant: what is said is what the observer compares.
 
+use super::{FaultAction, Kind};
 use crate::scenario::types::{
-    ApiCallExpectation, FindingExpectation, FindingSource, IncidentExpectation, OpsItemExpectation,
+    ApiCallExpectation, ComplianceExpectation, ComplianceState, FindingExpectation, FindingSource,
+    IncidentExpectation, OpsItemExpectation, StateValue,
 };
 
 /// Parts that are there, joined; one word where none is.
@@ -61,4 +63,30 @@ pub(crate) fn api_call(call: &ApiCallExpectation) -> String {
     let resource = call.resource.as_ref().map(|on| format!(" on {on}")).unwrap_or_default();
     let error = call.error.as_ref().map(|code| format!(", failed with {code}")).unwrap_or_default();
     format!("API call {source}{}{user}{resource}{error}", call.name)
+}
+
+/// What a rule of Config must say: that something does not comply, where it must not have recovered.
+pub(super) fn compliance_kind(wanted: &ComplianceExpectation, natural: StateValue) -> Kind {
+    let natural = match natural {
+        StateValue::Ok => ComplianceState::Compliant,
+        StateValue::Alarm | StateValue::InsufficientData => ComplianceState::NonCompliant,
+    };
+    Kind::Compliance { wanted: wanted.clone(), state: wanted.state.unwrap_or(natural) }
+}
+
+/// Compliance: `Config rule restricted-ssh is NON_COMPLIANT for sg-1`.
+pub(crate) fn compliance(wanted: &ComplianceExpectation, state: ComplianceState) -> String {
+    let of = wanted.resource.as_ref().map(|id| format!(" for {id}")).unwrap_or_default();
+    format!("Config rule {} is {}{of}", wanted.rule, state.as_str())
+}
+
+/// An evaluation: `Config rule reviewed is told NON_COMPLIANT`.
+pub(crate) fn evaluation(action: &FaultAction) -> String {
+    let FaultAction::ConfigEvaluation { rule, compliance, .. } = action else {
+        return String::new();
+    };
+    match compliance {
+        Some(compliance) => format!("Config rule {rule} is told {}", compliance.as_str()),
+        None => format!("Config rule {rule} is evaluated"),
+    }
 }

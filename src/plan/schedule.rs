@@ -7,7 +7,9 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{Anchor, Demand, FaultAction, Kind, Plan, PlannedExpectation, Start, Unplannable};
+use super::{
+    Anchor, Demand, FaultAction, Kind, METRIC_LAG, Plan, PlannedExpectation, Start, Unplannable,
+};
 
 /// What a drill needs besides its windows: arming the observers, the steady state, and reverting.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -32,7 +34,11 @@ pub const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(15);
 
 /// How much later than it happens AWS may show what this looks at, where that is published and is minutes.
 pub fn shown_late(kind: &Kind) -> SignedDuration {
-    if let Kind::ApiCall(_) = kind { CLOUDTRAIL_LAG } else { SignedDuration::ZERO }
+    if let Kind::ApiCall(_) = kind {
+        return CLOUDTRAIL_LAG;
+    }
+    let Kind::Metric(metric) = kind else { return SignedDuration::ZERO };
+    METRIC_LAG.saturating_add(metric.period)
 }
 
 /// The latest moments of a plan.
@@ -93,6 +99,7 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
             | FaultAction::SendMessage { .. }
             | FaultAction::SampleFindings { .. }
             | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::ConfigEvaluation { .. }
             | FaultAction::LogLine { .. }
             | FaultAction::StartReplay(_)
             | FaultAction::Http { .. }
@@ -148,6 +155,7 @@ impl<'a> Solver<'a> {
             | FaultAction::Publish { .. }
             | FaultAction::SendMessage { .. }
             | FaultAction::SecurityHubFindings { .. }
+            | FaultAction::ConfigEvaluation { .. }
             | FaultAction::LogLine { .. }
             | FaultAction::Http { .. }
             | FaultAction::Command { .. } => start,

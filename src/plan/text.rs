@@ -95,6 +95,8 @@ pub fn describe(kind: &Kind) -> String {
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::ApiCall(call) => records::api_call(call),
+        Kind::Metric(metric) => metric.words(),
+        Kind::Compliance { wanted, state } => records::compliance(wanted, *state),
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
@@ -187,6 +189,7 @@ pub fn describe_fault(action: &FaultAction) -> String {
             None => format!("message on topic {topic}"),
         },
         FaultAction::SendMessage { queue, .. } => format!("message to queue {queue}"),
+        FaultAction::ConfigEvaluation { .. } => records::evaluation(action),
         FaultAction::SampleFindings { types, .. } => {
             format!("GuardDuty samples: {}", types.join(", "))
         }
@@ -518,6 +521,9 @@ fn touched(plan: &Plan) -> BTreeSet<String> {
                     replay.archive
                 ));
             }
+            FaultAction::ConfigEvaluation { rule, .. } => {
+                all.insert(format!("Config rule {rule}, and whatever its results start"));
+            }
             FaultAction::LogLine { group, .. } => {
                 all.insert(format!(
                     "log group {group} (a stream of the run's own), and what its filters start"
@@ -572,6 +578,8 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::OpsItem(_)
             | Kind::Incident(_)
             | Kind::ApiCall(_)
+            | Kind::Metric(_)
+            | Kind::Compliance { .. }
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }

@@ -50,6 +50,8 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
         Kind::ApiCall(call) => records::api_call(call),
+        Kind::Metric(metric) => metric.words(),
+        Kind::Compliance { wanted, state } => records::compliance(wanted, *state),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
         }
@@ -132,6 +134,7 @@ pub(crate) fn action(action: &FaultAction) -> String {
         FaultAction::DisableRule { bus, name } => format!("rule `{name}` on bus `{bus}` disabled"),
         FaultAction::Publish { topic, .. } => format!("message on topic `{topic}`"),
         FaultAction::SendMessage { queue, .. } => format!("message to queue `{queue}`"),
+        FaultAction::ConfigEvaluation { .. } => records::evaluation(action),
         FaultAction::SampleFindings { types, .. } => format!("GuardDuty samples: {}", list(types)),
         FaultAction::SecurityHubFindings { findings } => {
             format!("{} imported into Security Hub", count(findings.len(), "finding"))

@@ -4,6 +4,7 @@
 //! Main functions: [`holds`] and [`steady`]. Invariants: each condition is recorded; a condition that we
 //! could not look at is told apart from one that does not hold; nothing here changes the account.
 
+mod config;
 mod messages;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use crate::plan::{
 use crate::scenario::suggest::did_you_mean;
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
+use config::Use;
 
 /// A drill as it looks from one of its places.
 #[derive(Clone, Copy)]
@@ -125,6 +127,10 @@ async fn holds_at(drill: Here<'_>) -> bool {
             FaultAction::Invoke(invoke) => {
                 subjects.insert(Subject::Function(invoke.function.clone()));
             }
+            FaultAction::ConfigEvaluation { rule, compliance, .. } => {
+                let used = if compliance.is_some() { Use::Tell } else { Use::Evaluate };
+                subjects.insert(Subject::ConfigRule(rule.clone(), used));
+            }
             FaultAction::FisInline { .. }
             | FaultAction::SetAlarmState { .. }
             | FaultAction::PutMetricData { .. }
@@ -170,6 +176,7 @@ enum Subject {
     Topic(String),
     Group { application: String, group: String },
     ResponsePlan(String),
+    ConfigRule(String, Use),
     Machine(String),
     Function(String),
     Message(messages::Subject),
@@ -187,6 +194,7 @@ impl Subject {
                 format!("deployment group {group} of {application}")
             }
             Self::ResponsePlan(plan) => format!("response plan {plan}"),
+            Self::ConfigRule(rule, _) => format!("Config rule {rule}"),
             Self::Machine(name) => format!("state machine {name}"),
             Self::Function(name) => format!("function {name}"),
             Self::Message(subject) => subject.words(),
@@ -213,12 +221,16 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         }
         Kind::Deployment { release, .. } => Some(Subject::Released(release.clone())),
         Kind::Execution { state_machine, .. } => Some(Subject::Machine(state_machine.clone())),
+        Kind::Compliance { wanted, .. } => {
+            Some(Subject::ConfigRule(wanted.rule.clone(), Use::Read))
+        }
         Kind::Alarm { .. }
         | Kind::Http { .. }
         | Kind::Experiment { .. }
         | Kind::Finding(_)
         | Kind::OpsItem(_)
-        | Kind::ApiCall(_) => None,
+        | Kind::ApiCall(_)
+        | Kind::Metric(_) => None,
         Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }
@@ -240,6 +252,7 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             let sent = sent.map_err(|error| CallError::of("ssm:DescribeDocument", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
+        Subject::ConfigRule(rule, used) => config::look(aws, rule, *used, &words).await,
         Subject::Topic(topic) => {
             let arn = drill.place.topic_arn(topic);
             let sent = aws.sns.get_topic_attributes().topic_arn(arn).send().await;

@@ -32,6 +32,8 @@ pub struct Inventory {
     pub templates: Vec<ExperimentTemplate>,
     /// The names of the response plans of Incident Manager.
     pub response_plans: Vec<String>,
+    /// The names of the rules of AWS Config.
+    pub config_rules: Vec<String>,
     /// The names of the Step Functions state machines.
     pub state_machines: Vec<String>,
     /// The names of the Lambda functions.

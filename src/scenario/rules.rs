@@ -282,6 +282,10 @@ rules! {
     BAD_API_CALL = "bad-api-call": "What stands as the name of an API call is none.",
         "CloudTrail is asked for calls by the whole name of the operation, such as TerminateInstances; it knows no \
          wildcards there, and the service stands in `source`.";
+    BAD_METRIC_QUERY = "bad-metric-query": "A metric expectation asks what CloudWatch can't be asked.",
+        "It is one metric (namespace, name, statistic) or an expression over `metrics`; its period is 10s, 30s or whole \
+         minutes, its threshold a comparison and a number, such as `>= 5`. An expression gives one series, so that \
+         METRICS(), SEARCH() and queries are not taken.";
     BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
         "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",

@@ -20,7 +20,7 @@ fn pairs() -> impl Strategy<Value = IndexMap<String, String>> {
 }
 
 fn undo() -> impl Strategy<Value = Undo> {
-    (0..17_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
+    (0..18_u8, ".{0,8}", ".{0,8}").prop_map(|(kind, one, two)| match kind {
         0 => Undo::StopExperiment { client_token: one },
         1 => Undo::DeleteExperimentTemplate { client_token: one },
         2 => Undo::SetAlarmState { alarm: one, state: two },
@@ -30,6 +30,7 @@ fn undo() -> impl Strategy<Value = Undo> {
         6 => Undo::StopAutomation { token: one },
         7 => Undo::CancelCommand { document: one, comment: two },
         8 => Undo::StopExecution { state_machine: one, name: two },
+        16 => Undo::PutExternalEvaluation { rule: one, compliance: two },
         15 => Undo::Unlock { parameter: one },
         9 => Undo::DeleteLogStream { group: one, stream: two },
         10 => Undo::CancelReplay { name: one },

@@ -441,6 +441,12 @@ resources:
   Web:
     Type: AWS::EC2::Instance
     Properties: {ImageId: ami-0abc1234def567890, InstanceType: t3.micro, Tags: [{Key: Name, Value: web}]}
+  Reviewed:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: reviewed, Source: {Owner: AWS, SourceIdentifier: AWS_CONFIG_PROCESS_CHECK}}
+  Ssh:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: restricted-ssh, Source: {Owner: AWS, SourceIdentifier: INCOMING_SSH_DISABLED}}
   Errors:
     Type: AWS::CloudWatch::Alarm
     Properties:
@@ -469,10 +475,16 @@ faults:
     set_alarm_state: {alarm: slow}
   - id: errors
     put_metric_data: {namespace: Shop, metric: Errors, value: 50, duration: 3m}
+  - id: review
+    config_evaluation: {rule: reviewed, compliance: NON_COMPLIANT}
+  - id: look-again
+    config_evaluation: {rule: restricted-ssh}
 expect:
   - {id: seen, alarm: {name: errors}, within: 3m}
   - {id: was-slow, alarm: {name: slow}, within: 1m, after: slow}
   - {id: over, experiment: {state: completed}, within: 20m}
+  - {id: counted, metric: {namespace: Shop, name: Errors, statistic: Sum, threshold: ">= 50", missing: ignore}, within: 4m}
+  - {id: reviewed, compliance: {rule: reviewed}, within: 1m, after: review}
   - {id: called, api_call: {name: SetAlarmState, source: monitoring}, within: 1m, after: slow}
 "#;
 

@@ -1,10 +1,14 @@
-//! Drills over what an account writes down about itself, late: API calls in CloudTrail's event history.
+//! Drills over what an account writes down about itself, late: API calls in CloudTrail's event history,
+//! the values of metrics, and the results of Config's rules.
 
 use firedrill::commands::drill::rehearse_through;
+use firedrill::emulator::services::Service;
 use firedrill::judge::{Judgement, Verdict, VerdictKind, judge};
 use firedrill::runner::StopSwitch;
+use firedrill::scenario::types::Correlation;
 use firedrill::timeline::{Entry, EntryKind};
 use jiff::SignedDuration;
+use serde_json::json;
 
 use crate::blindness::deny_after;
 use crate::stage;
@@ -134,4 +138,172 @@ fn calls_that_another_regions_history_shows_are_never_called_absent() {
     let words = format!("{timeline:?}");
     assert!(words.contains("shows the calls of iam.amazonaws.com in us-east-1 alone"), "{words}");
     assert!(!words.contains("FaultStarted"), "nothing is injected that nobody would see");
+}
+
+/// Errors and requests, one of each a minute, and a metric that nobody writes by itself.
+const METRICS: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+signals:
+  - {metric: {namespace: Shop, name: Errors}, every: 1m, baseline: 1}
+  - {metric: {namespace: Shop, name: Requests}, every: 1m, baseline: 100}
+"#;
+
+const THRESHOLDS: &str = r#"
+version: 1
+name: thresholds
+environment: environment.yaml
+faults:
+  - id: errors
+    put_metric_data: {namespace: Shop, metric: Errors, value: 80, every: 1m, duration: 4m}
+  - id: once
+    at: 30s
+    put_metric_data: {namespace: Shop, metric: Rare, value: 7, every: 1m, duration: 1m}
+expect:
+  - {id: many, metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: "> 50"}, within: 3m}
+  - id: share
+    metric:
+      expression: "100 * errors / requests"
+      metrics:
+        errors: {namespace: Shop, name: Errors, statistic: Maximum}
+        requests: {namespace: Shop, name: Requests, statistic: Maximum}
+      threshold: ">= 80"
+    within: 3m
+  - {id: too-many, metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: "> 90"}, within: 3m}
+  - {id: never-half, never: {metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: "> 50"}}, for: 5m}
+  - {id: never-grave, never: {metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: ">= 81"}}, for: 5m}
+  - {id: slow, metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: "> 50", period: 5m}, within: 9m}
+  - {id: rare, metric: {namespace: Shop, name: Rare, statistic: Sum, threshold: "> 5"}, within: 3m}
+  - {id: never-rare, never: {metric: {namespace: Shop, name: Rare, statistic: Sum, threshold: "> 8"}}, for: 5m}
+  - id: never-rare-ignored
+    never: {metric: {namespace: Shop, name: Rare, statistic: Sum, threshold: "> 8", missing: ignore}}
+    for: 5m
+recovery:
+  - {id: calm, metric: {namespace: Shop, name: Errors, statistic: Maximum, threshold: "<= 1"}, within: 12m, sustain: 2m}
+"#;
+
+fn metered(denied: &'static str, after: usize) -> (Judgement, Vec<Entry>) {
+    let (plan, account) = stage::built(THRESHOLDS, METRICS).expect("in order");
+    let between = |inner| deny_after(after, denied, inner);
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
+    (judge(&plan, &finished.timeline), finished.timeline)
+}
+
+#[test]
+fn a_metric_and_an_expression_are_met_in_the_first_whole_period_that_fulfils_them() {
+    let (judgement, timeline) = metered("NoSuchOperation", 0);
+    for id in ["many", "share", "slow", "rare", "never-grave", "calm"] {
+        let verdict = of(&judgement, id);
+        assert_eq!(verdict.verdict, VerdictKind::Met, "{verdict:?} {}", stage::tail(&timeline));
+    }
+    let many = of(&judgement, "many").observation.as_ref().expect("it was seen");
+    assert_eq!(many.resolution_ms, 60_000, "the period");
+    assert_eq!(many.summary, "Maximum of Errors in Shop was 80, > 50");
+    assert_eq!(many.occurred_at.as_second() % 60, 0, "AWS's own time of the period");
+    let settled = many.seen_at.duration_since(many.occurred_at);
+    assert!(settled >= SignedDuration::from_mins(4), "only once its data must be there: {settled}");
+    assert_eq!(
+        of(&judgement, "slow").observation.as_ref().map(|one| one.resolution_ms),
+        Some(300_000)
+    );
+    assert_eq!(of(&judgement, "too-many").verdict, VerdictKind::Missed);
+    assert_eq!(of(&judgement, "never-half").verdict, VerdictKind::Violated);
+}
+
+#[test]
+fn a_period_without_a_value_is_a_blind_spot_unless_the_scenario_says_otherwise() {
+    let (judgement, _) = metered("NoSuchOperation", 0);
+    let blind = of(&judgement, "never-rare");
+    assert_eq!(blind.verdict, VerdictKind::Inconclusive, "{blind:?}");
+    assert!(blind.reason.contains("no value for the period from"), "{}", blind.reason);
+    assert_eq!(of(&judgement, "never-rare-ignored").verdict, VerdictKind::Met);
+}
+
+#[test]
+fn metrics_that_can_not_be_read_are_inconclusive() {
+    let (judgement, timeline) = metered("GetMetricData", 2);
+    for verdict in &judgement.verdicts {
+        let told = stage::tail(&timeline);
+        assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?} {told}");
+        assert!(verdict.reason.contains("cloudwatch:GetMetricData"), "{}", verdict.reason);
+    }
+}
+
+/// A process check, and a rule that evaluates by itself.
+const RULES: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Reviewed:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: reviewed, Source: {Owner: AWS, SourceIdentifier: AWS_CONFIG_PROCESS_CHECK}}
+  Ssh:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: restricted-ssh, Source: {Owner: AWS, SourceIdentifier: INCOMING_SSH_DISABLED}}
+"#;
+
+const TOLD: &str = r"
+version: 1
+name: told
+environment: environment.yaml
+faults:
+  - id: told
+    config_evaluation: {rule: reviewed, compliance: NON_COMPLIANT, annotation: The review is late.}
+  - id: evaluated
+    config_evaluation: {rule: restricted-ssh}
+expect:
+  - {id: broken, compliance: {rule: reviewed}, within: 1m}
+  - {id: routed, event: {pattern: {source: [aws.config], detail: {configRuleName: [reviewed]}}}, within: 1m}
+  - {id: of-another, compliance: {rule: reviewed, resource: sg-1}, within: 1m}
+  - {id: never-open, never: {compliance: {rule: restricted-ssh}}, for: 3m}
+recovery:
+  - {id: reviewed-again, compliance: {rule: reviewed}, within: 2m}
+";
+
+#[test]
+fn a_process_check_that_is_told_is_seen_with_configs_own_time_and_set_back() {
+    let (plan, account) = stage::built(TOLD, RULES).expect("in order");
+    let (finished, mut account) =
+        rehearse_through(&plan, account, &StopSwitch::default(), |inner| inner);
+    let (judgement, timeline) = (judge(&plan, &finished.timeline), finished.timeline);
+    for id in ["broken", "routed", "never-open"] {
+        let verdict = of(&judgement, id);
+        assert_eq!(verdict.verdict, VerdictKind::Met, "{verdict:?} {}", stage::tail(&timeline));
+    }
+    let seen = of(&judgement, "broken").observation.as_ref().expect("it was seen");
+    assert_eq!(seen.resolution_ms, 0, "{seen:?}");
+    assert_eq!(seen.correlation, Correlation::Marker, "the annotation carries the run's id");
+    for id in ["of-another", "reviewed-again"] {
+        assert_eq!(of(&judgement, id).verdict, VerdictKind::Missed, "{:?}", of(&judgement, id));
+    }
+    let asked = json!({"ConfigRuleName": "reviewed"});
+    let told = account.call(Service::Config, "GetComplianceDetailsByConfigRule", asked);
+    let told = &told.expect("the rule is there")["EvaluationResults"][0];
+    assert_eq!(told["ComplianceType"], "NOT_APPLICABLE", "as before it was ever told: {told}");
+}
+
+#[test]
+fn a_rule_that_evaluates_by_itself_can_not_be_told_and_nothing_is_injected() {
+    let told = TOLD.replace(
+        "config_evaluation: {rule: restricted-ssh}",
+        "config_evaluation: {rule: restricted-ssh, compliance: NON_COMPLIANT}",
+    );
+    let (plan, account) = stage::built(&told, RULES).expect("in order");
+    let over = stage::drill(&plan, account, &StopSwitch::default(), stage::unheard());
+    let judgement = judge(&plan, &over.finished.timeline);
+    assert!(judgement.reasons[0].contains("is no process check"), "{:?}", judgement.reasons);
+    let touched = |entry: &Entry| matches!(entry.kind, EntryKind::Intent { .. });
+    assert!(!over.finished.timeline.iter().any(touched));
+}
+
+#[test]
+fn compliance_that_can_not_be_read_is_inconclusive() {
+    let (plan, account) = stage::built(TOLD, RULES).expect("in order");
+    let between = |inner| deny_after(4, "GetComplianceDetailsByConfigRule", inner);
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
+    let judgement = judge(&plan, &finished.timeline);
+    let verdict = of(&judgement, "never-open");
+    assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?}");
 }

@@ -32,6 +32,8 @@ pub struct Inventory {
     pub experiment_templates: Vec<ExperimentTemplate>,
     /// The names of Incident Manager's response plans.
     pub response_plans: Vec<String>,
+    /// The names of the rules of AWS Config.
+    pub config_rules: Vec<String>,
     /// Step Functions state machines: the name and the ARN.
     pub state_machines: IndexMap<String, String>,
     /// Lambda functions: the name and the ARN.
@@ -135,6 +137,7 @@ impl Inventory {
             deployment_groups: deployment_groups(&mut account),
             experiment_templates: experiment_templates(&mut account),
             response_plans: response_plans(&mut account),
+            config_rules: crate::emulator::services::config::names(&account),
             state_machines: state_machines(&mut account),
             functions: functions(&mut account),
         }

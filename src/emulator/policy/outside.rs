@@ -206,6 +206,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::SecurityHub
         | Service::CloudTrail
         | Service::Quotas
+        | Service::Config
         | Service::AppConfig => "AccessDeniedException",
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{self, Decision, Request};
 use crate::emulator::account::Account;
-use crate::emulator::services::{Service, events, lambda, logs, sns, sqs};
+use crate::emulator::services::{Service, config, events, lambda, logs, sns, sqs};
 
 /// A resource that has a policy of its own.
 pub(super) struct Guard<'a> {
@@ -88,6 +88,7 @@ pub(super) fn guard<'a>(
         | Service::SecurityHub
         | Service::CloudTrail
         | Service::Quotas
+        | Service::Config
         | Service::AppConfig
         | Service::CloudFormation => None,
     }
@@ -150,6 +151,7 @@ pub(super) fn needed(
             one(arn.map(str::to_owned))
         }
         Service::AppConfig => one(appconfig_resource(account, input)),
+        Service::Config => config::arns(account, input).into_iter().map(|arn| vec![arn]).collect(),
         Service::CloudFormation => one(text(input, "StackName").map(|name| {
             let known = account.stacks.by_name.get(name).map(|stack| stack.id.clone());
             known.unwrap_or_else(|| identity.arn("cloudformation", &format!("stack/{name}/*")))

@@ -14,6 +14,7 @@ pub(crate) mod autoscaling;
 pub(crate) mod cloudtrail;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
+pub(crate) mod config;
 pub(crate) mod ec2;
 pub(crate) mod events;
 pub(crate) mod fis;
@@ -118,6 +119,7 @@ services! {
     SecurityHub, securityhub, "securityhub", "Security Hub";
     CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
     Quotas, quotas, "servicequotas", "Service Quotas";
+    Config, config, "config", "Config";
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";
     CloudFormation, stacks, "cloudformation", "CloudFormation";

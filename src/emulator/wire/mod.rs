@@ -119,6 +119,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
+        "config" => Some((Service::Config, JSON_1_1)),
         "cloudtrail" => Some((Service::CloudTrail, JSON_1_1)),
         "servicequotas" => Some((Service::Quotas, JSON_1_1)),
         "guardduty" => Some((Service::GuardDuty, Protocol::Rest(rest::GUARDDUTY))),

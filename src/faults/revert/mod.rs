@@ -8,6 +8,7 @@
 mod alarm;
 mod automation;
 mod command;
+mod compliance;
 mod enabled_rule;
 mod execution;
 mod experiment;
@@ -153,6 +154,9 @@ pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeEr
         Undo::StopExecution { state_machine, name } => {
             execution::undo(context, change, state_machine, name).await
         }
+        Undo::PutExternalEvaluation { rule, compliance } => {
+            compliance::undo(context, change, rule, compliance).await
+        }
         Undo::EnableRule { bus, name } => enabled_rule::undo(context, change, bus, name).await,
         Undo::ArchiveSampleFindings { detector, types, keep } => {
             samples::undo(context, change, detector, types, keep).await
@@ -184,6 +188,7 @@ pub fn describe(undo: &Undo) -> String {
         Undo::StopAutomation { token } => automation::words(token),
         Undo::CancelCommand { document, comment } => command::words(document, comment),
         Undo::StopExecution { state_machine, name } => execution::words(state_machine, name),
+        Undo::PutExternalEvaluation { rule, compliance } => compliance::words(rule, compliance),
         Undo::EnableRule { bus, name } => enabled_rule::words(bus, name),
         Undo::ArchiveSampleFindings { detector, types, .. } => samples::words(detector, types),
         Undo::ArchiveFindings { ids, .. } => findings::words(ids),

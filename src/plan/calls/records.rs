@@ -115,3 +115,30 @@ pub(super) fn log_calls(calls: &mut Calls, id: &str, groups: &[String], search: 
         calls.add(Step::Observe, "logs:GetQueryResults", id, any(NO_LEVEL));
     }
 }
+
+/// The rules of AWS Config: their ARNs have ids that no plan knows.
+fn config_rules() -> Resource {
+    Resource::Named { service: "config", name: "config-rule/*".to_owned() }
+}
+
+/// A rule is evaluated, or a process check is told how it is.
+pub(super) fn evaluation_calls(calls: &mut Calls, id: &str, told: bool) {
+    calls.add(Step::Preflight, "config:DescribeConfigRules", id, config_rules());
+    if told {
+        let read = "config:GetComplianceDetailsByConfigRule";
+        calls.add(Step::Inject, read, id, config_rules());
+        calls.add(Step::Inject, "config:PutExternalEvaluation", id, config_rules());
+        calls.add(Step::Revert, read, id, config_rules());
+        calls.add(Step::Revert, "config:PutExternalEvaluation", id, config_rules());
+    } else {
+        let status = "config:DescribeConfigRuleEvaluationStatus";
+        calls.add(Step::Inject, status, id, config_rules());
+        calls.add(Step::Inject, "config:StartConfigRulesEvaluation", id, config_rules());
+    }
+}
+
+/// What a rule says.
+pub(super) fn compliance_calls(calls: &mut Calls, id: &str) {
+    calls.add(Step::Preflight, "config:DescribeConfigRules", id, config_rules());
+    calls.add(Step::Observe, "config:GetComplianceDetailsByConfigRule", id, config_rules());
+}

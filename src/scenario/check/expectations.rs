@@ -7,9 +7,10 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, EventExpectation,
-    ExecutionExpectation, Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation,
-    IncidentExpectation, LogExpectation, NotificationExpectation, OpsItemExpectation,
+    AlarmExpectation, ApiCallExpectation, ComplianceExpectation, Correlation,
+    DeploymentExpectation, EventExpectation, ExecutionExpectation, Expectation,
+    ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
+    LogExpectation, MetricExpectation, NotificationExpectation, OpsItemExpectation,
     QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
     SetAlarmStateFault, StateValue,
 };
@@ -95,6 +96,8 @@ pub(super) struct Kinds<'a> {
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
     pub(super) api_call: Option<&'a ApiCallExpectation>,
+    pub(super) metric: Option<&'a MetricExpectation>,
+    pub(super) compliance: Option<&'a ComplianceExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
     pub(super) deployment: Option<&'a DeploymentExpectation>,
     pub(super) log: Option<&'a LogExpectation>,
@@ -120,6 +123,8 @@ impl<'a> Kinds<'a> {
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
                 api_call: never.api_call.as_ref(),
+                metric: never.metric.as_ref(),
+                compliance: never.compliance.as_ref(),
                 queue: never.queue.as_ref(),
                 deployment: never.deployment.as_ref(),
                 log: never.log.as_ref(),
@@ -148,6 +153,8 @@ impl<'a> Kinds<'a> {
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
             api_call: one.api_call.as_ref(),
+            metric: one.metric.as_ref(),
+            compliance: one.compliance.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -170,6 +177,8 @@ impl<'a> Kinds<'a> {
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
             ("api_call", self.api_call.is_some()),
+            ("metric", self.metric.is_some()),
+            ("compliance", self.compliance.is_some()),
             ("queue", self.queue.is_some()),
             ("deployment", self.deployment.is_some()),
             ("log", self.log.is_some()),
@@ -290,7 +299,9 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
     let kinds = Kinds::of(placed);
     let &[kind] = kinds.names.as_slice() else { return };
-    if one.sustain.is_some() && !["alarm", "experiment", "queue", "http"].contains(&kind) {
+    if one.sustain.is_some()
+        && !["alarm", "experiment", "queue", "http", "metric", "compliance"].contains(&kind)
+    {
         let message = format!("a {kind} happens; it has no state that could hold");
         let hint = "remove `sustain`, or expect an alarm's state".to_owned();
         let path = format!("{}/sustain", placed.path);

@@ -86,6 +86,7 @@ fn one(check: &mut Check<'_>, fault: &Fault, path: &str) {
         ("send_message", fault.send_message.is_some()),
         ("guardduty_sample_findings", fault.guardduty_sample_findings.is_some()),
         ("securityhub_findings", fault.securityhub_findings.is_some()),
+        ("config_evaluation", fault.config_evaluation.is_some()),
         ("log_line", fault.log_line.is_some()),
         ("start_replay", fault.start_replay.is_some()),
         ("http", fault.http.is_some()),

@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiCallExpectation, Duration, ExecutionExpectation, FindingExpectation, HttpExpectation,
-    IncidentExpectation, LogExpectation, OpsItemExpectation, QueueExpectation, StateValue,
-    default_bus,
+    ApiCallExpectation, ComplianceExpectation, Duration, ExecutionExpectation, FindingExpectation,
+    HttpExpectation, IncidentExpectation, LogExpectation, MetricExpectation, OpsItemExpectation,
+    QueueExpectation, StateValue, default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -56,6 +56,12 @@ pub struct Expectation {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A rule of AWS Config says that something does not comply, or that it does again.
+    #[serde(default)]
+    pub compliance: Option<ComplianceExpectation>,
+    /// A metric, or an expression over metrics, has a value.
+    #[serde(default)]
+    pub metric: Option<MetricExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
@@ -361,6 +367,12 @@ pub struct Never {
     /// An API call was made, as CloudTrail shows it.
     #[serde(default)]
     pub api_call: Option<ApiCallExpectation>,
+    /// A rule of AWS Config says that something does not comply, or that it does again.
+    #[serde(default)]
+    pub compliance: Option<ComplianceExpectation>,
+    /// A metric, or an expression over metrics, has a value.
+    #[serde(default)]
+    pub metric: Option<MetricExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,

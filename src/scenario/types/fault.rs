@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CommandFault, DisableRuleFault, Duration, HttpFault, InvokeFault, LogLineFault, PublishFault,
-    SampleFindingsFault, SecurityHubFault, SendMessageFault, SsmAutomationFault, SsmCommandFault,
-    StartExecutionFault, StartReplayFault, StateValue, default_bus,
+    CommandFault, ConfigEvaluationFault, DisableRuleFault, Duration, HttpFault, InvokeFault,
+    LogLineFault, PublishFault, SampleFindingsFault, SecurityHubFault, SendMessageFault,
+    SsmAutomationFault, SsmCommandFault, StartExecutionFault, StartReplayFault, StateValue,
+    default_bus,
 };
 
 /// One fault: exactly one of the kinds, started at an offset or after another fault.
@@ -70,6 +71,9 @@ pub struct Fault {
     /// Imports findings into Security Hub.
     #[serde(default)]
     pub securityhub_findings: Option<SecurityHubFault>,
+    /// Has a rule of AWS Config evaluated, or tells a process check how it is.
+    #[serde(default)]
+    pub config_evaluation: Option<ConfigEvaluationFault>,
     /// Puts a line into a log group.
     #[serde(default)]
     pub log_line: Option<LogLineFault>,

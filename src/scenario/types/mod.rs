@@ -5,12 +5,14 @@
 //! that, the kinds are options here and [`crate::scenario::Loaded::check`] holds the rule; [`crate::plan`] turns
 //! them into enums.
 
+mod compliance;
 mod expectation;
 mod fault;
 mod findings;
 mod guardrails;
 mod machines;
 mod messages;
+mod metrics;
 mod outside;
 mod records;
 mod target;
@@ -19,12 +21,14 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use compliance::*;
 pub use expectation::*;
 pub use fault::*;
 pub use findings::*;
 pub use guardrails::*;
 pub use machines::*;
 pub use messages::*;
+pub use metrics::*;
 pub use outside::*;
 pub use records::*;
 pub use target::*;

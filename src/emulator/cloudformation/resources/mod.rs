@@ -21,6 +21,7 @@ mod logs;
 mod machines;
 mod messages;
 mod network;
+mod rules;
 mod scaling;
 mod shape;
 mod systems;
@@ -107,6 +108,7 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &logs::RESOURCE_POLICY,
     &findings::DETECTOR,
     &findings::HUB,
+    &rules::CONFIG_RULE,
     &machines::STATE_MACHINE,
     &configurations::APPLICATION,
     &configurations::ENVIRONMENT,

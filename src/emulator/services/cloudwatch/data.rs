@@ -261,7 +261,7 @@ fn period_of(queries: &Queries, query: &Query) -> Result<i64, ServiceError> {
         Source::Metric(_) => None,
         Source::Expression { period, .. } => *period,
     };
-    let mut periods = queries.metrics().map(|(_, stat)| stat.period);
+    let mut periods = queries.metrics_of(query).into_iter().map(|stat| stat.period);
     let first = periods.next().or(own).unwrap_or(60);
     if periods.any(|period| period != first) || own.is_some_and(|own| own != first) {
         return Err(ServiceError::unsupported(format_args!(

@@ -211,6 +211,27 @@ impl Queries {
         })
     }
 
+    /// The statistics that a query is computed from, through other expressions too.
+    pub(super) fn metrics_of<'a>(&'a self, query: &'a Query) -> Vec<&'a MetricStat> {
+        let (mut waiting, mut seen, mut found) = (vec![query], Vec::new(), Vec::new());
+        while let Some(next) = waiting.pop() {
+            if seen.contains(&next.id.as_str()) {
+                continue;
+            }
+            seen.push(&next.id);
+            match &next.source {
+                Source::Metric(stat) => found.push(stat),
+                Source::Expression { parsed, .. } => {
+                    if parsed.takes_all() {
+                        waiting.extend(self.metrics().map(|(query, _)| query));
+                    }
+                    parsed.references(&mut |id| waiting.extend(self.0.get(id)));
+                }
+            }
+        }
+        found
+    }
+
     /// The kind of a query's result: a series, an array of series, or a bare number.
     pub(super) fn kind(&self, query: &Query) -> Result<Kind, ServiceError> {
         self.kind_at(query, 0)

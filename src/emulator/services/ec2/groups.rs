@@ -10,6 +10,7 @@ use super::filter::{self, Filter, TagSpecification, Tags, passes, render_tags};
 use super::network::{self, no_such};
 use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
+use crate::emulator::services::config;
 
 /// A security group and its rules.
 #[derive(Debug, Clone)]
@@ -348,6 +349,7 @@ fn authorize(account: &mut Account, input: &ChangeRules, direction: Direction) -
         }
         rules.push(permission);
     }
+    config::group_changed(account);
     Ok(json!({"Return": true}))
 }
 
@@ -363,6 +365,7 @@ fn revoke(account: &mut Account, input: &ChangeRules, direction: Direction) -> A
             ));
         }
     }
+    config::group_changed(account);
     Ok(json!({"Return": true}))
 }
 

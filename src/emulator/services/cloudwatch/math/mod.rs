@@ -193,6 +193,24 @@ impl Expression {
         }
     }
 
+    /// Whether it takes whatever metrics the request holds, by `METRICS()`.
+    pub(super) fn takes_all(&self) -> bool {
+        match self {
+            Self::Metrics(_) => true,
+            Self::Number(_) | Self::Reference(_) | Self::Period(_) => false,
+            Self::List(items) => items.iter().any(Self::takes_all),
+            Self::Negate(inner)
+            | Self::Call(_, inner)
+            | Self::Fill(inner, Filler::Repeat | Filler::Linear) => inner.takes_all(),
+            Self::Binary(_, left, right) => left.takes_all() || right.takes_all(),
+            Self::If(condition, then, other) => {
+                let other = other.as_ref().is_some_and(|other| other.takes_all());
+                condition.takes_all() || then.takes_all() || other
+            }
+            Self::Fill(inner, Filler::Value(value)) => inner.takes_all() || value.takes_all(),
+        }
+    }
+
     /// Calls `visit` with every id that the expression names.
     pub(super) fn references(&self, visit: &mut dyn FnMut(&str)) {
         match self {
