@@ -38,6 +38,8 @@ pub struct Aws {
     pub gate: Gate,
     /// The readers that all who look here share.
     pub(crate) readers: Readers,
+    /// Service Quotas.
+    pub quotas: aws_sdk_servicequotas::Client,
     /// CloudTrail.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// AWS Config.
@@ -123,6 +125,7 @@ impl Aws {
         let gate = Gate::default();
         let config = &gate.guard(config);
         Self {
+            quotas: client!(aws_sdk_servicequotas, config, gate),
             cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
             config: client!(aws_sdk_config, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),

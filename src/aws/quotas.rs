@@ -1,7 +1,7 @@
 //! How much of a quota is used up, where a drill could run into one.
 //!
-//! Main functions: [`Aws::active_experiments`] and [`Aws::rules_on`]. The default quotas stand here; an account may
-//! have others, which Service Quotas would tell.
+//! Main functions: [`Aws::active_experiments`], [`Aws::rules_on`] and [`Aws::most_rules`]. The default quotas stand here; an account may
+//! have others, which Service Quotas tells to whoever may ask.
 
 use aws_sdk_fis::types::ExperimentStatus;
 
@@ -15,7 +15,22 @@ pub const ACTIVE_EXPERIMENTS: usize = 5;
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>.
 pub const RULES_PER_BUS: usize = 300;
 
+/// The quota behind [`RULES_PER_BUS`]: <https://docs.aws.amazon.com/general/latest/gr/ev.html>.
+const RULES_PER_BUS_CODE: &str = "L-244521F2";
+
 impl Aws {
+    /// How many rules a bus of this account may have; nothing where the account does not say.
+    ///
+    /// Source: <https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html>.
+    pub async fn most_rules(&self) -> Option<usize> {
+        let ask = self.quotas.get_service_quota().service_code("events");
+        // Whoever may not ask is told AWS's default, and that it is no more than that.
+        let answer = ask.quota_code(RULES_PER_BUS_CODE).send().await.ok()?;
+        let value = answer.quota()?.value()?;
+        // A count of rules, far below where a float is no longer exact.
+        format!("{value:.0}").parse().ok()
+    }
+
     /// How many FIS experiments are on the way now.
     ///
     /// # Errors

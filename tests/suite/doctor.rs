@@ -107,6 +107,24 @@ fn the_least_policy_is_enough_to_the_simulator_and_one_action_less_is_named() {
 }
 
 #[test]
+fn a_quota_is_the_accounts_where_the_caller_may_ask_for_it() {
+    let (plan, accounts) = prepared_all(&root().join("scenarios/finding-crosses-accounts.yaml"));
+    let told = |more: &[&str]| {
+        let mut statements =
+            iam::policy(&plan)["Statement"].as_array().expect("statements").clone();
+        statements.push(json!({"Effect": "Allow", "Resource": "*", "Action": more}));
+        let (rows, _) = examined(&plan, restricted(accounts.clone(), json!(statements)));
+        let fine = of(&rows, Health::Ok);
+        let rules = fine.into_iter().find(|row| row.starts_with("quota: rules on the bus"));
+        rules.unwrap_or_else(|| panic!("no row for the rules of a bus: {rows:#?}"))
+    };
+    let default = told(&["events:ListRules"]);
+    assert!(default.contains("of 300 (AWS's default)"), "{default}");
+    let own = told(&["events:ListRules", "servicequotas:GetServiceQuota"]);
+    assert!(own.contains("of 300 (the account's quota)"), "{own}");
+}
+
+#[test]
 fn a_caller_that_may_not_ask_about_itself_is_no_reason_to_fail() {
     let (plan, account) = vpn();
     let least = iam::policy(&plan)["Statement"].clone();

@@ -206,7 +206,7 @@ async fn quotas(plan: &Plan, place: &Place, rows: &mut Vec<Row>) {
     if experiments {
         let active = place.aws.active_experiments().await;
         let subject = format!("quota: active FIS experiments{at}");
-        rows.push(quota(&subject, active, 1, ACTIVE_EXPERIMENTS));
+        rows.push(quota(&subject, active, 1, (ACTIVE_EXPERIMENTS, DEFAULT)));
     }
     let mut buses: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
     for expectation in plan.expectations.iter().filter(|one| one.target == place.name) {
@@ -214,23 +214,37 @@ async fn quotas(plan: &Plan, place: &Place, rows: &mut Vec<Row>) {
             *buses.entry(bus).or_default() += 1;
         }
     }
+    if buses.is_empty() {
+        return;
+    }
+    let most = match place.aws.most_rules().await {
+        Some(most) => (most, "the account's quota"),
+        None => (RULES_PER_BUS, DEFAULT),
+    };
     for (bus, more) in buses {
         let subject = format!("quota: rules on the bus {bus}{at}");
-        rows.push(quota(&subject, place.aws.rules_on(bus).await, more, RULES_PER_BUS));
+        rows.push(quota(&subject, place.aws.rules_on(bus).await, more, most));
     }
 }
 
-fn quota(subject: &str, used: Result<usize, CallError>, more: usize, most: usize) -> Row {
+/// Whose number a quota is where the account does not tell its own.
+const DEFAULT: &str = "AWS's default";
+
+fn quota(
+    subject: &str,
+    used: Result<usize, CallError>,
+    more: usize,
+    (most, whose): (usize, &str),
+) -> Row {
     match used {
-        Ok(used) if used + more <= most => Row::ok(
-            subject,
-            format!("{used} of {most} by default, and the drill adds up to {more}"),
-        ),
+        Ok(used) if used + more <= most => {
+            Row::ok(subject, format!("{used} of {most} ({whose}), and the drill adds up to {more}"))
+        }
         Ok(used) => Row::not(
             Health::Wrong,
             subject,
-            format!("{used} of {most} by default, and the drill adds up to {more}"),
-            "wait or make room; where the account's quota was raised, this row can be ignored",
+            format!("{used} of {most} ({whose}), and the drill adds up to {more}"),
+            "wait or make room; where this is only AWS's default and the quota was raised, this row can be ignored",
         ),
         // A drill that may do all it needs may still not count what others have.
         Err(error) if error.kind == CallErrorKind::Denied => Row::not(

@@ -205,6 +205,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::GuardDuty
         | Service::SecurityHub
         | Service::CloudTrail
+        | Service::Quotas
         | Service::Config
         | Service::AppConfig => "AccessDeniedException",
     }

@@ -87,6 +87,7 @@ pub(super) fn guard<'a>(
         | Service::GuardDuty
         | Service::SecurityHub
         | Service::CloudTrail
+        | Service::Quotas
         | Service::Config
         | Service::AppConfig
         | Service::CloudFormation => None,
@@ -140,6 +141,11 @@ pub(super) fn needed(
         }
         Service::SecurityHub => one(Some(identity.arn("securityhub", "hub/default"))),
         Service::AutoScaling | Service::Sts | Service::CloudTrail => one(None),
+        Service::Quotas => {
+            let quota = text(input, "ServiceCode").zip(text(input, "QuotaCode"));
+            one(quota
+                .map(|(service, code)| identity.arn("servicequotas", &format!("{service}/{code}"))))
+        }
         Service::StepFunctions => {
             let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));
             one(arn.map(str::to_owned))

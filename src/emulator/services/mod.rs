@@ -23,6 +23,7 @@ pub(crate) mod iam;
 pub(crate) mod incidents;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod quotas;
 pub(crate) mod securityhub;
 pub(crate) mod sns;
 pub(crate) mod sqs;
@@ -117,6 +118,7 @@ services! {
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
     CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
+    Quotas, quotas, "servicequotas", "Service Quotas";
     Config, config, "config", "Config";
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";

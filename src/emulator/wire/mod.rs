@@ -121,6 +121,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
         "config" => Some((Service::Config, JSON_1_1)),
         "cloudtrail" => Some((Service::CloudTrail, JSON_1_1)),
+        "servicequotas" => Some((Service::Quotas, JSON_1_1)),
         "guardduty" => Some((Service::GuardDuty, Protocol::Rest(rest::GUARDDUTY))),
         "securityhub" => Some((Service::SecurityHub, Protocol::Rest(rest::SECURITY_HUB))),
         "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),

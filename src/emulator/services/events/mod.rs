@@ -38,6 +38,7 @@ pub(crate) use self::transform::Path;
 use crate::emulator::account::{Account, from_epoch_seconds};
 use crate::emulator::operation::{Operation, operations};
 use crate::emulator::timing;
+pub(in crate::emulator::services) use rules::MOST_RULES;
 
 /// The buses, with their rules, and the archives of the account.
 #[derive(Debug, Clone, Default)]

@@ -20,7 +20,7 @@ use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
 
 /// Rules on a bus (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>).
-const MOST_RULES: usize = 300;
+pub(in crate::emulator::services) const MOST_RULES: usize = 300;
 
 /// A rule on a bus.
 #[derive(Debug, Clone)]
