@@ -11,6 +11,7 @@ pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub(crate) mod once;
 pub mod permissions;
 pub(crate) mod queues;
 pub mod quotas;

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Seen, Watch, queue};
+use super::{Seen, Watch, mailbox};
 use crate::aws::CallError;
 use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
 use crate::pattern::Pattern;
@@ -398,8 +398,8 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
     watch
         .keep_looking("listener queue", Topic::Messages, LAG, &expectations, async || {
             let read = |message: &Message| read(watch, listener, matches, &mut told, message);
-            let received = queue::receive(watch, &listener.queue, read).await;
-            queue::without_doubt(watch.clock().now(), received, &mut lost)
+            let received = mailbox::receive(watch, &listener.queue, read).await;
+            mailbox::without_doubt(watch.clock().now(), received, &mut lost)
         })
         .await;
 }
