@@ -28,7 +28,7 @@ use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
 use crate::runner::{self, Conduct, Drill, StopSwitch};
 use crate::timeline::{Entry, Target, TargetKind};
-use crate::wakeup::{Bell, Pace};
+use crate::wakeup::Pace;
 
 /// How long a real account may take until a new rule delivers ("allow a short period of time").
 const SETTLE: Duration = Duration::from_secs(10);
@@ -176,7 +176,7 @@ fn rehearse_on<T>(
 }
 
 /// Drills side by side on one emulated account, at the cadence of a real one: nobody rings when something
-/// changed. What it costs to watch a real account is measured with this.
+/// changed, but who reads a drill's own queue. What it costs to watch a real account is measured with this.
 ///
 /// # Panics
 /// Never: a runtime without I/O needs nothing that could be missing.
@@ -199,7 +199,7 @@ pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
         let aws = Aws::new(&config).gathering_for(MOMENT);
         let home = Place { name: None, aws, target, partition: identity.partition };
         let places = Places::new(home, Vec::new());
-        let drills = plans.iter().map(|plan| paced(plan, &places, clock));
+        let drills = plans.iter().map(|plan| paced(Conduct::default(), plan, &places, clock));
         tokio::select! {
             biased;
             finished = join_all(drills) => finished,
@@ -208,11 +208,50 @@ pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
     })
 }
 
+/// Drills like [`rehearse_as`] in virtual time, but at the cadence of a real account, and with whatever a
+/// real run makes to be woken.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
+pub fn rehearse_paced(
+    conduct: Conduct,
+    plan: &Plan,
+    account: Account,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+) -> (Finished, Account) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing that could be missing");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(account.now());
+        let identity = account.identity().clone();
+        let (emulator, _rings) = Emulator::new(account, clock);
+        let client = between(SharedHttpClient::new(emulator.clone()));
+        let config = emulated_config(&client, &identity.region, clock).into_builder();
+        let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
+        let aws = Aws::new(&config.timeout_config(timeouts).build()).gathering_for(MOMENT);
+        let target = Target {
+            account: identity.account,
+            region: identity.region,
+            kind: TargetKind::Emulator,
+        };
+        let home = Place { name: None, aws, target, partition: identity.partition };
+        let places = Places::new(home, Vec::new());
+        let finished = tokio::select! {
+            biased;
+            finished = paced(conduct, plan, &places, clock) => finished,
+            () = emulator.live() => unreachable!("the account lives on"),
+        };
+        (finished, emulator.account())
+    })
+}
+
 /// One drill at the cadence of a real account.
-async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
+async fn paced(conduct: Conduct, plan: &Plan, places: &Places, clock: Clock) -> Finished {
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let drill = Drill {
         plan,
         places,
@@ -221,7 +260,7 @@ async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: SETTLE,
-        conduct: Conduct::default(),
+        conduct,
     };
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
@@ -241,8 +280,7 @@ pub async fn perform(
     let clock = Clock::system();
     let aws = Aws::new(config).gathering_for(MOMENT);
     let recorder = Recorder::new(clock, sink);
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
     let drill = Drill {
         plan,

@@ -19,7 +19,7 @@ use crate::context::{Context, Places};
 use crate::faults::revert::{Pending, pending, undo};
 use crate::recorder::Recorder;
 use crate::timeline::{EntryKind, Purpose, StopReason, Target, TargetKind};
-use crate::wakeup::{Bell, Pace};
+use crate::wakeup::Pace;
 
 /// Takes back what drills left behind.
 ///
@@ -173,8 +173,7 @@ fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> 
     let recorder = record.resume(clock)?;
     say_gone(&recorder);
     let places = Places::new(account.place(None), Vec::new());
-    let (_bell, wakeups) = Bell::new();
-    let (pace, _urgency) = Pace::paced(wakeups);
+    let (pace, _urgency) = Pace::paced();
     real::runtime()?.block_on(async {
         for purpose in Purpose::TO_TAKE_BACK {
             for change in recorder.read(|timeline| pending(timeline, purpose)) {

@@ -20,6 +20,7 @@ pub mod environment;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod ids;
+mod long_poll;
 pub(crate) mod operation;
 pub(crate) mod policy;
 pub mod served;

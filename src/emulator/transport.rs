@@ -19,7 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use tokio::sync::Notify;
 
 use super::account::Account;
-use super::wire;
+use super::{long_poll, wire};
 use crate::clock::Clock;
 use crate::wakeup::{Bell, Wakeups};
 
@@ -99,6 +99,11 @@ impl Emulator {
         self.inner.account.lock().expect("no call panics while it holds the account")
     }
 
+    /// Hears every change from here on.
+    pub(super) fn wakeups(&self) -> Wakeups {
+        self.inner.bell.listen()
+    }
+
     /// Answers one request, at the present moment of the account's clock.
     pub(crate) fn answer(&self, request: &wire::Request) -> wire::Response {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
@@ -121,8 +126,14 @@ impl Emulator {
 
 impl HttpConnector for Emulator {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let response = self.answer(&read_request(&request));
-        HttpConnectorFuture::ready(write_response(response))
+        let request = read_request(&request);
+        let Some(wait) = long_poll::asked_for(&request) else {
+            return HttpConnectorFuture::ready(write_response(self.answer(&request)));
+        };
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            write_response(long_poll::answer(&this, &request, wait).await)
+        })
     }
 }
 

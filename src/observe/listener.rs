@@ -1,13 +1,16 @@
-//! The drill's own queue: events that match a pattern, and messages on a topic.
+//! The drill's own queue: events that match a pattern, messages on a topic, and events that say that it is
+//! time to look.
 //!
 //! Main types: [`Listener`] (what stands in the account while a drill runs) and [`Matches`]. One queue per
-//! drill, fed by one temporary rule per pattern and one subscription per topic; everything is named after
-//! the run id and announced before it is made. Messages are left in the queue (it goes away with the
-//! drill), so nothing is lost between reading and recording. A listener rule proves that an event matched
-//! the pattern on that bus, not that the real rule acted: the rule's own metrics say that.
+//! drill and place, fed by one temporary rule per pattern, one subscription per topic, and one rule for all
+//! wake-ups where looks come at a cadence; everything is named after the run id and announced before it is
+//! made. A listener rule proves that an event matched the pattern on that bus, not that the real rule
+//! acted: the rule's own metrics say that. Where the account has no such thing as a rule or a queue, what
+//! only wakes is done without; where it is denied, the drill is refused, since the policy has it.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
@@ -15,30 +18,29 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Seen, Watch, mailbox};
-use crate::aws::CallError;
+use super::mailbox::{self, Mailbox};
+use super::wakeups::WakeUps;
+use super::{Looking, Seen, Watch};
+use crate::aws::{CallError, CallErrorKind};
 use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
 use crate::pattern::Pattern;
-use crate::plan::{Kind, PlannedExpectation};
+use crate::plan::{Kind, PlannedExpectation, WakeUpRule};
 use crate::scenario::types::Correlation;
 use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
 
+/// What the record calls the poller of the queue.
+const OBSERVER: &str = "listener queue";
+
 /// Delivery from a bus or a topic to the queue takes up to this long.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
-
-/// The queue keeps a message hidden for this long once it was given out. What was read is deleted; what
-/// was given out in an answer that never arrived comes back.
-pub(super) const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
-
-/// The queue forgets messages after this long: what a crash leaves behind empties itself.
-const RETENTION_SECONDS: &str = "3600";
 
 /// What the drill listens with.
 #[derive(Debug)]
 pub struct Listener {
-    queue: String,
+    mailbox: Mailbox,
     subjects: Vec<Subject>,
+    wake_ups: WakeUps,
 }
 
 /// One expectation that is seen through the queue.
@@ -177,9 +179,35 @@ impl Listener {
     pub async fn arm(watch: &Watch<'_>, context: Context<'_>) -> Result<Option<Self>, ChangeError> {
         let expectations: Vec<&PlannedExpectation> =
             watch.expectations().filter(|expectation| listens(expectation)).collect();
-        if expectations.is_empty() {
+        let rules = if watch.pace.is_paced() {
+            watch.plan.wake_up_rules(watch.place.name.as_deref())
+        } else {
+            Vec::new()
+        };
+        if !expectations.is_empty() {
+            return Self::arm_for(context, &expectations, &rules).await.map(Some);
+        }
+        if rules.is_empty() {
             return Ok(None);
         }
+        // Nothing but wake-ups: what the account does not have is done without.
+        match Self::arm_for(context, &[], &rules).await {
+            Ok(listener) => Ok((!listener.wake_ups.is_empty()).then_some(listener)),
+            Err(error) if is_not_offered(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether anything is seen through the queue alone, so that injecting waits until it delivers.
+    pub fn is_evidence(&self) -> bool {
+        self.mailbox.evidence
+    }
+
+    async fn arm_for(
+        context: Context<'_>,
+        expectations: &[&PlannedExpectation],
+        rules: &[WakeUpRule],
+    ) -> Result<Self, ChangeError> {
         let names = Names::new(&context);
         let topics: BTreeSet<String> = expectations
             .iter()
@@ -189,15 +217,37 @@ impl Listener {
             })
             .collect();
         let topics: Vec<String> = topics.into_iter().collect();
-        let queue = create_queue(context, &names, &topics).await?;
+        let evidence = !expectations.is_empty();
+        let url = create_queue(context, &names, &topics, evidence).await?;
+        let mailbox = Mailbox { url, evidence };
         let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new() };
         let mut subjects = Vec::new();
-        for expectation in &expectations {
+        for expectation in expectations {
             if let Some(wanted) = builder.listen_for(expectation).await? {
                 subjects.push(Subject { expectation: expectation.id.clone(), wanted });
             }
         }
-        Ok(Some(Self { queue, subjects }))
+        let mut wake_ups = WakeUps::default();
+        for rule in rules {
+            match builder.add_rule("default", &rule.pattern).await {
+                Ok(()) => wake_ups.add(&rule.wake_ups)?,
+                // The receipt says why; the cadence goes on.
+                Err(error) if is_not_offered(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { mailbox, subjects, wake_ups })
+    }
+}
+
+/// Whether the account does not have what was asked for, rather than keeping it from us.
+fn is_not_offered(error: &ChangeError) -> bool {
+    match error {
+        ChangeError::Call(error) => match error.kind {
+            CallErrorKind::Refused | CallErrorKind::NotFound => true,
+            CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => false,
+        },
+        ChangeError::Record(_) | ChangeError::NoEffect(_) => false,
     }
 }
 
@@ -205,10 +255,12 @@ async fn create_queue(
     context: Context<'_>,
     names: &Names<'_>,
     topics: &[String],
+    evidence: bool,
 ) -> Result<String, ChangeError> {
     let undo = Undo::DeleteQueue { name: names.queue() };
     let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
-    let hidden = VISIBILITY_TIMEOUT.as_secs().to_string();
+    let hidden = Mailbox::hides_for(evidence).as_secs().to_string();
+    let kept = Mailbox::RETENTION.as_secs().to_string();
     let sent = context
         .aws
         .sqs
@@ -216,7 +268,7 @@ async fn create_queue(
         .queue_name(names.queue())
         .attributes(QueueAttributeName::Policy, names.policy(topics))
         .attributes(QueueAttributeName::VisibilityTimeout, hidden)
-        .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS)
+        .attributes(QueueAttributeName::MessageRetentionPeriod, kept)
         .tags("firedrill:run", context.run_id)
         .send()
         .await;
@@ -395,13 +447,48 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         .collect();
     let mut told = BTreeSet::new();
     let mut lost = None;
-    watch
-        .keep_looking("listener queue", Topic::Messages, LAG, &expectations, async || {
-            let read = |message: &Message| read(watch, listener, matches, &mut told, message);
-            let received = mailbox::receive(watch, &listener.queue, read).await;
-            mailbox::without_doubt(watch.clock().now(), received, &mut lost)
-        })
-        .await;
+    let mut look = async |wait: Duration| {
+        let read = |message: &Message| read(watch, listener, matches, &mut told, message);
+        let received = listener.mailbox.receive(watch, wait, read).await;
+        mailbox::without_doubt(watch.clock().now(), received, &mut lost)
+    };
+    if watch.pace.is_paced() {
+        keep_waiting(watch, &expectations, look).await;
+    } else {
+        // An account that rings by itself shows all that it holds at once.
+        let look = async || look(Duration::ZERO).await.map(|_any| ());
+        watch.keep_looking(OBSERVER, Topic::Messages, LAG, &expectations, look).await;
+    }
+}
+
+/// One long poll after the other, so that a message is read when it comes. Never returns.
+async fn keep_waiting(
+    watch: &Watch<'_>,
+    expectations: &[String],
+    mut look: impl AsyncFnMut(Duration) -> Result<bool, CallError>,
+) {
+    let (mut looking, mut looked) = (Looking::default(), None);
+    loop {
+        let mark = watch.pace.mark(Topic::Messages);
+        let wait = mailbox::patience(watch, LAG, looked);
+        let asked = watch.clock().now();
+        let received = look(wait).await;
+        let now = watch.clock().now();
+        let through = now - LAG;
+        let any = received.as_ref().is_ok_and(|any| *any);
+        match watch.note(OBSERVER, expectations, &mut looking, received.map(|_any| through)) {
+            0 => {
+                looked = Some(through);
+                // A server that answers before the time is up does not wait for messages: it is asked at
+                // the cadence.
+                let waited = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
+                if !any && waited < wait / 2 {
+                    watch.pace.rest(watch.clock(), Topic::Messages, mark, LAG, through).await;
+                }
+            }
+            failures => watch.pace.back_off(failures).await,
+        }
+    }
 }
 
 /// The envelope that SNS puts around a message for a queue.
@@ -439,6 +526,8 @@ fn read(
         .and_then(|text| text.parse::<i64>().ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .unwrap_or_else(|| watch.clock().now());
+    let topics = listener.wake_ups.told_by(body);
+    watch.pace.ring(&topics);
     read_event(watch, listener, matches, told, body, sent);
 }
 

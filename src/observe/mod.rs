@@ -21,6 +21,7 @@ mod queues;
 mod rollbacks;
 mod rules;
 mod runbooks;
+mod wakeups;
 
 use std::sync::Mutex;
 
@@ -53,7 +54,8 @@ pub struct Watch<'a> {
     pub(crate) place: &'a Place,
     pub(crate) aws: &'a Aws,
     pub(crate) recorder: &'a Recorder,
-    pub(crate) pace: &'a Pace,
+    /// That of this place.
+    pub(crate) pace: Pace,
     pub(crate) plan: &'a Plan,
     /// Nothing that occurred before this is of interest.
     pub(crate) since: Timestamp,
@@ -80,8 +82,8 @@ impl Sight {
 
 impl<'a> Watch<'a> {
     /// Nothing is seen yet; `since` is now.
-    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &'a Pace, plan: &'a Plan) -> Self {
-        let aws = &here.aws;
+    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &Pace, plan: &'a Plan) -> Self {
+        let (aws, pace) = (&here.aws, pace.at_a_place());
         let since = recorder.clock().now();
         let unready = watch::Sender::new(None);
         Self { place: here, aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
@@ -313,32 +315,55 @@ impl<'a> Watch<'a> {
         expectations: &[String],
         mut look: impl AsyncFnMut() -> Result<(), CallError>,
     ) {
-        let (mut first, mut failures) = (true, 0);
+        let mut looking = Looking::default();
         loop {
             let mark = self.pace.mark(topic);
             let through = self.clock().now() - lag;
-            let looked = look().await;
-            if looked.is_ok() && std::mem::take(&mut first) {
-                self.recorder.record(EntryKind::ObserverArmed {
-                    observer: observer.to_owned(),
-                    expectations: expectations.to_vec(),
-                });
-                self.armed();
-            }
-            match looked {
-                Ok(()) => {
-                    failures = 0;
-                    self.looked(expectations, through);
-                    self.pace.rest(self.clock(), topic, mark, lag, through).await;
-                }
-                Err(error) => {
-                    self.blind(expectations, &error);
-                    failures += 1;
-                    self.pace.back_off(failures).await;
-                }
+            let looked = look().await.map(|()| through);
+            match self.note(observer, expectations, &mut looking, looked) {
+                0 => self.pace.rest(self.clock(), topic, mark, lag, through).await,
+                failures => self.pace.back_off(failures).await,
             }
         }
     }
+
+    /// Notes what came of a look: how far it reached, or why it failed. Answers how many have failed since
+    /// the last good one.
+    fn note(
+        &self,
+        observer: &str,
+        expectations: &[String],
+        looking: &mut Looking,
+        looked: Result<Timestamp, CallError>,
+    ) -> u32 {
+        match looked {
+            Ok(through) => {
+                if !std::mem::replace(&mut looking.armed, true) {
+                    self.recorder.record(EntryKind::ObserverArmed {
+                        observer: observer.to_owned(),
+                        expectations: expectations.to_vec(),
+                    });
+                    self.armed();
+                }
+                looking.failures = 0;
+                self.looked(expectations, through);
+            }
+            Err(error) => {
+                self.blind(expectations, &error);
+                looking.failures += 1;
+            }
+        }
+        looking.failures
+    }
+}
+
+/// How a poller fares.
+#[derive(Debug, Default)]
+struct Looking {
+    /// It has looked once.
+    armed: bool,
+    /// How many looks have failed since the last good one.
+    failures: u32,
 }
 
 /// Something that a poller saw, before it is known whether it was ours.

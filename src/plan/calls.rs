@@ -97,6 +97,7 @@ impl Plan {
         self.alarms_before(&mut calls);
         lock_calls(&mut calls);
         self.guardrails_before(&mut calls);
+        self.woken(&mut calls);
         for fault in &self.faults {
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
         }
@@ -111,6 +112,13 @@ impl Plan {
         reverts.reverse();
         all.append(&mut reverts);
         all
+    }
+
+    /// The rules on the default bus that wake whoever looks; a rehearsal needs none.
+    fn woken(&self, calls: &mut Calls) {
+        if !self.wake_up_rules(None).is_empty() {
+            rule_of_ours_calls(calls, "wake-ups", "default");
+        }
     }
 
     /// The alarms that are looked at for the run itself.
@@ -519,8 +527,14 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
     }
 }
 
-/// The run's own rule on a bus, which delivers to its queue.
+/// The run's own rule on a bus, which shows what an expectation asks for.
 fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
+    rule_of_ours_calls(calls, id, bus);
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
+}
+
+/// The run's own rule on a bus, which delivers to its queue.
+fn rule_of_ours_calls(calls: &mut Calls, id: &str, bus: &str) {
     let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
     queue_calls(calls, id);
     calls.add(Step::Listen, "events:PutRule", id, ours.clone());
@@ -535,6 +549,7 @@ fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
     let watched = named("sns", "", topic);
     calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
     queue_calls(calls, id);
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
     calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
     // After a crash the subscription is found again by its endpoint.
@@ -546,7 +561,6 @@ fn queue_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
     calls.add(Step::Listen, "sqs:TagQueue", id, queue());
     calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
     // After a crash only the name is known.
     calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());

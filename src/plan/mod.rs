@@ -17,6 +17,7 @@ pub(crate) mod records;
 mod resolve;
 mod schedule;
 pub mod text;
+mod wakeups;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,7 @@ pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
 pub use schedule::{FIS_START, MARGIN, REPLAY_START, Schedule, Window};
+pub use wakeups::{Subject, WakeUp, WakeUpRule};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

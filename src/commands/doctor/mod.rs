@@ -28,7 +28,7 @@ use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::runner::{Conduct, Drill, StopSwitch};
 use crate::timeline::{Target, TargetKind};
-use crate::wakeup::{Bell, Pace, Urgency};
+use crate::wakeup::{Pace, Urgency};
 
 pub use rows::{Health, Row};
 
@@ -192,8 +192,7 @@ async fn visit_real(plan: &Plan, config: &aws_types::SdkConfig, kind: TargetKind
     let partition = identity.as_ref().and_then(|one| one.arn.split(':').nth(1));
     let partition = partition.unwrap_or("aws").to_owned();
     let target = Target { account, region, kind };
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let recorder = Recorder::new(Clock::system(), Box::new(|_| Ok(())));
     visit::visit(&Drill {
         plan,
