@@ -5,12 +5,15 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+pub(crate) mod automations;
 pub(crate) mod configurations;
 mod credentials;
+pub(crate) mod deployments;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
+pub(crate) mod metrics;
 pub(crate) mod once;
 pub mod permissions;
 pub(crate) mod queues;
@@ -80,6 +83,10 @@ pub(crate) struct Readers {
     moment: Duration,
     alarms: alarms::Reader,
     histories: history::Reader,
+    automations: automations::Reader,
+    executions: automations::WholeReader,
+    metrics: metrics::Reader,
+    deployments: deployments::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.

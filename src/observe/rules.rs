@@ -7,16 +7,14 @@
 //! minute, and says so. Source:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode,
-};
 use jiff::{SignedDuration, Timestamp};
 
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
-use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
+use crate::aws::CallError;
+use crate::aws::metrics::{self, Series};
 use crate::plan::Kind;
 use crate::scenario::types::RuleState;
 use crate::wakeup::Topic;
@@ -74,73 +72,39 @@ async fn look(
     matches: &Matches,
     counted: &mut Counted,
 ) -> Result<(), CallError> {
-    let queries = subjects.iter().enumerate().map(|(index, subject)| query(index, subject));
     let start = minute_of(watch.since);
     let end = minute_of(watch.clock().now()) + MINUTE;
-    let mut pages = watch
-        .aws
-        .cloudwatch
-        .get_metric_data()
-        .set_metric_data_queries(Some(queries.collect()))
-        .start_time(date_time(start))
-        .end_time(date_time(end))
-        .scan_by(ScanBy::TimestampAscending)
-        .into_paginator()
-        .send();
-    let mut statuses: BTreeMap<usize, Option<StatusCode>> = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| CallError::of("cloudwatch:GetMetricData", &error))?;
-        for result in page.metric_data_results() {
-            let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-            let Some(index) = index.filter(|index| *index < subjects.len()) else { continue };
-            statuses.insert(index, result.status_code().cloned());
-            let points = result.timestamps().iter().filter_map(timestamp).zip(result.values());
-            for (minute, count) in points {
-                tell(watch, subjects, matches, counted, index, minute, *count);
+    let series: BTreeSet<Series> = subjects.iter().map(series).collect();
+    let answers = metrics::sums(watch.aws, &series, start, end).await;
+    let mut failed = None;
+    for (index, subject) in subjects.iter().enumerate() {
+        match &answers[&self::series(subject)] {
+            Ok(sums) => {
+                for (minute, count) in sums {
+                    tell(watch, subjects, matches, counted, index, *minute, *count);
+                }
             }
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    whole(subjects, &statuses)
+    failed.map_or(Ok(()), |error| Err(error.clone()))
 }
 
-/// Whether every metric was answered in full. `PartialData` on a page means that more follows; on the last
-/// one it means that CloudWatch holds some of it back.
-fn whole(
-    subjects: &[Subject],
-    statuses: &BTreeMap<usize, Option<StatusCode>>,
-) -> Result<(), CallError> {
-    for (index, subject) in subjects.iter().enumerate() {
-        let status = match statuses.get(&index) {
-            Some(Some(StatusCode::Complete)) => continue,
-            Some(Some(status)) => status.as_str(),
-            Some(None) => "no status",
-            None => "no answer",
-        };
-        return Err(CallError {
-            kind: CallErrorKind::Unreachable,
-            operation: "cloudwatch:GetMetricData",
-            code: Some(status.to_owned()),
-            message: format!("the metrics of rule `{}` are not whole: {status}", subject.rule),
-        });
-    }
-    Ok(())
-}
-
-fn query(index: usize, subject: &Subject) -> MetricDataQuery {
-    let name = match subject.state {
+/// The metric of what a rule did.
+fn series(subject: &Subject) -> Series {
+    let metric = match subject.state {
         RuleState::Matched => "TriggeredRules",
         RuleState::Invoked => "Invocations",
         RuleState::Failed => "FailedInvocations",
     };
-    let mut metric = Metric::builder().namespace("AWS/Events").metric_name(name);
+    let mut dimensions = Vec::new();
     // A rule of the default bus is known by its name alone.
     if subject.bus != "default" {
         let bus = subject.bus.rsplit('/').next().unwrap_or(&subject.bus);
-        metric = metric.dimensions(Dimension::builder().name("EventBusName").value(bus).build());
+        dimensions.push(("EventBusName", bus.to_owned()));
     }
-    let rule = Dimension::builder().name("RuleName").value(&subject.rule).build();
-    let stat = MetricStat::builder().metric(metric.dimensions(rule).build()).period(60).stat("Sum");
-    MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat.build()).build()
+    dimensions.push(("RuleName", subject.rule.clone()));
+    Series { namespace: "AWS/Events", metric, dimensions }
 }
 
 fn minute_of(at: Timestamp) -> Timestamp {

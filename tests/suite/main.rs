@@ -25,6 +25,7 @@ mod doctor;
 mod findings;
 mod goldens;
 mod guardrails;
+mod histories;
 mod hostile;
 mod interrupts;
 mod least_policy;

@@ -4,19 +4,19 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentInfo.html>.
 
 use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus, TimeRange};
+use jiff::Timestamp;
 
-use super::Reached;
-use crate::aws::{CallError, date_time, timestamp};
-use crate::observe::Watch;
+use crate::aws::deployments::Reached;
+use crate::aws::{Aws, CallError, date_time, timestamp};
 
 pub(super) async fn look(
-    watch: &Watch<'_>,
+    aws: &Aws,
+    since: Timestamp,
     application: &str,
     group: &str,
 ) -> Result<Vec<Reached>, CallError> {
-    let range = TimeRange::builder().start(date_time(watch.since)).build();
-    let mut pages = watch
-        .aws
+    let range = TimeRange::builder().start(date_time(since)).build();
+    let mut pages = aws
         .codedeploy
         .list_deployments()
         .application_name(application)
@@ -28,7 +28,7 @@ pub(super) async fn look(
     let mut reached = Vec::new();
     while let Some(id) = pages.next().await {
         let id = id.map_err(|error| CallError::of("codedeploy:ListDeployments", &error))?;
-        let sent = watch.aws.codedeploy.get_deployment().deployment_id(&id).send().await;
+        let sent = aws.codedeploy.get_deployment().deployment_id(&id).send().await;
         let answer = sent.map_err(|error| CallError::of("codedeploy:GetDeployment", &error))?;
         if let Some(deployment) = answer.deployment_info {
             add(&id, &deployment, &mut reached);
