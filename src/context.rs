@@ -201,6 +201,14 @@ impl<'a> Context<'a> {
         Moment { at: at.expect("a time between two that are times"), uncertain }
     }
 
+    /// What AWS's clock showed when a call that went out when ours showed `sent_at`, and is answered now,
+    /// took effect: no earlier than it was sent, and no later than now.
+    pub(crate) fn took_effect(&self, sent_at: Timestamp) -> Moment {
+        let on_the_way = self.clock().now().duration_since(sent_at);
+        let Moment { at, uncertain } = self.at_aws(sent_at);
+        Moment { at, uncertain: uncertain + on_the_way.max(SignedDuration::ZERO) }
+    }
+
     /// Our clock.
     pub(crate) fn clock(&self) -> Clock {
         self.recorder.clock()

@@ -37,6 +37,8 @@ pub enum Topic {
     Findings,
     /// Incidents and their runbooks.
     Incidents,
+    /// CloudTrail's event history.
+    ApiCalls,
     /// Step Functions executions.
     Executions,
     /// How many messages SQS queues hold.
@@ -61,6 +63,7 @@ impl Topic {
         Self::OpsItems,
         Self::Findings,
         Self::Incidents,
+        Self::ApiCalls,
         Self::Executions,
         Self::Queues,
         Self::Logs,

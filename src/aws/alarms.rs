@@ -27,8 +27,10 @@ pub(crate) struct Snapshot {
     pub(crate) actions_enabled: bool,
     /// How many actions it has for ALARM.
     pub(crate) actions: usize,
-    /// When `state` was entered.
+    /// When `state` was entered; where AWS does not say, when it was last evaluated to it.
     pub(crate) since: Option<Timestamp>,
+    /// Whether `since` is the moment of the transition itself.
+    pub(crate) entered: bool,
     /// CloudWatch says that it can't evaluate the alarm fully.
     pub(crate) impaired: Option<String>,
 }
@@ -67,6 +69,7 @@ macro_rules! snapshot {
                 .state_transitioned_timestamp()
                 .or($alarm.state_updated_timestamp())
                 .and_then(timestamp),
+            entered: $alarm.state_transitioned_timestamp().is_some(),
             impaired: None,
         }
     };

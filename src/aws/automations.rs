@@ -15,6 +15,7 @@ use aws_sdk_ssm::types::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+use super::asked_for::automation_execution;
 use super::shared::{Shared, Since};
 use super::{Aws, CallError, CallErrorKind, timestamp};
 
@@ -129,20 +130,10 @@ async fn list_one(
 
 /// An execution with its steps.
 pub(crate) async fn get(aws: &Aws, id: &str) -> Result<Arc<AutomationExecution>, CallError> {
-    let (client, wanted) = (aws.ssm.clone(), id.to_owned());
+    let (ours, wanted) = (aws.clone(), id.to_owned());
     let read = move |_since| {
-        let call = client.get_automation_execution().automation_execution_id(&wanted);
-        async move {
-            let sent = call.send().await;
-            let answer =
-                sent.map_err(|error| CallError::of("ssm:GetAutomationExecution", &error))?;
-            answer.automation_execution.map(Arc::new).ok_or_else(|| CallError {
-                kind: CallErrorKind::Unreachable,
-                operation: "ssm:GetAutomationExecution",
-                code: None,
-                message: "the answer holds no execution".to_owned(),
-            })
-        }
+        let (ours, wanted) = (ours.clone(), wanted.clone());
+        async move { automation_execution(&ours, &wanted).await.map(Arc::new) }
     };
     let (executions, moment) = (&aws.readers.executions, aws.readers.moment);
     executions.read(id.to_owned(), Timestamp::UNIX_EPOCH, moment, read).await

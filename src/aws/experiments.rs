@@ -6,7 +6,8 @@
 use aws_sdk_fis::types::{Experiment, ExperimentStatus};
 use jiff::Timestamp;
 
-use super::{Aws, CallError, CallErrorKind, timestamp};
+use super::asked_for::the_one;
+use super::{Aws, CallError, timestamp};
 
 /// The experiment as it is now.
 pub(crate) async fn get(aws: &Aws, id: &str) -> Result<Experiment, CallError> {
@@ -17,12 +18,7 @@ pub(crate) async fn get(aws: &Aws, id: &str) -> Result<Experiment, CallError> {
         .send()
         .await
         .map_err(|error| CallError::of("fis:GetExperiment", &error))?;
-    answer.experiment.ok_or_else(|| CallError {
-        kind: CallErrorKind::Unreachable,
-        operation: "fis:GetExperiment",
-        code: None,
-        message: "the answer holds no experiment".to_owned(),
-    })
+    the_one("fis:GetExperiment", id, answer.experiment, aws_sdk_fis::types::Experiment::id)
 }
 
 /// The final state of an experiment, with AWS's reason and time.

@@ -5,6 +5,7 @@
 //! real or emulated.
 
 pub(crate) mod alarms;
+pub(crate) mod asked_for;
 pub(crate) mod automations;
 pub(crate) mod configurations;
 mod credentials;
@@ -20,6 +21,7 @@ pub(crate) mod queues;
 pub mod quotas;
 pub mod secrets;
 mod shared;
+pub(crate) mod trail;
 
 use std::time::Duration;
 
@@ -39,6 +41,8 @@ pub struct Aws {
     pub gate: Gate,
     /// The readers that all who look here share.
     pub(crate) readers: Readers,
+    /// CloudTrail.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// CloudWatch.
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// `CodeDeploy`.
@@ -87,6 +91,7 @@ pub(crate) struct Readers {
     executions: automations::WholeReader,
     metrics: metrics::Reader,
     deployments: deployments::Reader,
+    trails: trail::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.
@@ -122,6 +127,7 @@ impl Aws {
         let gate = Gate::default();
         let config = &gate.guard(config);
         Self {
+            cloudtrail: client!(aws_sdk_cloudtrail, config, gate),
             cloudwatch: client!(aws_sdk_cloudwatch, config, gate),
             codedeploy: client!(aws_sdk_codedeploy, config, gate),
             events: client!(aws_sdk_eventbridge, config, gate),
@@ -209,6 +215,12 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// An answer that can't be used, and why.
+    pub(crate) fn unusable(operation: &'static str, why: &str) -> Self {
+        let (kind, message) = (CallErrorKind::Unreachable, format!("the answer {why}"));
+        Self { kind, operation, code: None, message }
+    }
+
     /// Reads an SDK error.
     pub fn of<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where

@@ -4,7 +4,8 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueUrl.html> and
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>.
 
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use md5::{Digest as _, Md5};
 
 use super::{Aws, CallError, CallErrorKind};
 
@@ -17,6 +18,17 @@ pub(crate) struct Depth {
     pub(crate) in_flight: u64,
     /// What is delayed.
     pub(crate) delayed: u64,
+}
+
+/// Whether a message arrived as it was sent, by the digest that SQS gives with its body; one without a digest
+/// counts as whole.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Message.html>.
+pub(crate) fn is_whole(message: &Message) -> bool {
+    let Some(wanted) = message.md5_of_body() else { return true };
+    let digest = Md5::digest(message.body().unwrap_or_default().as_bytes());
+    let found = digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    found.eq_ignore_ascii_case(wanted)
 }
 
 /// The URL of a queue that is given by its name or its ARN.

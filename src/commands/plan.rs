@@ -97,6 +97,7 @@ mod tests {
     use crate::plan::tests::deployments::DEPLOYMENTS;
     use crate::plan::tests::guardrails::GUARDED;
     use crate::plan::tests::messages::MESSAGES;
+    use crate::plan::tests::readings::READINGS;
     use crate::plan::tests::{EVERYTHING, RECORDS};
 
     fn planned(source: &str, iam: bool, format: PlanFormat) -> (Exit, String, String) {
@@ -162,7 +163,9 @@ expect:
     fn every_call_that_the_runner_can_make_is_in_the_policy() {
         let mut allowed = std::collections::BTreeSet::new();
         let faults = include_str!("../../tests/data/every-fault/scenario.yaml");
-        for text in [EVERYTHING, GUARDED, RECORDS, MESSAGES, DEPLOYMENTS, MACHINES, faults] {
+        let kinds =
+            [EVERYTHING, GUARDED, RECORDS, MESSAGES, READINGS, DEPLOYMENTS, MACHINES, faults];
+        for text in kinds {
             let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &values(&[], RUN_ID));
             let plan = Plan::new(&loaded.scenario.unwrap(), "x.yaml", RUN_ID).unwrap();
             allowed.extend(plan.calls().iter().map(|call| call.action));

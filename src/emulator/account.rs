@@ -158,6 +158,8 @@ impl Account {
             error: answer.as_ref().err().map(|error| error.code.clone()),
         };
         super::signals::api_called(self, &call);
+        let caller = self.caller.clone();
+        services::cloudtrail::record(self, &caller, &call);
         answer
     }
 
@@ -172,13 +174,19 @@ impl Account {
         operation: &str,
         input: Value,
     ) -> Answer {
-        policy::authorize(self, caller, service, operation, &input)?;
+        if let Err(error) = policy::authorize(self, caller, service, operation, &input) {
+            let (at, operation) = (self.now, operation.to_owned());
+            let call = ApiCall { at, service, operation, input, error: Some(error.code.clone()) };
+            services::cloudtrail::record(self, caller, &call);
+            return Err(error);
+        }
         // A running FIS experiment may make the calls of this role fail; the record shows them as made.
         if let Some(error) = services::fis::injected_error(self, caller, service, operation) {
             let (at, operation) = (self.now, operation.to_owned());
             let code = Some(error.code.clone());
             let call = ApiCall { at, service, operation, input, error: code };
             super::signals::api_called(self, &call);
+            services::cloudtrail::record(self, caller, &call);
             return Err(error);
         }
         let outer = std::mem::replace(&mut self.caller, caller.clone());

@@ -252,3 +252,7 @@ pub(crate) const GUARDDUTY_EVENT: SignedDuration = SignedDuration::from_secs(60)
 /// From `BatchImportFindings` until a finding can be read and its event is sent (AWS says "near
 /// real-time"; the figure is ours).
 pub(crate) const SECURITY_HUB_IMPORT: SignedDuration = SignedDuration::from_secs(3);
+
+/// From a call until CloudTrail's event history shows it: "an average of about 5 minutes", not guaranteed.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html>
+pub(crate) const CLOUDTRAIL: SignedDuration = SignedDuration::from_mins(5);

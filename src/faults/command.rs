@@ -35,6 +35,7 @@ pub(super) fn inject<'a>(
     };
     let process = running.id().to_string();
     context.recorder.receipt(intent, Ok(ids([("process", &process)])));
+    let occurred_at = context.at_aws(occurred_at);
     started(context, fault, occurred_at, [("command", run.words()), ("process", process)]);
     let continuation = Box::pin(async move { follow(context, fault, running).await });
     Ok(Injected { experiment: None, continuation: Some(continuation) })

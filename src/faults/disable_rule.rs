@@ -29,7 +29,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        context.at_aws(sent_at),
+        context.took_effect(sent_at),
         [("rule", name.to_owned()), ("bus", bus.to_owned())],
     );
     Ok(Injected { experiment: None, continuation: None })

@@ -18,7 +18,7 @@ pub(super) async fn inject<'a>(
 ) -> Result<Injected<'a>, ChangeError> {
     let undo = revert.map(|request| Undo::SendRequest { request: request.clone() });
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, OPERATION, undo)?;
-    let occurred_at = context.clock().now();
+    let sent_at = context.clock().now();
     let answer = match send(context, request).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -31,7 +31,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        occurred_at,
+        context.took_effect(sent_at),
         [("request", request.words()), ("status", status), ("answer", answer.excerpt())],
     );
     Ok(Injected { experiment: None, continuation: None })

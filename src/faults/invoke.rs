@@ -67,7 +67,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        context.at_aws(asked_at),
+        context.took_effect(asked_at),
         [
             ("function", invoke.function.clone()),
             ("request", request_id),

@@ -41,7 +41,7 @@ pub(super) async fn inject<'a>(
     let answer = context.recorder.heard(intent, CALL, sent)?;
     let id = answer.message_id.unwrap_or_default();
     context.recorder.receipt(intent, Ok(ids([("message", &id)])));
-    started(context, fault, context.at_aws(sent_at), [("message", id), ("topic", topic)]);
+    started(context, fault, context.took_effect(sent_at), [("message", id), ("topic", topic)]);
     Ok(Injected { experiment: None, continuation: None })
 }
 

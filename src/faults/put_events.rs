@@ -39,7 +39,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        context.at_aws(sent_at),
+        context.took_effect(sent_at),
         [("events", event_ids.join(" ")), ("bus", bus.to_owned())],
     );
     Ok(Injected { experiment: None, continuation: None })

@@ -21,7 +21,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        context.at_aws(sent_at),
+        context.took_effect(sent_at),
         [("metric", format!("{namespace}/{metric}")), ("datapoints", datapoints.to_string())],
     );
     let (datapoints, every) = (*datapoints, *every);

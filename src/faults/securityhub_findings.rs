@@ -67,7 +67,7 @@ pub(super) async fn inject<'a>(
         )));
     }
     let evidence = [("finding", all.join(" ")), ("product", product)];
-    started(context, fault, context.at_aws(occurred_at), evidence);
+    started(context, fault, context.took_effect(occurred_at), evidence);
     Ok(Injected { experiment: None, continuation: None })
 }
 

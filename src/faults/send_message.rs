@@ -44,7 +44,7 @@ pub(super) async fn inject<'a>(
     started(
         context,
         fault,
-        context.at_aws(sent_at),
+        context.took_effect(sent_at),
         [("message", id), ("queue", queue.to_owned())],
     );
     Ok(Injected { experiment: None, continuation: None })

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use aws_sdk_ssm::types::{AutomationExecution, AutomationExecutionStatus, Tag};
 
 use super::{ChangeError, Context, Injected, ended, ids, started};
+use crate::aws::asked_for::automation_execution;
 use crate::aws::{CallError, CallErrorKind, timestamp};
 use crate::plan::{AutomationStart, PlannedFault, token};
 use crate::timeline::{Purpose, Undo};
@@ -89,15 +90,7 @@ fn uuid(token: &str) -> String {
 
 /// The execution as it is now.
 pub(super) async fn get(context: Context<'_>, id: &str) -> Result<AutomationExecution, CallError> {
-    let operation = "ssm:GetAutomationExecution";
-    let sent = context.aws.ssm.get_automation_execution().automation_execution_id(id).send().await;
-    let answer = sent.map_err(|error| CallError::of(operation, &error))?;
-    answer.automation_execution.ok_or_else(|| CallError {
-        kind: CallErrorKind::Unreachable,
-        operation,
-        code: None,
-        message: "the answer holds no execution".to_owned(),
-    })
+    automation_execution(context.aws, id).await
 }
 
 /// The state in which a fault of this status ended: `completed`, `failed` or `stopped`; nothing while it

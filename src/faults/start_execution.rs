@@ -8,6 +8,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::ExecutionStatus;
 
 use super::{ChangeError, Context, Injected, ended, ids, started};
+use crate::aws::asked_for::the_one;
 use crate::aws::{CallError, timestamp};
 use crate::plan::{ExecutionStart, PlannedFault};
 use crate::timeline::{Purpose, Undo};
@@ -51,7 +52,8 @@ pub(super) async fn describe(
     arn: &str,
 ) -> Result<DescribeExecutionOutput, CallError> {
     let sent = context.aws.sfn.describe_execution().execution_arn(arn).send().await;
-    sent.map_err(|error| CallError::of("states:DescribeExecution", &error))
+    let found = sent.map_err(|error| CallError::of("states:DescribeExecution", &error))?;
+    the_one("states:DescribeExecution", arn, Some(found), |one| Some(one.execution_arn()))
 }
 
 /// The state in which a fault of this status ended; nothing while it runs.

@@ -254,6 +254,7 @@ fn state_sought(expectation: &PlannedExpectation) -> Option<&str> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
+            | Kind::ApiCall(_)
             | Kind::Deployment { .. }
             | Kind::Log { .. }
             | Kind::Execution { .. },

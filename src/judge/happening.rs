@@ -218,7 +218,7 @@ impl<'a> Happening<'a> {
             }
             None => {
                 let limit = human(window.grace_ends().duration_since(window.anchor));
-                format!("not observed within {limit}, grace included")
+                format!("not observed within {limit}, grace included{}", window.shown_late())
             }
         };
         match self.inside().rev().find(|near| !near.holds || !window.counts(near)) {

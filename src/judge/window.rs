@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::PlannedExpectation;
+use crate::plan::{Kind, PlannedExpectation};
 use crate::timeline::Observation;
 
 use super::expectation::Judged;
@@ -196,7 +196,7 @@ impl<'a> Window<'a> {
         } else {
             let times = certain.len() + usize::from(unclear.is_some());
             let reason = self.word(|| match times {
-                0 => format!("did not happen for {}", human(self.within)),
+                0 => format!("did not happen for {}{}", human(self.within), self.shown_late()),
                 times => format!(
                     "happened {} in {}, at most {} is fine",
                     often(u32::try_from(times).unwrap_or(u32::MAX)),
@@ -211,6 +211,14 @@ impl<'a> Window<'a> {
         // A grace tells late from missed; a `never` has neither.
         judged.closes_at = Some(later(self.deadline, self.uncertain));
         judged
+    }
+
+    /// Words about evidence that is shown late, for what is called absent.
+    pub(super) fn shown_late(&self) -> &'static str {
+        match self.expectation.kind {
+            Kind::ApiCall(_) => ", as CloudTrail shows it 15 minutes later",
+            _ => "",
+        }
     }
 }
 

@@ -25,6 +25,10 @@ const UNGUARDED: SignedDuration = SignedDuration::from_secs(60);
 /// For how long after a transition to OK its action is looked for.
 const ACTION_FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
 
+/// A state's time in the alarm and in its history are of one moment (ours; AWS's own are milliseconds
+/// apart).
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(5);
+
 /// The history shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
 
@@ -106,7 +110,7 @@ async fn guard_between(
         let now = (alarm.state.clone(), alarm.since);
         // The first time too: whether it can be read at all is known before anything is injected.
         let moved = progress.harmless.get(&alarm.name) != Some(&now);
-        if moved && let Some((since, reason)) = was_in_alarm(watch, name).await? {
+        if moved && let Some((since, reason)) = was_in_alarm(watch, alarm).await? {
             stop(format!(
                 "alarm `{name}`{at} was in ALARM at {since}, between two looks: {reason}"
             ));
@@ -120,9 +124,11 @@ async fn guard_between(
 /// The first time since the watch began that an alarm entered ALARM, and why.
 async fn was_in_alarm(
     watch: &Watch<'_>,
-    alarm: &str,
+    alarm: &Snapshot,
 ) -> Result<Option<(Timestamp, String)>, CallError> {
-    for item in history_of(watch, alarm).await? {
+    let items = history_of(watch, &alarm.name).await?;
+    tells_of(&items, watch.since, alarm)?;
+    for item in items {
         let Some(at) = item.timestamp().and_then(timestamp) else { continue };
         let update = state_update(&item).filter(|_| at >= watch.since);
         if let Some(update) = update.filter(|update| update.new_state.state_value == "ALARM") {
@@ -190,7 +196,12 @@ async fn look(
         // An action follows its transition; a suppressor or a mute rule may hold it back for long.
         let recent = alarm.since.is_none_or(|since| watch.clock().now() < since + ACTION_FOLLOWS);
         if *before != now || (wants_action && (alarm.state != "OK" || recent)) {
-            read_history(watch, &of_alarm, &alarm.name, progress).await?;
+            let changed = *before != now;
+            let items = history_of(watch, &alarm.name).await?;
+            if changed {
+                tells_of(&items, watch.since, &alarm)?;
+            }
+            read_history(watch, &of_alarm, &alarm.name, &items, progress)?;
         }
         // Only now: a history that could not be read is read again at the next look.
         progress.latest.insert(alarm.name.clone(), now);
@@ -254,24 +265,54 @@ fn baseline(watch: &Watch<'_>, subjects: &[&Subject], alarm: &Snapshot) {
     }
 }
 
-async fn read_history(
+/// Refuses a history that does not tell how the alarm came into its state: the change is not there yet, or
+/// something on the way here has touched it. A history tells of it at the very moment that the alarm gives,
+/// or moments before. `from` is where the history begins.
+fn tells_of(
+    items: &[AlarmHistoryItem],
+    from: Timestamp,
+    alarm: &Snapshot,
+) -> Result<(), CallError> {
+    let Some(since) = alarm.since.filter(|since| alarm.entered && *since >= from) else {
+        return Ok(());
+    };
+    let told = items.iter().any(|item| {
+        let at = item.timestamp().and_then(timestamp);
+        let entered = state_update(item).map(|update| update.new_state.state_value);
+        at.is_some_and(|at| at.duration_since(since).abs() <= SAME_MOMENT)
+            && entered.as_deref() == Some(&alarm.state)
+    });
+    if told {
+        return Ok(());
+    }
+    let why = format!(
+        "does not tell how alarm `{}` came to be in {} at {since}",
+        alarm.name, alarm.state
+    );
+    Err(CallError::unusable("cloudwatch:DescribeAlarmHistory", &why))
+}
+
+fn read_history(
     watch: &Watch<'_>,
     subjects: &[&Subject],
     alarm: &str,
+    items: &[AlarmHistoryItem],
     progress: &mut Progress,
 ) -> Result<(), CallError> {
-    let items = history_of(watch, alarm).await?;
     // An action is that of the state which the alarm entered last.
     let mut state = progress.first.get(alarm).cloned().unwrap_or_default();
     for item in items {
-        let Some(at) = item.timestamp().and_then(timestamp) else { continue };
-        if let Some(update) = state_update(&item) {
+        let at = item.timestamp().and_then(timestamp);
+        let at = at.ok_or_else(|| {
+            CallError::unusable("cloudwatch:DescribeAlarmHistory", "has an item without a time")
+        })?;
+        if let Some(update) = state_update(item) {
             state = update.new_state.state_value;
         }
         // AWS may show one change more than once.
         let identity = format!("{alarm} {}", item.history_summary().unwrap_or_default());
         if at >= watch.since && progress.items.insert((at, identity)) {
-            tell(watch, subjects, (alarm, &state), at, &item);
+            tell(watch, subjects, (alarm, &state), at, item);
         }
     }
     Ok(())

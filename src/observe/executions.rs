@@ -11,6 +11,7 @@ use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::SignedDuration;
 
 use super::{Seen, Watch};
+use crate::aws::asked_for::the_one;
 use crate::aws::{CallError, timestamp};
 use crate::plan::{Kind, Predicate};
 use crate::wakeup::Topic;
@@ -87,6 +88,9 @@ async fn look(
         }
         let sent = watch.aws.sfn.describe_execution().execution_arn(&arn).send().await;
         let whole = sent.map_err(|error| CallError::of("states:DescribeExecution", &error))?;
+        let whole = the_one("states:DescribeExecution", &arn, Some(whole), |one| {
+            Some(one.execution_arn())
+        })?;
         // It may have gone on since it was listed.
         progress.read.insert(arn, whole.status.as_str().to_owned());
         for subject in subjects.iter().filter(|subject| subject.machine == machine) {

@@ -11,6 +11,7 @@ use aws_sdk_ssmincidents::types::{Condition, Filter, IncidentRecord};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
+use crate::aws::asked_for::{automation_execution, the_one};
 use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
 use crate::pattern::glob;
 use crate::plan::Kind;
@@ -115,12 +116,7 @@ async fn opened(watch: &Watch<'_>) -> Result<Vec<String>, CallError> {
 async fn get(watch: &Watch<'_>, arn: &str) -> Result<IncidentRecord, CallError> {
     let sent = watch.aws.incidents.get_incident_record().arn(arn).send().await;
     let answer = sent.map_err(|error| CallError::of("ssm-incidents:GetIncidentRecord", &error))?;
-    answer.incident_record.ok_or_else(|| CallError {
-        kind: CallErrorKind::Unreachable,
-        operation: "ssm-incidents:GetIncidentRecord",
-        code: None,
-        message: "the answer holds no incident".to_owned(),
-    })
+    the_one("ssm-incidents:GetIncidentRecord", arn, answer.incident_record, |one| Some(one.arn()))
 }
 
 /// The ids of the executions that an incident started.
@@ -145,18 +141,10 @@ async fn runbooks(
     let mut found = Vec::new();
     for id in executions.iter().filter(|_| wanted) {
         if !known.contains_key(id) {
-            let request = watch.aws.ssm.get_automation_execution().automation_execution_id(id);
-            let sent = request.send().await;
-            let answer =
-                sent.map_err(|error| CallError::of("ssm:GetAutomationExecution", &error))?;
-            let execution = answer.automation_execution;
-            let document = execution.as_ref().and_then(|one| one.document_name());
-            let started = execution.as_ref().and_then(|one| one.execution_start_time());
-            let runbook = Runbook {
-                execution: id.clone(),
-                document: document.unwrap_or_default().to_owned(),
-                started: started.and_then(timestamp),
-            };
+            let execution = automation_execution(watch.aws, id).await?;
+            let started = execution.execution_start_time().and_then(timestamp);
+            let document = execution.document_name.unwrap_or_default();
+            let runbook = Runbook { execution: id.clone(), document, started };
             known.insert(id.clone(), runbook);
         }
         found.extend(known.get(id).cloned());

@@ -10,6 +10,7 @@ use aws_smithy_types::retry::RetryConfig;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Watch;
+use crate::aws::queues::is_whole;
 use crate::aws::{CallError, CallErrorKind};
 
 /// Long polling asks every server that holds a part of the queue; a short poll asks some of them, so that
@@ -60,7 +61,14 @@ impl Mailbox {
             if messages.is_empty() {
                 return Ok(number > 0);
             }
-            let deleted = if self.evidence { self.delete(watch, &messages).await } else { Ok(()) };
+            // One that arrived in another shape than it was sent stays, and comes back.
+            let (messages, torn): (Vec<Message>, Vec<Message>) =
+                messages.into_iter().partition(is_whole);
+            let deleted = if self.evidence && !messages.is_empty() {
+                self.delete(watch, &messages).await
+            } else {
+                Ok(())
+            };
             // Who may not delete would read the same messages for ever.
             if let Err(error) = &deleted
                 && error.kind == CallErrorKind::Denied
@@ -72,6 +80,10 @@ impl Mailbox {
             }
             // What could not be deleted comes back, and is known by its id then.
             deleted?;
+            if !torn.is_empty() && self.evidence {
+                let why = "holds a message that is not the one its digest was made of";
+                return Err(CallError::unusable("sqs:ReceiveMessage", why));
+            }
         }
         Err(CallError {
             kind: CallErrorKind::Throttled,

@@ -6,6 +6,7 @@
 //! (`through`) is only ever moved by a look that succeeded.
 
 mod alarms;
+mod api_calls;
 mod correlation;
 mod deployments;
 mod executions;
@@ -33,7 +34,7 @@ use tokio::sync::watch;
 use crate::aws::{Aws, CallError};
 use crate::clock::Clock;
 use crate::context::Place;
-use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation};
+use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation, shown_late};
 use crate::recorder::Recorder;
 use crate::scenario::types::FindingSource;
 use crate::timeline::{EntryKind, Observation};
@@ -47,6 +48,12 @@ const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;
+
+/// The longest that an observer of this plan needs until it can see a moment.
+pub fn longest_lag(plan: &Plan) -> SignedDuration {
+    let lags = plan.expectations.iter().map(|one| shown_late(&one.kind));
+    lags.fold(LONGEST_LAG, SignedDuration::max)
+}
 
 /// What the observers of one drill at one place share.
 #[derive(Debug)]
@@ -146,6 +153,9 @@ impl<'a> Watch<'a> {
         }
         if self.has(|kind| matches!(kind, Kind::Incident(_))) {
             pollers.push(Box::pin(incidents::poll(self)));
+        }
+        if self.has(|kind| matches!(kind, Kind::ApiCall(_))) {
+            pollers.push(Box::pin(api_calls::poll(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Queue { .. })) {
             pollers.push(Box::pin(queues::poll(self)));

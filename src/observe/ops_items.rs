@@ -11,6 +11,7 @@ use aws_sdk_ssm::types::{OpsItem, OpsItemFilter, OpsItemFilterKey, OpsItemFilter
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
+use crate::aws::asked_for::the_one;
 use crate::aws::{CallError, CallErrorKind, timestamp};
 use crate::pattern::glob;
 use crate::plan::Kind;
@@ -102,12 +103,7 @@ async fn changed(watch: &Watch<'_>) -> Result<Vec<(String, Option<Timestamp>)>, 
 async fn get(watch: &Watch<'_>, id: &str) -> Result<OpsItem, CallError> {
     let sent = watch.aws.ssm.get_ops_item().ops_item_id(id).send().await;
     let answer = sent.map_err(|error| CallError::of("ssm:GetOpsItem", &error))?;
-    answer.ops_item.ok_or_else(|| CallError {
-        kind: CallErrorKind::Unreachable,
-        operation: "ssm:GetOpsItem",
-        code: None,
-        message: "the answer holds no OpsItem".to_owned(),
-    })
+    the_one("ssm:GetOpsItem", id, answer.ops_item, aws_sdk_ssm::types::OpsItem::ops_item_id)
 }
 
 fn version(item: &OpsItem) -> Option<u64> {

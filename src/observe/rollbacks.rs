@@ -9,6 +9,7 @@ use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentSta
 use jiff::SignedDuration;
 
 use super::{Seen, Watch};
+use crate::aws::asked_for::deployment;
 use crate::aws::{CallError, date_time, timestamp};
 use crate::plan::Kind;
 use crate::wakeup::Topic;
@@ -71,15 +72,7 @@ async fn look(
         if told.contains(&(subject.expectation.clone(), id.clone())) {
             continue;
         }
-        let answer = watch
-            .aws
-            .codedeploy
-            .get_deployment()
-            .deployment_id(&id)
-            .send()
-            .await
-            .map_err(|error| CallError::of("codedeploy:GetDeployment", &error))?;
-        let Some(deployment) = answer.deployment_info else { continue };
+        let deployment = deployment(watch.aws, &id).await?;
         if is_final(&deployment) {
             told.insert((subject.expectation.clone(), id.clone()));
             if deployment.creator() == Some(&DeploymentCreator::CodeDeployRollback) {

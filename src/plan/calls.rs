@@ -508,6 +508,9 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             calls.add(Step::Observe, "ssm:GetOpsItem", id, items);
         }
         Kind::Incident(incident) => incident_calls(calls, id, incident),
+        Kind::ApiCall(_) => {
+            calls.add(Step::Observe, "cloudtrail:LookupEvents", id, any(NO_LEVEL));
+        }
         Kind::Queue { name, .. } => {
             let queue = named("sqs", "", name);
             calls.add(Step::Preflight, "sqs:GetQueueUrl", id, queue.clone());

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Predicate, millis};
 use crate::scenario::types::{
-    FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation, QueueMessages,
-    RuleState, StateValue,
+    ApiCallExpectation, FindingExpectation, HttpCall, IncidentExpectation, OpsItemExpectation,
+    QueueMessages, RuleState, StateValue,
 };
 
 /// What an expectation looks at.
@@ -81,6 +81,8 @@ pub enum Kind {
     OpsItem(OpsItemExpectation),
     /// An incident, as the scenario has it.
     Incident(IncidentExpectation),
+    /// An API call, as the scenario has it.
+    ApiCall(ApiCallExpectation),
     /// How many messages a queue holds.
     Queue {
         /// The queue's name or ARN.

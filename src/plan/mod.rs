@@ -33,7 +33,7 @@ pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{FIS_START, MARGIN, REPLAY_START, Schedule, Window};
+pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
 pub use wakeups::{Subject, WakeUp, WakeUpRule};
 
 /// The resolved, immutable schedule of one drill.

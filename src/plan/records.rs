@@ -1,9 +1,9 @@
-//! Findings, OpsItems and incidents in words, the same in the dry run and in the reports.
+//! Findings, OpsItems, incidents and API calls in words, the same in the dry run and in the reports.
 //!
 //! No main type: one function a kind. Invariant: what is said is what the observer compares.
 
 use crate::scenario::types::{
-    FindingExpectation, FindingSource, IncidentExpectation, OpsItemExpectation,
+    ApiCallExpectation, FindingExpectation, FindingSource, IncidentExpectation, OpsItemExpectation,
 };
 
 /// Parts that are there, joined; one word where none is.
@@ -52,4 +52,13 @@ pub(crate) fn incident(incident: &IncidentExpectation) -> String {
         incident.runbook.as_ref().map(|runbook| format!("with runbook {runbook}")),
     ];
     joined("incident", parts)
+}
+
+/// An API call: `API call ec2 TerminateInstances by Automation*`.
+pub(crate) fn api_call(call: &ApiCallExpectation) -> String {
+    let source = call.source.as_ref().map(|source| format!("{source} ")).unwrap_or_default();
+    let user = call.user.as_ref().map(|user| format!(" by {user}")).unwrap_or_default();
+    let resource = call.resource.as_ref().map(|on| format!(" on {on}")).unwrap_or_default();
+    let error = call.error.as_ref().map(|code| format!(", failed with {code}")).unwrap_or_default();
+    format!("API call {source}{}{user}{resource}{error}", call.name)
 }

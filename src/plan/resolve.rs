@@ -14,11 +14,12 @@ use super::{
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, DeploymentExpectation, Duration, EventExpectation,
-    ExecutionExpectation, Expectation, ExperimentExpectation, Fault, FindingExpectation, FisFault,
-    HttpExpectation, IncidentExpectation, LogExpectation, Never, NotificationExpectation,
-    OpsItemExpectation, PutMetricDataFault, QueueExpectation, RollbackExpectation, RuleExpectation,
-    RunbookExpectation, Scenario, SetAlarmStateFault, Stage, StateValue,
+    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, Duration,
+    EventExpectation, ExecutionExpectation, Expectation, ExperimentExpectation, Fault,
+    FindingExpectation, FisFault, HttpExpectation, IncidentExpectation, LogExpectation, Never,
+    NotificationExpectation, OpsItemExpectation, PutMetricDataFault, QueueExpectation,
+    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault, Stage,
+    StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -396,7 +397,7 @@ fn expectation(
 /// |---|---|
 /// | anything in `recovery` | recover |
 /// | alarm, finding | detect |
-/// | rule, runbook, event, notification, ops_item, incident, deployment, execution, http, and every never | act |
+/// | rule, runbook, event, notification, ops_item, incident, api_call, deployment, execution, http, and every never | act |
 /// | rollback, and an experiment that ends | mitigate (a time only if it is `stopped`) |
 /// | an experiment that runs | act |
 /// | queue, log | detect |
@@ -417,6 +418,7 @@ pub fn natural_stage(phase: Phase, kind: &Kind, demand: &Demand) -> Stage {
         | Kind::Notification { .. }
         | Kind::OpsItem(_)
         | Kind::Incident(_)
+        | Kind::ApiCall(_)
         | Kind::Execution { .. }
         | Kind::Http { .. } => Stage::Act,
         Kind::CodeDeployRollback { .. } => Stage::Mitigate,
@@ -443,6 +445,7 @@ struct Kinds<'a> {
     finding: Option<&'a FindingExpectation>,
     ops_item: Option<&'a OpsItemExpectation>,
     incident: Option<&'a IncidentExpectation>,
+    api_call: Option<&'a ApiCallExpectation>,
     queue: Option<&'a QueueExpectation>,
     deployment: Option<&'a DeploymentExpectation>,
     log: Option<&'a LogExpectation>,
@@ -463,6 +466,7 @@ impl<'a> Kinds<'a> {
             finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
+            api_call: one.api_call.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -483,6 +487,7 @@ impl<'a> Kinds<'a> {
             finding: never.finding.as_ref(),
             ops_item: never.ops_item.as_ref(),
             incident: never.incident.as_ref(),
+            api_call: never.api_call.as_ref(),
             queue: never.queue.as_ref(),
             deployment: never.deployment.as_ref(),
             log: never.log.as_ref(),
@@ -503,6 +508,7 @@ impl<'a> Kinds<'a> {
             self.finding.is_some(),
             self.ops_item.is_some(),
             self.incident.is_some(),
+            self.api_call.is_some(),
             self.queue.is_some(),
             self.deployment.is_some(),
             self.log.is_some(),
@@ -566,6 +572,9 @@ impl<'a> Kinds<'a> {
         }
         if let Some(incident) = self.incident {
             return Some(Kind::Incident(incident.clone()));
+        }
+        if let Some(call) = self.api_call {
+            return Some(Kind::ApiCall(call.clone()));
         }
         if let Some(queue) = self.queue {
             return messages::queue(queue, natural);

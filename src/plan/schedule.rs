@@ -7,7 +7,7 @@
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{Anchor, Demand, FaultAction, Plan, PlannedExpectation, Start, Unplannable};
+use super::{Anchor, Demand, FaultAction, Kind, Plan, PlannedExpectation, Start, Unplannable};
 
 /// What a drill needs besides its windows: arming the observers, the steady state, and reverting.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -20,10 +20,20 @@ pub const FIS_START: SignedDuration = SignedDuration::from_mins(1);
 /// How long GuardDuty may take from `CreateSampleFindings` until the samples are listed. AWS gives no
 /// figure; ours.
 pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
+
 /// How long EventBridge may take from `StartReplay` until the first event is replayed. AWS gives no figure;
 /// five minutes are ours.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html>
 pub const REPLAY_START: SignedDuration = SignedDuration::from_mins(5);
+
+/// How late CloudTrail's event history may show a call: "within 15 minutes".
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>
+pub const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(15);
+
+/// How much later than it happens AWS may show what this looks at, where that is published and is minutes.
+pub fn shown_late(kind: &Kind) -> SignedDuration {
+    if let Kind::ApiCall(_) = kind { CLOUDTRAIL_LAG } else { SignedDuration::ZERO }
+}
 
 /// The latest moments of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +53,7 @@ pub struct Window {
     pub opens: SignedDuration,
     /// The deadline, or the end of the watch of a never.
     pub deadline: SignedDuration,
-    /// When it is judged: grace and `sustain` included.
+    /// When it is judged: grace, `sustain` and what AWS shows late included.
     pub closes: SignedDuration,
 }
 
@@ -93,7 +103,9 @@ pub(super) fn schedule(plan: &Plan) -> Result<Schedule, Unplannable> {
     }
     let mut windows = IndexMap::new();
     for one in &plan.expectations {
-        let window = solver.window(one)?;
+        let mut window = solver.window(one)?;
+        // What is shown late is judged late; what follows from it is counted from when it happened.
+        window.closes = window.closes.saturating_add(shown_late(&one.kind));
         end = end.max(window.closes);
         windows.insert(one.id.clone(), window);
     }

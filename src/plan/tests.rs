@@ -3,6 +3,7 @@
 pub(crate) mod deployments;
 pub(crate) mod guardrails;
 pub(crate) mod messages;
+pub(crate) mod readings;
 
 use jiff::SignedDuration;
 

@@ -93,6 +93,7 @@ pub fn describe(kind: &Kind) -> String {
         Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::ApiCall(call) => records::api_call(call),
         Kind::Queue { name, messages, level } => {
             format!("queue {name} holds {}", level.words(*messages))
         }
@@ -408,7 +409,13 @@ fn cadence(text: &mut String) {
     line(
         text,
         format_args!(
-            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s"
+            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s,"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "            and when an event on the default bus tells of a change, where AWS has one"
         ),
     );
     line(
@@ -543,6 +550,8 @@ fn targets(template: &serde_json::Value) -> Vec<String> {
 
 /// Whom the run listens to with something of its own.
 fn listened(plan: &Plan) -> BTreeSet<String> {
+    let wakes = !plan.wake_up_rules(None).is_empty();
+    let wakes = wakes.then(|| "event bus default, to look when something changes".to_owned());
     plan.expectations
         .iter()
         .filter_map(|one| match &one.kind {
@@ -555,11 +564,13 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Finding(_)
             | Kind::OpsItem(_)
             | Kind::Incident(_)
+            | Kind::ApiCall(_)
             | Kind::Queue { .. }
             | Kind::Deployment { .. }
             | Kind::Log { .. }
             | Kind::Execution { .. }
             | Kind::Http { .. } => None,
         })
+        .chain(wakes)
         .collect()
 }

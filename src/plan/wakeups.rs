@@ -123,6 +123,7 @@ impl Plan {
                 | Kind::Incident(_)
                 | Kind::Queue { .. }
                 | Kind::Log { .. }
+                | Kind::ApiCall(_)
                 | Kind::Http { .. } => {}
             }
         }

@@ -47,6 +47,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Finding(finding) => records::finding(finding),
         Kind::OpsItem(item) => records::ops_item(item),
         Kind::Incident(incident) => records::incident(incident),
+        Kind::ApiCall(call) => records::api_call(call),
         Kind::Queue { name, messages, level } => {
             format!("queue `{name}` with {}", level.words(*messages))
         }

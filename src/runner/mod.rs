@@ -434,7 +434,8 @@ impl<'a> Drill<'a> {
             self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).min());
             // What waits for another expectation has no window yet; the one that it waits for has.
             let last = open.iter().filter_map(|open| open.closes_at).max();
-            let give_up = last.filter(|_| begun).map(|at| at + observe::LONGEST_LAG + PATIENCE);
+            let give_up =
+                last.filter(|_| begun).map(|at| at + observe::longest_lag(self.plan) + PATIENCE);
             if give_up.is_some_and(|at| at <= now) {
                 return;
             }

@@ -211,7 +211,8 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         | Kind::Http { .. }
         | Kind::Experiment { .. }
         | Kind::Finding(_)
-        | Kind::OpsItem(_) => None,
+        | Kind::OpsItem(_)
+        | Kind::ApiCall(_) => None,
         Kind::Queue { .. } | Kind::Log { .. } => messages::of_kind(kind, in_expect),
     }
 }

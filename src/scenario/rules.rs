@@ -259,6 +259,9 @@ rules! {
         "A search has a `group` or `groups`, and a `pattern` of at most 1024 characters or a `query` whose rows have \
          @timestamp, since every occurrence has a moment; a fault puts 1 to 1000 lines. \
          https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html";
+    BAD_API_CALL = "bad-api-call": "What stands as the name of an API call is none.",
+        "CloudTrail is asked for calls by the whole name of the operation, such as TerminateInstances; it knows no \
+         wildcards there, and the service stands in `source`.";
     BAD_LEVEL = "bad-level": "A queue is asked for a number of messages that says nothing, or for two.",
         "`at_least` and `at_most` exclude one another, and every queue holds at least 0 messages.";
     BAD_PATTERN = "bad-pattern": "An event pattern is not one that EventBridge takes.",

@@ -41,6 +41,7 @@ pub(crate) const HAPPENINGS: &[&str] = &[
     "finding",
     "ops_item",
     "incident",
+    "api_call",
     "queue",
     "deployment",
     "log",

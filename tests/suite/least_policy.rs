@@ -463,6 +463,7 @@ expect:
   - {id: seen, alarm: {name: errors}, within: 3m}
   - {id: was-slow, alarm: {name: slow}, within: 1m, after: slow}
   - {id: over, experiment: {state: completed}, within: 20m}
+  - {id: called, api_call: {name: SetAlarmState, source: monitoring}, within: 1m, after: slow}
 "#;
 
 #[test]

@@ -36,6 +36,7 @@ mod messages;
 mod outside;
 mod patterns;
 mod properties;
+mod readings;
 mod readme;
 mod real_account;
 mod real_input;

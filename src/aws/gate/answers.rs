@@ -9,44 +9,49 @@ use indexmap::IndexMap;
 use minicbor::data::Type;
 use serde::de::IgnoredAny;
 
-/// What an answer of each call holds: one of these members at least, unless it holds nothing at all.
-const MEMBERS: &[(&str, &[&str])] = &[
-    ("cloudwatch:DescribeAlarmHistory", &["AlarmHistoryItems"]),
-    ("cloudwatch:DescribeAlarms", &["MetricAlarms", "CompositeAlarms", "LogAlarms"]),
-    ("cloudwatch:GetMetricData", &["MetricDataResults"]),
-    ("cloudwatch:ListAlarmMuteRules", &["AlarmMuteRuleSummaries"]),
+/// What every answer of a call holds, one of these members at least: without it, it is no answer to it.
+const ALWAYS: &[(&str, &[&str])] = &[
     ("codedeploy:GetDeployment", &["deploymentInfo"]),
     ("codedeploy:GetDeploymentGroup", &["deploymentGroupInfo"]),
-    ("codedeploy:ListDeployments", &["deployments"]),
     ("events:DescribeRule", &["State", "EventPattern", "ScheduleExpression"]),
-    ("events:ListTargetsByRule", &["Targets"]),
     ("events:PutEvents", &["Entries"]),
     ("events:PutRule", &["RuleArn"]),
-    ("events:PutTargets", &["FailedEntryCount", "FailedEntries"]),
-    ("events:RemoveTargets", &["FailedEntryCount", "FailedEntries"]),
     ("fis:CreateExperimentTemplate", &["experimentTemplate"]),
     ("fis:DeleteExperimentTemplate", &["experimentTemplate"]),
     ("fis:GetExperiment", &["experiment"]),
     ("fis:GetExperimentTemplate", &["experimentTemplate"]),
-    ("fis:ListExperimentTemplates", &["experimentTemplates"]),
-    ("fis:ListExperiments", &["experiments"]),
     ("fis:StartExperiment", &["experiment"]),
     ("fis:StopExperiment", &["experiment"]),
     ("sqs:CreateQueue", &["QueueUrl"]),
-    ("sqs:DeleteMessageBatch", &["Successful", "Failed"]),
-    ("sqs:GetQueueAttributes", &["Attributes"]),
     ("sqs:GetQueueUrl", &["QueueUrl"]),
-    ("sqs:ReceiveMessage", &["Messages"]),
-    ("ssm:DescribeAutomationExecutions", &["AutomationExecutionMetadataList"]),
     ("ssm:DescribeDocument", &["Document"]),
-    ("ssm:DescribeOpsItems", &["OpsItemSummaries"]),
     ("ssm:GetAutomationExecution", &["AutomationExecution"]),
     ("ssm:GetOpsItem", &["OpsItem"]),
     ("ssm-incidents:GetIncidentRecord", &["incidentRecord"]),
+    ("states:DescribeExecution", &["executionArn"]),
+];
+
+/// What an answer of each of these calls holds, unless it holds nothing at all: some of them leave out a
+/// list that is empty.
+const UNLESS_EMPTY: &[(&str, &[&str])] = &[
+    ("cloudwatch:DescribeAlarmHistory", &["AlarmHistoryItems"]),
+    ("cloudwatch:DescribeAlarms", &["MetricAlarms", "CompositeAlarms", "LogAlarms"]),
+    ("cloudwatch:GetMetricData", &["MetricDataResults"]),
+    ("cloudwatch:ListAlarmMuteRules", &["AlarmMuteRuleSummaries"]),
+    ("codedeploy:ListDeployments", &["deployments"]),
+    ("events:ListTargetsByRule", &["Targets"]),
+    ("events:PutTargets", &["FailedEntryCount", "FailedEntries"]),
+    ("events:RemoveTargets", &["FailedEntryCount", "FailedEntries"]),
+    ("fis:ListExperimentTemplates", &["experimentTemplates"]),
+    ("fis:ListExperiments", &["experiments"]),
+    ("sqs:DeleteMessageBatch", &["Successful", "Failed"]),
+    ("sqs:GetQueueAttributes", &["Attributes"]),
+    ("sqs:ReceiveMessage", &["Messages"]),
+    ("ssm:DescribeAutomationExecutions", &["AutomationExecutionMetadataList"]),
+    ("ssm:DescribeOpsItems", &["OpsItemSummaries"]),
     ("ssm-incidents:ListIncidentRecords", &["incidentRecordSummaries"]),
     ("ssm-incidents:ListRelatedItems", &["relatedItems"]),
     ("ssm-incidents:ListTimelineEvents", &["eventSummaries"]),
-    ("states:DescribeExecution", &["executionArn"]),
     ("states:ListExecutions", &["executions"]),
 ];
 
@@ -58,19 +63,25 @@ pub(crate) struct Mistaken {
     found: String,
 }
 
-/// Refuses a good answer that holds members, and none that this call's answers have.
+/// Refuses a good answer that holds none of the members that this call's answers have.
 pub(super) fn fits(action: &str, response: &HttpResponse) -> Result<(), Mistaken> {
     if !response.status().is_success() {
         return Ok(());
     }
-    let Some((_, wanted)) = MEMBERS.iter().find(|(name, _)| *name == action) else {
-        return Ok(());
+    let wanted = |calls: &'static [(&str, &[&str])]| {
+        calls.iter().find(|(name, _)| *name == action).map(|(_, members)| *members)
     };
-    let found = members(response.body().bytes().unwrap_or_default()).unwrap_or_default();
-    if found.is_empty() || found.iter().any(|member| wanted.contains(&member.as_str())) {
+    let always = wanted(ALWAYS);
+    let Some(wanted) = always.or_else(|| wanted(UNLESS_EMPTY)) else { return Ok(()) };
+    let found = members(response.body().bytes().unwrap_or_default());
+    // What is neither JSON nor CBOR the SDK refuses by itself.
+    let Some(found) = found else { return Ok(()) };
+    let fits = found.iter().any(|member| wanted.contains(&member.as_str()));
+    if fits || (found.is_empty() && always.is_none()) {
         return Ok(());
     }
-    Err(Mistaken { action: action.to_owned(), found: found.join(", ") })
+    let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
+    Err(Mistaken { action: action.to_owned(), found })
 }
 
 /// The members of a JSON object or a CBOR map; nothing where it is neither, which the SDK will say.
@@ -119,5 +130,12 @@ mod tests {
             assert_eq!(fit("sqs:ReceiveMessage", body), Ok(()), "{body}");
         }
         assert_eq!(fit("nobody:Knows", r#"{"a":1}"#), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_without_what_every_answer_holds_is_refused() {
+        let refused = fit("ssm:GetAutomationExecution", "{}").unwrap_err();
+        let words = "the answer is not one to ssm:GetAutomationExecution: it holds nothing";
+        assert_eq!(refused, words);
     }
 }

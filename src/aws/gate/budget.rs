@@ -40,8 +40,10 @@ const fn budget(per_second: u32, burst: u32) -> Budget {
 /// Sources: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html>,
-/// <https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html>. A comment gives the quota a second.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-quotas.html>,
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>. A comment gives the quota a second.
 const PUBLISHED: &[(&str, Budget)] = &[
+    ("cloudtrail:LookupEvents", budget(1, 2)),              // 2
     ("cloudwatch:DescribeAlarmContributors", budget(2, 4)), // 9
     ("cloudwatch:DescribeAlarmHistory", budget(5, 20)),     // 20
     ("cloudwatch:DescribeAlarms", budget(2, 8)),            // 9, which ECS deployments share

@@ -98,6 +98,7 @@ fn has_no_level(action: &str) -> bool {
         "fis:ListExperiments",
         "sns:Unsubscribe",
         "ssm:DescribeAutomationExecutions",
+        "cloudtrail:LookupEvents",
         "guardduty:ListDetectors",
         "ssm:DescribeOpsItems",
         "ssm-incidents:ListIncidentRecords",

@@ -147,6 +147,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::StepFunctions
         | Service::GuardDuty
         | Service::SecurityHub
+        | Service::CloudTrail
         | Service::AppConfig => "AccessDeniedException",
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn guard<'a>(
         | Service::StepFunctions
         | Service::GuardDuty
         | Service::SecurityHub
+        | Service::CloudTrail
         | Service::AppConfig
         | Service::CloudFormation => None,
     }
@@ -137,7 +138,7 @@ pub(super) fn needed(
             one(Some(identity.arn("securityhub", &own)))
         }
         Service::SecurityHub => one(Some(identity.arn("securityhub", "hub/default"))),
-        Service::AutoScaling | Service::Sts => one(None),
+        Service::AutoScaling | Service::Sts | Service::CloudTrail => one(None),
         Service::StepFunctions => {
             let arn = text(input, "stateMachineArn").or_else(|| text(input, "executionArn"));
             one(arn.map(str::to_owned))

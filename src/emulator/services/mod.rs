@@ -11,6 +11,7 @@ use super::operation::Operation;
 
 pub(crate) mod appconfig;
 pub(crate) mod autoscaling;
+pub(crate) mod cloudtrail;
 pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
 pub(crate) mod ec2;
@@ -114,6 +115,7 @@ services! {
     Sts, sts, "sts", "Security Token Service";
     GuardDuty, guardduty, "guardduty", "GuardDuty";
     SecurityHub, securityhub, "securityhub", "Security Hub";
+    CloudTrail, cloudtrail, "cloudtrail", "CloudTrail";
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";
     CloudFormation, stacks, "cloudformation", "CloudFormation";

@@ -114,6 +114,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
+        "cloudtrail" => Some((Service::CloudTrail, JSON_1_1)),
         "guardduty" => Some((Service::GuardDuty, Protocol::Rest(rest::GUARDDUTY))),
         "securityhub" => Some((Service::SecurityHub, Protocol::Rest(rest::SECURITY_HUB))),
         "ssm-incidents" => Some((Service::Incidents, Protocol::Rest(rest::INCIDENTS))),

@@ -3,8 +3,9 @@
 //! Source: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StopAutomationExecution.html>.
 
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, StopType};
+use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert, until_over};
+use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get};
 use crate::wakeup::Topic;
@@ -16,8 +17,8 @@ pub(super) async fn undo(
     change: &Pending,
     token: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let id = match change.ids.get("execution").cloned() {
+    let work = async |ids: &IndexMap<String, String>| {
+        let id = match ids.get("execution").cloned() {
             Some(id) => Some(id),
             None => find(context, token).await?,
         };
@@ -38,7 +39,11 @@ pub(super) async fn undo(
         let is_over = async || is_over(context, &id).await;
         until_over(context, Topic::Automations, STOP, is_over, still).await
     };
-    revert(context, change, STOP, work).await
+    let runs = async || match find(context, token).await? {
+        Some(id) => Ok(!is_over(context, &id).await?),
+        None => Ok(false),
+    };
+    revert_unless_gone(context, change, STOP, work, runs).await
 }
 
 async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {

@@ -5,8 +5,9 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CancelCommand.html>.
 
 use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, CommandStatus};
+use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert, until_over};
+use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::wakeup::Topic;
 
@@ -19,8 +20,8 @@ pub(super) async fn undo(
     document: &str,
     comment: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let id = match change.ids.get("command").cloned() {
+    let work = async |ids: &IndexMap<String, String>| {
+        let id = match ids.get("command").cloned() {
             Some(id) => Some(id),
             None => find(context, document, comment).await?,
         };
@@ -34,7 +35,11 @@ pub(super) async fn undo(
         let is_over = async || is_over(context, &id).await;
         until_over(context, Topic::Automations, CANCEL, is_over, still).await
     };
-    revert(context, change, CANCEL, work).await
+    let runs = async || match find(context, document, comment).await? {
+        Some(id) => Ok(!is_over(context, &id).await?),
+        None => Ok(false),
+    };
+    revert_unless_gone(context, change, CANCEL, work, runs).await
 }
 
 async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {

@@ -3,8 +3,9 @@
 //! Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EnableRule.html>.
 
 use aws_sdk_eventbridge::types::RuleState;
+use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
 use crate::faults::disable_rule::state;
 
@@ -16,7 +17,8 @@ pub(super) async fn undo(
     bus: &str,
     name: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
+    let is_there = async || Ok(state(context.aws, bus, name).await?.is_some());
+    let work = async |_: &IndexMap<String, String>| {
         let enabled = context.aws.events.enable_rule().name(name).event_bus_name(bus).send().await;
         enabled.map_err(|error| CallError::of(CALL, &error))?;
         match state(context.aws, bus, name).await? {
@@ -32,7 +34,7 @@ pub(super) async fn undo(
             }),
         }
     };
-    revert(context, change, CALL, work).await
+    revert_unless_gone(context, change, CALL, work, is_there).await
 }
 
 /// What is left, in words.

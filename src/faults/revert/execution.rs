@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html>.
 
-use super::{ChangeError, Context, Pending, revert};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
 use crate::faults::start_execution::{describe, end_of};
 
@@ -14,8 +16,8 @@ pub(super) async fn undo(
     state_machine: &str,
     name: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let arn = match change.ids.get("execution").cloned() {
+    let work = async |ids: &IndexMap<String, String>| {
+        let arn = match ids.get("execution").cloned() {
             Some(arn) => arn,
             None => find(context, state_machine, name),
         };
@@ -36,7 +38,11 @@ pub(super) async fn undo(
             }),
         }
     };
-    revert(context, change, STOP, work).await
+    let runs = async || {
+        let arn = find(context, state_machine, name);
+        Ok(end_of(&describe(context, &arn).await?.status).is_none())
+    };
+    revert_unless_gone(context, change, STOP, work, runs).await
 }
 
 /// An execution's ARN is its machine's, with its own name.

@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_StopExperiment.html>.
 
-use super::{ChangeError, Context, Found, Pending, revert, until_over};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
 use crate::aws::CallError;
 use crate::aws::experiments::{ended, get};
 use crate::context::ids;
@@ -14,9 +16,8 @@ pub(super) async fn undo(
     change: &Pending,
     token: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let known = change.ids.get("experiment").cloned();
-        let id = match known {
+    let work = async |ids: &IndexMap<String, String>| {
+        let id = match ids.get("experiment").cloned() {
             Some(id) => Some(id),
             None => find(context, token).await?,
         };
@@ -30,7 +31,11 @@ pub(super) async fn undo(
         let still = || format!("experiment {id} was told to stop and has not ended");
         until_over(context, Topic::Experiments, "fis:StopExperiment", is_over, still).await
     };
-    revert(context, change, "fis:StopExperiment", work).await
+    let runs = async || match find(context, token).await? {
+        Some(id) => Ok(ended(&get(context.aws, &id).await?).is_none()),
+        None => Ok(false),
+    };
+    revert_unless_gone(context, change, "fis:StopExperiment", work, runs).await
 }
 
 async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {

@@ -8,9 +8,10 @@ use aws_sdk_securityhub::types::{
     AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, RecordState,
     Severity, StringFilter, StringFilterComparison, WorkflowStatus, WorkflowUpdate,
 };
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
 use crate::wakeup::Topic;
 
@@ -23,7 +24,9 @@ pub(super) async fn undo(
     product: &str,
     ids: &[String],
 ) -> Result<(), ChangeError> {
-    let work = async {
+    // Where Security Hub is off, so are its findings.
+    let are_there = async || Ok(!read(context, product, ids).await?.is_empty());
+    let work = async |_: &IndexMap<String, String>| {
         let clock = context.clock();
         let give_up = clock.now() + PATIENCE;
         // What was never imported is never found; what was is found once it is processed.
@@ -42,7 +45,7 @@ pub(super) async fn undo(
         .await?;
         gone.ok_or_else(|| failed("securityhub:BatchImportFindings", "still active".to_owned()))
     };
-    revert(context, change, "securityhub:BatchUpdateFindings", work).await
+    revert_unless_gone(context, change, "securityhub:BatchUpdateFindings", work, are_there).await
 }
 
 /// Asks again until there is an answer; nothing where there is none in time.

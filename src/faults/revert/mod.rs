@@ -240,7 +240,13 @@ async fn until_gone(
 ) -> Result<(), CallError> {
     let clock = context.clock();
     let give_up = clock.now() + GONE_PATIENCE;
-    while is_there().await? {
+    loop {
+        match is_there().await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        }
         let now = clock.now();
         if now >= give_up {
             let message = "it was deleted and is still there".to_owned();
@@ -253,7 +259,6 @@ async fn until_gone(
         }
         clock.sleep_until(now + BETWEEN_LOOKS).await;
     }
-    Ok(())
 }
 
 /// How long something that was told to stop may take to end before it counts as left behind.
@@ -287,26 +292,57 @@ async fn until_over(
     }
 }
 
-/// Announces, calls, receipts; "not found" is done.
+/// Announces, undoes, receipts.
 async fn revert(
     context: Context<'_>,
     change: &Pending,
     call: &str,
     work: impl Future<Output = Result<(), CallError>>,
 ) -> Result<(), ChangeError> {
-    let intent = context.recorder.intent(
-        change.fault.as_deref(),
-        Purpose::Revert,
-        call,
-        Some(change.undo.clone()),
-    )?;
-    match work.await {
-        Ok(()) => context.recorder.receipt(intent, Ok(ids([]))),
-        Err(error) if error.kind == CallErrorKind::NotFound => {
-            context.recorder.receipt(intent, Ok(ids([("already", "gone")])));
+    let work = Box::pin(async { work.await.map(|()| ids([])) });
+    receipted(context, change, call, work).await
+}
+
+/// Announces, undoes, receipts; what is gone already is done.
+///
+/// "Not found" alone does not say that it is gone: the id that was recorded may be a wrong one, and the
+/// answer may be one to somebody else's call. `is_there` looks for it by what the drill itself named it;
+/// where it is there after all, `work` is done again without the recorded ids.
+async fn revert_unless_gone(
+    context: Context<'_>,
+    change: &Pending,
+    call: &str,
+    work: impl AsyncFn(&IndexMap<String, String>) -> Result<(), CallError>,
+    is_there: impl AsyncFn() -> Result<bool, CallError>,
+) -> Result<(), ChangeError> {
+    let thorough = async {
+        match work(&change.ids).await {
+            Err(error) if error.is_not_found() => {}
+            done => return done.map(|()| ids([])),
         }
+        match is_there().await {
+            Ok(true) => work(&ids([])).await.map(|()| ids([])),
+            Ok(false) => Ok(ids([("already", "gone")])),
+            Err(error) if error.is_not_found() => Ok(ids([("already", "gone")])),
+            Err(error) => Err(error),
+        }
+    };
+    receipted(context, change, call, Box::pin(thorough)).await
+}
+
+async fn receipted(
+    context: Context<'_>,
+    change: &Pending,
+    call: &str,
+    work: impl Future<Output = Result<IndexMap<String, String>, CallError>>,
+) -> Result<(), ChangeError> {
+    let undo = Some(change.undo.clone());
+    let scribe = context.recorder;
+    let intent = scribe.intent(change.fault.as_deref(), Purpose::Revert, call, undo)?;
+    match work.await {
+        Ok(ids) => scribe.receipt(intent, Ok(ids)),
         Err(error) => {
-            context.recorder.receipt(intent, Err(&error));
+            scribe.receipt(intent, Err(&error));
             return Err(error.into());
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>.
 
-use super::{ChangeError, Context, Found, Pending, revert, until_gone};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
 use crate::aws::CallError;
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -12,21 +14,17 @@ pub(super) async fn undo(
     change: &Pending,
     name: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let url = match change.ids.get("url") {
+    let is_there = async || find(context, name).await.map(|_| true);
+    let work = async |ids: &IndexMap<String, String>| {
+        let url = match ids.get("url") {
             Some(url) => url.clone(),
             None => find(context, name).await?,
         };
         let deleted = context.aws.sqs.delete_queue().queue_url(url).send().await;
         deleted.map_err(|error| CallError::of("sqs:DeleteQueue", &error))?;
-        let is_there = async || match find(context, name).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        };
         until_gone(context, "sqs:DeleteQueue", is_there).await
     };
-    revert(context, change, "sqs:DeleteQueue", work).await
+    revert_unless_gone(context, change, "sqs:DeleteQueue", work, is_there).await
 }
 
 async fn find(context: Context<'_>, name: &str) -> Result<String, CallError> {

@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CancelReplay.html>.
 
-use super::{ChangeError, Context, Pending, revert, until_over};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
 use crate::aws::CallError;
 use crate::faults::start_replay::{describe, ended};
 use crate::wakeup::Topic;
@@ -14,7 +16,8 @@ pub(super) async fn undo(
     change: &Pending,
     name: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
+    let runs = async || Ok(ended(&describe(context.aws, name).await?).is_none());
+    let work = async |_: &IndexMap<String, String>| {
         if ended(&describe(context.aws, name).await?).is_some() {
             return Ok(());
         }
@@ -29,7 +32,7 @@ pub(super) async fn undo(
         let still = || format!("replay {name} was cancelled and has not ended");
         until_over(context, Topic::Replays, CALL, is_over, still).await
     };
-    revert(context, change, CALL, work).await
+    revert_unless_gone(context, change, CALL, work, runs).await
 }
 
 /// What is left, in words.

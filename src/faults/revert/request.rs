@@ -16,10 +16,8 @@ pub(super) async fn undo(
     let work = async {
         match send(context, request).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() && request.method != "DELETE" => {
-                // Only what is deleted may be gone already.
-                Err(crate::aws::CallError { kind: crate::aws::CallErrorKind::Refused, ..error })
-            }
+            // Only what is deleted may be gone already.
+            Err(error) if error.is_not_found() && request.method == "DELETE" => Ok(()),
             Err(error) => Err(error),
         }
     };

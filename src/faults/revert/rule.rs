@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DeleteRule.html>.
 
-use super::{ChangeError, Context, Found, Pending, revert, until_gone};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
 use crate::aws::CallError;
 use crate::context::{LISTENER_TARGET, ids};
 use crate::timeline::Undo;
@@ -17,7 +19,8 @@ pub(super) async fn undo(
     name: &str,
 ) -> Result<(), ChangeError> {
     let events = &context.aws.events;
-    let work = async {
+    let is_there = async || context.aws.rule(bus, name).await.map(|_| true);
+    let work = async |_: &IndexMap<String, String>| {
         let removed = events
             .remove_targets()
             .rule(name)
@@ -28,14 +31,9 @@ pub(super) async fn undo(
         removed.map_err(|error| CallError::of("events:RemoveTargets", &error))?;
         let deleted = events.delete_rule().name(name).event_bus_name(bus).send().await;
         deleted.map_err(|error| CallError::of("events:DeleteRule", &error))?;
-        let is_there = async || match context.aws.rule(bus, name).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        };
         until_gone(context, "events:DeleteRule", is_there).await
     };
-    revert(context, change, "events:DeleteRule", work).await
+    revert_unless_gone(context, change, "events:DeleteRule", work, is_there).await
 }
 
 /// The rules of the context's drill on every bus, by their names.

@@ -3,9 +3,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ArchiveFindings.html>.
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert};
+use super::{ChangeError, Context, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
 use crate::faults::guardduty_samples::{id, is_archived, samples};
 use crate::wakeup::Topic;
@@ -23,7 +24,9 @@ pub(super) async fn undo(
     types: &[String],
     keep: &[String],
 ) -> Result<(), ChangeError> {
-    let work = async {
+    // Where the detector is gone, so are its findings.
+    let are_there = async || Ok(!samples(context, detector, types).await?.is_empty());
+    let work = async |_: &IndexMap<String, String>| {
         let clock = context.clock();
         let give_up = clock.now() + PATIENCE;
         loop {
@@ -46,7 +49,7 @@ pub(super) async fn undo(
             }
         }
     };
-    revert(context, change, "guardduty:ArchiveFindings", work).await
+    revert_unless_gone(context, change, "guardduty:ArchiveFindings", work, are_there).await
 }
 
 async fn archive(context: Context<'_>, detector: &str, ids: &[String]) -> Result<(), CallError> {

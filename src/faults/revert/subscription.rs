@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/sns/latest/api/API_Unsubscribe.html>.
 
-use super::{ChangeError, Context, Found, Pending, revert, until_gone};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
 use crate::aws::CallError;
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -13,18 +15,18 @@ pub(super) async fn undo(
     topic: &str,
     endpoint: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let arn = match change.ids.get("subscription").cloned() {
+    let is_there = async || Ok(find(context, topic, endpoint).await?.is_some());
+    let work = async |ids: &IndexMap<String, String>| {
+        let arn = match ids.get("subscription").cloned() {
             Some(arn) => Some(arn),
             None => find(context, topic, endpoint).await?,
         };
         let Some(arn) = arn else { return Ok(()) };
         let done = context.aws.sns.unsubscribe().subscription_arn(arn).send().await;
         done.map_err(|error| CallError::of("sns:Unsubscribe", &error))?;
-        let is_there = async || Ok(find(context, topic, endpoint).await?.is_some());
         until_gone(context, "sns:Unsubscribe", is_there).await
     };
-    revert(context, change, "sns:Unsubscribe", work).await
+    revert_unless_gone(context, change, "sns:Unsubscribe", work, is_there).await
 }
 
 async fn find(

@@ -2,7 +2,9 @@
 //!
 //! Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_DeleteExperimentTemplate.html>.
 
-use super::{ChangeError, Context, Found, Pending, revert, until_gone};
+use indexmap::IndexMap;
+
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
 use crate::aws::CallError;
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -12,18 +14,18 @@ pub(super) async fn undo(
     change: &Pending,
     token: &str,
 ) -> Result<(), ChangeError> {
-    let work = async {
-        let id = match change.ids.get("template").cloned() {
+    let is_there = async || Ok(find(context, token).await?.is_some());
+    let work = async |ids: &IndexMap<String, String>| {
+        let id = match ids.get("template").cloned() {
             Some(id) => Some(id),
             None => find(context, token).await?,
         };
         let Some(id) = id else { return Ok(()) };
         let deleted = context.aws.fis.delete_experiment_template().id(id).send().await;
         deleted.map_err(|error| CallError::of("fis:DeleteExperimentTemplate", &error))?;
-        let is_there = async || Ok(find(context, token).await?.is_some());
         until_gone(context, "fis:DeleteExperimentTemplate", is_there).await
     };
-    revert(context, change, "fis:DeleteExperimentTemplate", work).await
+    revert_unless_gone(context, change, "fis:DeleteExperimentTemplate", work, is_there).await
 }
 
 async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {

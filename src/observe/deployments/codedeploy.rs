@@ -6,6 +6,7 @@
 use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus, TimeRange};
 use jiff::Timestamp;
 
+use crate::aws::asked_for::deployment;
 use crate::aws::deployments::Reached;
 use crate::aws::{Aws, CallError, date_time, timestamp};
 
@@ -28,11 +29,8 @@ pub(super) async fn look(
     let mut reached = Vec::new();
     while let Some(id) = pages.next().await {
         let id = id.map_err(|error| CallError::of("codedeploy:ListDeployments", &error))?;
-        let sent = aws.codedeploy.get_deployment().deployment_id(&id).send().await;
-        let answer = sent.map_err(|error| CallError::of("codedeploy:GetDeployment", &error))?;
-        if let Some(deployment) = answer.deployment_info {
-            add(&id, &deployment, &mut reached);
-        }
+        let deployment = deployment(aws, &id).await?;
+        add(&id, &deployment, &mut reached);
     }
     Ok(reached)
 }

@@ -217,8 +217,10 @@ pub(super) fn document(check: &mut Check<'_>, inventory: &Inventory, wanted: &st
     let name = short_name(wanted);
     if name.starts_with("AWS") && !inventory.documents.iter().any(|known| known == name) {
         let message = format!("the environment does not say what `{}` does", shortened(wanted));
-        let hint = "add the document to the environment's templates; on a real account AWS owns it";
-        check.warning(code::UNKNOWN_RESOURCE, path, message, hint.to_owned());
+        let hint = hint_for(name, names).unwrap_or_else(|| {
+            "add the document to the environment's templates; on a real account AWS owns it".into()
+        });
+        check.warning(code::UNKNOWN_RESOURCE, path, message, hint);
         return;
     }
     known(check, "document", wanted, path, names);

@@ -7,11 +7,11 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, Correlation, DeploymentExpectation, EventExpectation, ExecutionExpectation,
-    Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
-    LogExpectation, NotificationExpectation, OpsItemExpectation, QueueExpectation,
-    RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario, SetAlarmStateFault,
-    StateValue,
+    AlarmExpectation, ApiCallExpectation, Correlation, DeploymentExpectation, EventExpectation,
+    ExecutionExpectation, Expectation, ExperimentExpectation, FindingExpectation, HttpExpectation,
+    IncidentExpectation, LogExpectation, NotificationExpectation, OpsItemExpectation,
+    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
+    SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -94,6 +94,7 @@ pub(super) struct Kinds<'a> {
     pub(super) finding: Option<&'a FindingExpectation>,
     pub(super) ops_item: Option<&'a OpsItemExpectation>,
     pub(super) incident: Option<&'a IncidentExpectation>,
+    pub(super) api_call: Option<&'a ApiCallExpectation>,
     pub(super) queue: Option<&'a QueueExpectation>,
     pub(super) deployment: Option<&'a DeploymentExpectation>,
     pub(super) log: Option<&'a LogExpectation>,
@@ -118,6 +119,7 @@ impl<'a> Kinds<'a> {
                 finding: never.finding.as_ref(),
                 ops_item: never.ops_item.as_ref(),
                 incident: never.incident.as_ref(),
+                api_call: never.api_call.as_ref(),
                 queue: never.queue.as_ref(),
                 deployment: never.deployment.as_ref(),
                 log: never.log.as_ref(),
@@ -145,6 +147,7 @@ impl<'a> Kinds<'a> {
             finding: one.finding.as_ref(),
             ops_item: one.ops_item.as_ref(),
             incident: one.incident.as_ref(),
+            api_call: one.api_call.as_ref(),
             queue: one.queue.as_ref(),
             deployment: one.deployment.as_ref(),
             log: one.log.as_ref(),
@@ -166,6 +169,7 @@ impl<'a> Kinds<'a> {
             ("finding", self.finding.is_some()),
             ("ops_item", self.ops_item.is_some()),
             ("incident", self.incident.is_some()),
+            ("api_call", self.api_call.is_some()),
             ("queue", self.queue.is_some()),
             ("deployment", self.deployment.is_some()),
             ("log", self.log.is_some()),

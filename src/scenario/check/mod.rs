@@ -14,6 +14,7 @@ mod guardrails;
 mod machines;
 mod messages;
 mod outside;
+mod readings;
 mod records;
 mod references;
 mod whole;
@@ -51,6 +52,7 @@ impl Loaded {
         environment::check(&mut check);
         events::check(&mut check);
         records::check(&mut check);
+        readings::check(&mut check);
         check.found
     }
 }

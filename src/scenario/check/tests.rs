@@ -587,6 +587,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("environment.rs"),
         include_str!("events.rs"),
         include_str!("records.rs"),
+        include_str!("readings.rs"),
         include_str!("messages.rs"),
         include_str!("findings.rs"),
         include_str!("machines.rs"),

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Duration, ExecutionExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
-    LogExpectation, OpsItemExpectation, QueueExpectation, StateValue, default_bus,
+    ApiCallExpectation, Duration, ExecutionExpectation, FindingExpectation, HttpExpectation,
+    IncidentExpectation, LogExpectation, OpsItemExpectation, QueueExpectation, StateValue,
+    default_bus,
 };
 
 /// One expectation: exactly one kind, and by when.
@@ -49,6 +50,9 @@ pub struct Expectation {
     /// An incident is opened in Incident Manager.
     #[serde(default)]
     pub incident: Option<IncidentExpectation>,
+    /// An API call was made, as CloudTrail shows it.
+    #[serde(default)]
+    pub api_call: Option<ApiCallExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,
@@ -351,6 +355,9 @@ pub struct Never {
     /// An incident is opened in Incident Manager.
     #[serde(default)]
     pub incident: Option<IncidentExpectation>,
+    /// An API call was made, as CloudTrail shows it.
+    #[serde(default)]
+    pub api_call: Option<ApiCallExpectation>,
     /// An SQS queue holds so many messages.
     #[serde(default)]
     pub queue: Option<QueueExpectation>,

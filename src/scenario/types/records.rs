@@ -91,3 +91,25 @@ impl IncidentStatus {
         }
     }
 }
+
+/// An API call, as CloudTrail's event history shows it: management events of this account and region. It
+/// shows a call up to 15 minutes late, so that a missed call, and a `never`, is judged that much later.
+/// Calls of IAM and of other global services are shown in us-east-1 alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiCallExpectation {
+    /// The name of the operation, such as `TerminateInstances`.
+    pub name: String,
+    /// The service as events name it: `ec2.amazonaws.com`, or `ec2` for short.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The user, or the name of the role's session; `*` stands for any text.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// What the call names, whole: a resource of the event, or a value among its parameters.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The error code that it must have failed with; `*` stands for any text. Default: it did not fail.
+    #[serde(default)]
+    pub error: Option<String>,
+}

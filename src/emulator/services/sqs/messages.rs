@@ -6,6 +6,7 @@
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
+use md5::{Digest as _, Md5};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -144,6 +145,7 @@ pub(super) fn purge(account: &mut Account, input: QueueOnly) -> Answer {
 
 /// `SendMessage`.
 pub(super) fn send(account: &mut Account, input: SendMessage) -> Answer {
+    let digest = digest(&input.message_body);
     let id = put(
         account,
         &input.queue_url,
@@ -151,7 +153,13 @@ pub(super) fn send(account: &mut Account, input: SendMessage) -> Answer {
         input.delay_seconds,
         input.message_attributes,
     )?;
-    Ok(json!({ "MessageId": id }))
+    Ok(json!({ "MessageId": id, "MD5OfMessageBody": digest }))
+}
+
+/// The digest that SQS gives with a body, so that a client can tell whether it is whole.
+fn digest(body: &str) -> String {
+    let digest = Md5::digest(body.as_bytes());
+    digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// `SendMessageBatch`: each entry succeeds or fails by itself.
@@ -161,8 +169,10 @@ pub(super) fn send_batch(account: &mut Account, input: SendMessageBatch) -> Answ
     let mut answers = BatchAnswers::default();
     for entry in input.entries {
         let (delay, attributes) = (entry.delay_seconds, entry.message_attributes);
+        let digest = digest(&entry.message_body);
         let sent = put(account, &input.queue_url, entry.message_body, delay, attributes);
-        answers.add(entry.id, sent.map(|id| json!({ "MessageId": id })));
+        answers
+            .add(entry.id, sent.map(|id| json!({ "MessageId": id, "MD5OfMessageBody": digest })));
     }
     Ok(answers.into_value())
 }
@@ -278,6 +288,7 @@ fn show(id: &str, message: &Message, input: &ReceiveMessage) -> Value {
     shown.insert("MessageId".to_owned(), id.into());
     shown.insert("ReceiptHandle".to_owned(), format!("{id}#{}", message.receives).into());
     shown.insert("Body".to_owned(), message.body.as_str().into());
+    shown.insert("MD5OfBody".to_owned(), digest(&message.body).into());
     let first = message.first_received.unwrap_or(message.sent);
     let system = [
         ("SentTimestamp", message.sent.as_millisecond().to_string()),

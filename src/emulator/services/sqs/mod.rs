@@ -2,8 +2,8 @@
 //!
 //! Main type: [`State`]. Invariant: a message leaves a queue only by being deleted, purged, moved to the
 //! dead-letter queue or by outliving its retention; receiving only hides it. FIFO queues are refused by
-//! name. Message digests (`MD5Of…`) are left out: the output shapes have them as
-//! optional and the Rust SDK, which is the caller here, does not verify them.
+//! name. Of the digests there is that of a body; that of its attributes is left out, which the output
+//! shapes have as optional.
 #![expect(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
