@@ -29,10 +29,13 @@ resources:
        Threshold: 10, ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching}
 "#;
 
-fn flapping(fault: &str, expect: &str) -> (Plan, Account) {
+/// Values that ring the alarm, and ten seconds later others that calm it.
+fn flapping(again: &str, expect: &str) -> (Plan, Account) {
     let scenario = format!(
-        "version: 1\nname: flap\nguardrails: {{max_duration: 2h}}\nfaults:\n  - id: one\n    \
-         put_metric_data: {{namespace: Shop, metric: Errors, value: 60{fault}}}\n    at: 2m 20s\nexpect:\n  - {expect}\n"
+        "version: 1\nname: flap\nguardrails: {{max_duration: 2h}}\nfaults:\n  \
+         - {{id: high, put_metric_data: {{namespace: Shop, metric: Errors, value: 60{again}}}, at: 2m 28s}}\n  \
+         - {{id: low, put_metric_data: {{namespace: Shop, metric: Errors, value: 1{again}}}, at: 2m 38s}}\n\
+         expect:\n  - {expect}\n"
     );
     stage::built(&scenario, ENVIRONMENT).expect("in order")
 }
@@ -96,7 +99,10 @@ fn more_changes_than_a_page_holds_are_read_page_by_page() {
                 // Two looks go well, the preflight's and the observer's first; then none for long.
                 let missed = name == "DescribeAlarms"
                     && (3..93).contains(&looks.fetch_add(1, Ordering::SeqCst));
-                if without_rules(name) || (blind && missed) {
+                if without_rules(name) {
+                    return refuse(&request, 400, "UnknownOperationException");
+                }
+                if blind && missed {
                     return refuse(&request, 400, "ThrottlingException");
                 }
                 let body = request.body().bytes().unwrap_or_default();
