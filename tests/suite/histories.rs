@@ -88,8 +88,8 @@ fn a_flap_that_no_look_showed_is_read_from_the_history() {
 #[test]
 fn more_changes_than_a_page_holds_are_read_page_by_page() {
     let (plan, account) = flapping(
-        ", every: 40s, duration: 50m",
-        "{id: calm, never: {alarm: {name: errors}, more_than: 500}, for: 55m}",
+        ", every: 40s, duration: 70m",
+        "{id: calm, never: {alarm: {name: errors}, more_than: 500}, for: 75m}",
     );
     let drilled = |blind: bool| {
         let (looks, pages) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
