@@ -45,10 +45,11 @@ pub struct RevertArgs {
     #[arg(long, conflicts_with = "dirs")]
     pub all: bool,
 
-    /// Without any timeline: look through the account for the queues, rules, subscriptions, experiments,
-    /// templates and alarm states that carry this drill's id, such as fd-0123456789, in their name, their
-    /// tag `firedrill:run` or their reason. Not while the drill still runs. Runbooks, commands and
-    /// executions that a fault started are not found this way; they end by themselves.
+    /// Without any timeline: look through the account for what carries this drill's id, such as
+    /// fd-0123456789, in its name, a tag, a comment, a field or a reason: queues, rules, subscriptions,
+    /// experiments, templates, alarm states, runbooks, commands, executions, replays, findings in Security
+    /// Hub, and the lock. Not while the drill still runs. What carries no id is not found this way: a rule
+    /// that a fault disabled, samples of GuardDuty, log lines, and what a request or a program changed.
     #[arg(long, value_name = "ID", value_parser = sweep::drill_id, conflicts_with_all = ["dirs", "all"])]
     pub sweep: Option<String>,
 

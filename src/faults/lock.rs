@@ -208,6 +208,12 @@ async fn get(context: Context<'_>, name: &str) -> Result<Option<Found>, CallErro
     }
 }
 
+/// Whether the context's drill holds the lock.
+pub(super) async fn is_held(context: Context<'_>, parameter: &str) -> Result<bool, CallError> {
+    let lease = get(context, parameter).await?.and_then(|found| found.lease);
+    Ok(lease.is_some_and(|lease| lease.run == context.run_id))
+}
+
 /// Renews a lease that we hold.
 pub(crate) async fn renew(
     context: Context<'_>,

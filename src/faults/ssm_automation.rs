@@ -21,6 +21,11 @@ const START: &str = "ssm:StartAutomationExecution";
 /// What the key of the tag begins with that finds an execution.
 pub(super) const TOKEN_TAG: &str = "firedrill:token:";
 
+/// The key of the tag that all executions of a drill have: only keys can be asked for.
+pub(super) fn run_tag(run_id: &str) -> String {
+    format!("firedrill:run:{run_id}")
+}
+
 pub(super) async fn inject<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
@@ -49,7 +54,11 @@ async fn start_it(
     let undo = Undo::StopAutomation { token: token.clone() };
     let parameters: HashMap<String, Vec<String>> = start.parameters.clone().into_iter().collect();
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-    let tags = [tag("firedrill:run", context.run_id), tag(&format!("{TOKEN_TAG}{token}"), "")];
+    let tags = [
+        tag("firedrill:run", context.run_id),
+        tag(&run_tag(context.run_id), ""),
+        tag(&format!("{TOKEN_TAG}{token}"), ""),
+    ];
     let tags: Vec<Tag> = tags.into_iter().collect::<Result<_, _>>().map_err(refused)?;
     let request = context
         .aws

@@ -219,7 +219,7 @@ fn a_sweep_finds_by_name_and_tag_what_one_drill_left_and_nothing_else() {
     let reports = folder.path().display().to_string();
     let said = revert(&served, &["--sweep", RUN_ID, "--reports", &reports]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert!(said.err.contains("nothing is left"), "{}", said.err);
+    assert!(said.err.contains("nothing else is left"), "{}", said.err);
     let after = served.account();
     let belongings = after["belongings"].to_string();
     assert!(!belongings.contains(RUN_ID), "{belongings}");

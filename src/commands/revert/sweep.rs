@@ -60,8 +60,12 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
         (done, left)
     });
     say(&format!("{done} of what carried {id} is taken back; record: {}", path.display()));
+    say(
+        "what carries no id was not looked for: a rule that a fault disabled, samples of GuardDuty, log \
+         lines, and what a request or a program changed",
+    );
     if left.is_empty() {
-        say("nothing is left");
+        say("nothing else is left");
         return Ok(Exit::Passed);
     }
     say(&format!("not everything is reverted\n  {}", left.join("\n  ")));

@@ -5,9 +5,11 @@
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, StopType};
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
 use crate::aws::{CallError, CallErrorKind};
-use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get};
+use crate::context::ids;
+use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get, run_tag};
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
 
 const STOP: &str = "ssm:StopAutomationExecution";
@@ -52,10 +54,15 @@ async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
 }
 
 async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallError> {
+    Ok(tagged(context, &format!("{TOKEN_TAG}{token}")).await?.pop())
+}
+
+/// The ids of the executions that have a tag with this key.
+async fn tagged(context: Context<'_>, key: &str) -> Result<Vec<String>, CallError> {
     let operation = "ssm:DescribeAutomationExecutions";
     let filter = AutomationExecutionFilter::builder()
         .key(AutomationExecutionFilterKey::TagKey)
-        .values(format!("{TOKEN_TAG}{token}"))
+        .values(key)
         .build()
         .map_err(|error| CallError {
             kind: CallErrorKind::Refused,
@@ -63,10 +70,26 @@ async fn find(context: Context<'_>, token: &str) -> Result<Option<String>, CallE
             code: None,
             message: error.to_string(),
         })?;
-    let sent = context.aws.ssm.describe_automation_executions().filters(filter).send().await;
-    let answer = sent.map_err(|error| CallError::of(operation, &error))?;
-    let found = answer.automation_execution_metadata_list.unwrap_or_default();
-    Ok(found.into_iter().find_map(|execution| execution.automation_execution_id))
+    let request = context.aws.ssm.describe_automation_executions().filters(filter);
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(execution) = pages.next().await {
+        let execution = execution.map_err(|error| CallError::of(operation, &error))?;
+        found.extend(execution.automation_execution_id);
+    }
+    Ok(found)
+}
+
+/// The executions of the context's drill that are not over, by their tags.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let mut found = Vec::new();
+    for id in tagged(context, &run_tag(context.run_id)).await? {
+        if !is_over(context, &id).await? {
+            let token = context.run_id.to_owned();
+            found.push((Undo::StopAutomation { token }, ids([("execution", &id)])));
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

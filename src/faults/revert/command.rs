@@ -7,8 +7,10 @@
 use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, CommandStatus};
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
 use crate::aws::{CallError, CallErrorKind};
+use crate::context::ids;
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
 
 const CANCEL: &str = "ssm:CancelCommand";
@@ -75,6 +77,30 @@ async fn find(
         }
     }
     Ok(None)
+}
+
+/// The commands of the context's drill that are not over, by their comments.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let wanted = format!("firedrill:token={}", context.run_id);
+    let mut found = Vec::new();
+    for status in ["Pending", "InProgress"] {
+        let filter = CommandFilter::builder().key(CommandFilterKey::Status).value(status).build();
+        let filter = filter.expect("a key and a value");
+        let request = context.aws.ssm.list_commands().filters(filter);
+        let mut pages = request.into_paginator().items().send();
+        while let Some(command) = pages.next().await {
+            let command = command.map_err(|error| CallError::of(LIST, &error))?;
+            let (Some(comment), Some(id)) = (command.comment(), command.command_id()) else {
+                continue;
+            };
+            if comment.starts_with(&wanted) {
+                let document = command.document_name().unwrap_or_default().to_owned();
+                let undo = Undo::CancelCommand { document, comment: comment.to_owned() };
+                found.push((undo, ids([("command", id)])));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

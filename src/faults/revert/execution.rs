@@ -2,11 +2,14 @@
 //!
 //! Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html>.
 
+use aws_sdk_sfn::types::{ExecutionStatus, StateMachineType};
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert_unless_gone};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
+use crate::context::ids;
 use crate::faults::start_execution::{describe, end_of};
+use crate::timeline::Undo;
 
 const STOP: &str = "states:StopExecution";
 
@@ -49,6 +52,32 @@ pub(super) async fn undo(
 fn find(context: Context<'_>, state_machine: &str, name: &str) -> String {
     let machine = context.place.state_machine_arn(state_machine);
     format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1))
+}
+
+/// The executions of the context's drill that run, of every state machine, by their names.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let mut machines = context.aws.sfn.list_state_machines().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(machine) = machines.next().await {
+        let machine = machine.map_err(|error| CallError::of("states:ListStateMachines", &error))?;
+        // Those of an express machine can't be listed, and last five minutes at the most.
+        if machine.r#type == StateMachineType::Express {
+            continue;
+        }
+        let running = context.aws.sfn.list_executions().status_filter(ExecutionStatus::Running);
+        let request = running.state_machine_arn(&machine.state_machine_arn);
+        let mut pages = request.into_paginator().items().send();
+        while let Some(execution) = pages.next().await {
+            let execution =
+                execution.map_err(|error| CallError::of("states:ListExecutions", &error))?;
+            if execution.name.starts_with(context.run_id) {
+                let state_machine = machine.state_machine_arn.clone();
+                let undo = Undo::StopExecution { state_machine, name: execution.name };
+                found.push((undo, ids([("execution", &execution.execution_arn)])));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.

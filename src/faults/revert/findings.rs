@@ -5,14 +5,17 @@
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings.html>.
 
 use aws_sdk_securityhub::types::{
-    AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, RecordState,
-    Severity, StringFilter, StringFilterComparison, WorkflowStatus, WorkflowUpdate,
+    AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, MapFilter,
+    MapFilterComparison, RecordState, Severity, StringFilter, StringFilterComparison,
+    WorkflowStatus, WorkflowUpdate,
 };
 use indexmap::IndexMap;
 use jiff::SignedDuration;
 
-use super::{ChangeError, Context, Pending, revert_unless_gone};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
+use crate::plan::RUN_MARKER;
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
 
 /// How long an import may take until its findings can be changed and read (ours; AWS gives no figure).
@@ -170,6 +173,37 @@ fn as_archived(finding: AwsSecurityFinding, now: &str) -> AwsSecurityFinding {
         .set_resources(finding.resources)
         .record_state(RecordState::Archived)
         .build()
+}
+
+/// The findings of the context's drill that are active, by the mark among their product fields.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let ours = MapFilter::builder()
+        .key(RUN_MARKER)
+        .value(context.run_id)
+        .comparison(MapFilterComparison::Equals)
+        .build();
+    let active = StringFilter::builder()
+        .value(RecordState::Active.as_str())
+        .comparison(StringFilterComparison::Equals)
+        .build();
+    let filters =
+        AwsSecurityFindingFilters::builder().product_fields(ours).record_state(active).build();
+    let request = context.aws.securityhub.get_findings().filters(filters);
+    let mut pages = request.into_paginator().items().send();
+    let mut products: IndexMap<String, Vec<String>> = IndexMap::new();
+    while let Some(finding) = pages.next().await {
+        match finding.map_err(|error| CallError::of("securityhub:GetFindings", &error)) {
+            Ok(finding) => products
+                .entry(finding.product_arn.unwrap_or_default())
+                .or_default()
+                .extend(finding.id),
+            // An account without Security Hub has no findings of ours.
+            Err(error) if error.code.as_deref() == Some("InvalidAccessException") => break,
+            Err(error) => return Err(error),
+        }
+    }
+    let undo = |(product, ids)| Undo::ArchiveFindings { product, ids };
+    Ok(products.into_iter().map(|product| (undo(product), crate::context::ids([]))).collect())
 }
 
 /// What is left, in words.

@@ -203,11 +203,17 @@ pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
     // One after another: an account that throttles is not to be asked for everything at once.
     let looked = [
         ("running experiments", experiment::sweep(context).await),
+        ("runbooks", automation::sweep(context).await),
+        ("commands", command::sweep(context).await),
+        ("executions", execution::sweep(context).await),
+        ("replays", replay::sweep(context).await),
+        ("findings", findings::sweep(context).await),
         ("alarm states", alarm::sweep(context).await),
         ("experiment templates", template::sweep(context).await),
         ("subscriptions", subscription::sweep(context).await),
         ("rules", rule::sweep(context).await),
         ("queues", queue::sweep(context).await),
+        ("the lock", lock::sweep(context).await),
     ];
     let (mut pending, mut unseen) = (Vec::new(), Vec::new());
     for (what, found) in looked {

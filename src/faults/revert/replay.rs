@@ -4,10 +4,15 @@
 
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
 use crate::aws::CallError;
+use crate::context::ids;
 use crate::faults::start_replay::{describe, ended};
+use crate::timeline::Undo;
 use crate::wakeup::Topic;
+
+/// How many pages of a list are read.
+const MAX_PAGES: usize = 1_000;
 
 const CALL: &str = "events:CancelReplay";
 
@@ -33,6 +38,27 @@ pub(super) async fn undo(
         until_over(context, Topic::Replays, CALL, is_over, still).await
     };
     revert_unless_gone(context, change, CALL, work, runs).await
+}
+
+/// The replays of the context's drill that are not over, by their names.
+pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError> {
+    let (mut found, mut token) = (Vec::new(), None);
+    for _ in 0..MAX_PAGES {
+        let listing = context.aws.events.list_replays().set_next_token(token);
+        let listing = listing.name_prefix(format!("firedrill-{}-", context.run_id));
+        let page = listing.send().await;
+        let page = page.map_err(|error| CallError::of("events:ListReplays", &error))?;
+        for name in page.replays().iter().filter_map(|replay| replay.replay_name()) {
+            if ended(&describe(context.aws, name).await?).is_none() {
+                found.push((Undo::CancelReplay { name: name.to_owned() }, ids([])));
+            }
+        }
+        token = page.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// What is left, in words.
