@@ -65,17 +65,14 @@ impl Plan {
         for wake_up in self.wake_ups(target) {
             let with = rules.last().map(|rule| rule.wake_ups.iter().chain([&wake_up]));
             let together = with.map(pattern).filter(|text| text.len() <= LONGEST_PATTERN);
-            match (together, rules.last_mut()) {
-                (Some(pattern), Some(rule)) => {
-                    rule.pattern = pattern;
-                    rule.wake_ups.push(wake_up);
-                }
-                (Some(_) | None, Some(_) | None) => {
-                    let pattern = pattern([&wake_up].into_iter());
-                    if pattern.len() <= LONGEST_PATTERN && rules.len() < MOST_RULES {
-                        rules.push(WakeUpRule { pattern, wake_ups: vec![wake_up] });
-                    }
-                }
+            if let (Some(pattern), Some(rule)) = (together, rules.last_mut()) {
+                rule.pattern = pattern;
+                rule.wake_ups.push(wake_up);
+                continue;
+            }
+            let pattern = pattern([&wake_up].into_iter());
+            if pattern.len() <= LONGEST_PATTERN && rules.len() < MOST_RULES {
+                rules.push(WakeUpRule { pattern, wake_ups: vec![wake_up] });
             }
         }
         rules
@@ -101,7 +98,7 @@ impl Plan {
                     documents.insert(short_name(document));
                 }
                 Kind::CodeDeployRollback { application, group } => {
-                    add(codedeploy(application, group))
+                    add(codedeploy(application, group));
                 }
                 Kind::Deployment { release, .. } => {
                     if let Some(wake_up) = deployment(release) {
@@ -272,4 +269,70 @@ fn ops_items() -> WakeUp {
 fn experiments() -> WakeUp {
     let pattern = json!({"source": ["aws.fis"], "detail-type": ["FIS Experiment State Change"]});
     WakeUp { subject: Subject::Experiments, pattern }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::scenario::Values;
+
+    fn plan(expect: &str) -> Plan {
+        let text = format!(
+            "version: 1\nname: x\nstop_conditions: [{{alarm: guard}}]\nfaults: [{{put_events: {{entries: \
+             [{{source: a, detail-type: b}}]}}}}]\nexpect:\n{expect}"
+        );
+        let loaded = crate::scenario::load("x.yaml", text.as_bytes(), &Values::default());
+        Plan::new(&loaded.scenario.expect("in order"), "x.yaml", "fd").expect("planned")
+    }
+
+    #[test]
+    fn one_rule_tells_of_everything_that_a_service_tells_of() {
+        let plan = plan(
+            "  - {id: a, alarm: {name: errors}, within: 1m}\n  \
+             - {id: b, runbook: {document: Repair}, within: 1m}\n  \
+             - {id: c, execution: {state_machine: repair, status: SUCCEEDED}, within: 1m}\n  \
+             - {id: d, queue: {name: dead, at_least: 1}, within: 1m}\n",
+        );
+        let rules = plan.wake_up_rules(None);
+        let [rule] = rules.as_slice() else { panic!("{rules:?}") };
+        let subjects: Vec<Subject> = rule.wake_ups.iter().map(|one| one.subject).collect();
+        assert_eq!(subjects, [Subject::Alarms, Subject::Automations, Subject::Executions]);
+        for part in ["$or", r#""alarmName":["errors","guard"]"#, "Repair", ":stateMachine:repair"] {
+            assert!(rule.pattern.contains(part), "{part}: {}", rule.pattern);
+        }
+        assert!(plan.wake_up_rules(Some("elsewhere")).is_empty());
+    }
+
+    #[test]
+    fn names_beyond_what_a_pattern_holds_take_further_rules_up_to_a_limit() {
+        let expect = |count: usize| {
+            let mut text = String::new();
+            for number in 0..count {
+                let name = format!("{number:03}-{}", "n".repeat(200));
+                writeln!(text, "  - {{id: e{number}, alarm: {{name: {name}}}, within: 1m}}")
+                    .unwrap();
+            }
+            text
+        };
+        let rules = plan(&expect(40)).wake_up_rules(None);
+        assert!(rules.len() > 1 && rules.len() < MOST_RULES, "{}", rules.len());
+        assert!(rules.iter().all(|rule| rule.pattern.len() <= LONGEST_PATTERN));
+        let names: usize = rules.iter().map(|rule| rule.pattern.matches("-nnn").count()).sum();
+        assert_eq!(names, 40);
+        assert_eq!(plan(&expect(200)).wake_up_rules(None).len(), MOST_RULES);
+    }
+
+    #[test]
+    fn a_finding_without_a_name_wakes_nobody() {
+        let rules = |finding: &str| {
+            plan(&format!("  - {{id: a, finding: {{{finding}}}, within: 1m}}\n"))
+                .wake_up_rules(None)
+        };
+        let named = rules("source: securityhub, title: 'Open *'");
+        assert!(named[0].pattern.contains(r#"{"wildcard":"Open *"}"#), "{named:?}");
+        let unnamed = rules("source: securityhub");
+        assert!(!unnamed[0].pattern.contains("securityhub"), "{unnamed:?}");
+    }
 }
