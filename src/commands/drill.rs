@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
+use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -22,8 +24,9 @@ use futures_util::future::join_all;
 use crate::aws::{Aws, CALL_TIMEOUT};
 use crate::clock::Clock;
 use crate::context::{Place, Places};
-use crate::emulator::Account;
+use crate::emulator::estate::{self, Estate};
 use crate::emulator::transport::Emulator;
+use crate::emulator::{Account, Identity};
 use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
 use crate::runner::{self, Conduct, Drill, StopSwitch};
@@ -35,6 +38,9 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// Who asks a real account within this moment is served by one call.
 const MOMENT: Duration = Duration::from_millis(100);
+
+/// The name of our session where a role is assumed.
+const SESSION_NAME: &str = "firedrill";
 
 /// The stack of a thread that drills, in bytes. The SDK reads a finding of Security Hub in functions whose
 /// frames are megabytes in a debug build: a resource's details alone are 31 KB, many times over.
@@ -58,7 +64,11 @@ pub fn emulated_config(
     clock: Clock,
 ) -> SdkConfig {
     let credentials = Credentials::from_keys("AKIAFIREDRILLEMULATE", "emulated", None);
+    // Credentials are asked for anew when they expire, and not at a random moment before that: two
+    // rehearsals are equal to the byte.
+    let identities = IdentityCache::lazy().buffer_time(Duration::ZERO).build();
     SdkConfig::builder()
+        .identity_cache(identities)
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
@@ -71,24 +81,29 @@ pub fn emulated_config(
         .build()
 }
 
-/// Drills on a copy of an emulated account, in virtual time.
-pub fn rehearse(plan: &Plan, account: Account, stop: &StopSwitch, sink: Sink) -> Finished {
-    rehearse_and(plan, account, stop, sink, |_| ()).0
+/// Drills on a copy of an emulated account, or of several side by side, in virtual time.
+pub fn rehearse(
+    plan: &Plan,
+    accounts: impl Into<Estate>,
+    stop: &StopSwitch,
+    sink: Sink,
+) -> Finished {
+    rehearse_and(plan, accounts, stop, sink, |_| ()).0
 }
 
 /// Drills like [`rehearse`], through something that stands between the SDK and the account: a test that
 /// denies, throttles or loses calls.
 pub fn rehearse_through(
     plan: &Plan,
-    account: Account,
+    accounts: impl Into<Estate>,
     stop: &StopSwitch,
     between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
 ) -> (Finished, Account) {
     let sink: Sink = Box::new(|_| Ok(()));
     // What stands between may never answer, as a real network may.
     let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-    let conduct = Conduct::default();
-    rehearse_on(conduct, plan, account, stop, sink, (between, timeouts), Emulator::account)
+    let (conduct, accounts) = (Conduct::default(), accounts.into());
+    rehearse_on(conduct, plan, accounts, stop, sink, (between, timeouts), Emulator::account)
 }
 
 /// Drills like [`rehearse`], and looks at the emulated account as the drill left it.
@@ -97,12 +112,12 @@ pub fn rehearse_through(
 /// Never: a runtime without I/O needs nothing that could be missing.
 pub fn rehearse_and<T>(
     plan: &Plan,
-    account: Account,
+    accounts: impl Into<Estate>,
     stop: &StopSwitch,
     sink: Sink,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
-    rehearse_as(Conduct::default(), plan, account, stop, sink, |client| client, look)
+    rehearse_as(Conduct::default(), plan, accounts, stop, sink, |client| client, look)
 }
 
 /// Drills like [`rehearse_and`] and [`rehearse_through`], and goes about it as told: a dry run, or with the
@@ -113,20 +128,20 @@ pub fn rehearse_and<T>(
 pub fn rehearse_as<T>(
     conduct: Conduct,
     plan: &Plan,
-    account: Account,
+    accounts: impl Into<Estate>,
     stop: &StopSwitch,
     sink: Sink,
     between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
     let between = (between, TimeoutConfig::disabled());
-    rehearse_on(conduct, plan, account, stop, sink, between, look)
+    rehearse_on(conduct, plan, accounts.into(), stop, sink, between, look)
 }
 
 fn rehearse_on<T>(
     conduct: Conduct,
     plan: &Plan,
-    account: Account,
+    accounts: Estate,
     stop: &StopSwitch,
     sink: Sink,
     (between, timeouts): (impl FnOnce(SharedHttpClient) -> SharedHttpClient, TimeoutConfig),
@@ -138,21 +153,18 @@ fn rehearse_on<T>(
         .build()
         .expect("a runtime without I/O needs nothing that could be missing");
     runtime.block_on(async {
-        let clock = Clock::starting_at(account.now());
-        let identity = account.identity().clone();
-        let (emulator, wakeups) = Emulator::new(account, clock);
+        let clock = Clock::starting_at(accounts.now());
+        let identities: Vec<Identity> =
+            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let (emulator, wakeups) = Emulator::new(accounts, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
-        let config = emulated_config(&client, &identity.region, clock).into_builder();
-        let aws = Aws::new(&config.timeout_config(timeouts).build());
+        let config = |region: &str| {
+            let config = emulated_config(&client, region, clock).into_builder();
+            config.timeout_config(timeouts.clone()).build()
+        };
+        let places = emulated_places(plan, &identities, config).await;
         let recorder = Recorder::new(clock, sink);
         let (pace, urgency) = Pace::on_change(wakeups);
-        let target = Target {
-            account: identity.account,
-            region: identity.region,
-            kind: TargetKind::Emulator,
-        };
-        let home = Place { name: None, aws, target, partition: identity.partition };
-        let places = Places::new(home, Vec::new());
         let drill = Drill {
             plan,
             places: &places,
@@ -216,29 +228,27 @@ pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
 pub fn rehearse_paced(
     conduct: Conduct,
     plan: &Plan,
-    account: Account,
+    accounts: impl Into<Estate>,
     between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
 ) -> (Finished, Account) {
+    let accounts = accounts.into();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O needs nothing that could be missing");
     runtime.block_on(async {
-        let clock = Clock::starting_at(account.now());
-        let identity = account.identity().clone();
-        let (emulator, _rings) = Emulator::new(account, clock);
+        let clock = Clock::starting_at(accounts.now());
+        let identities: Vec<Identity> =
+            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let (emulator, _rings) = Emulator::new(accounts, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
-        let config = emulated_config(&client, &identity.region, clock).into_builder();
         let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-        let aws = Aws::new(&config.timeout_config(timeouts).build()).gathering_for(MOMENT);
-        let target = Target {
-            account: identity.account,
-            region: identity.region,
-            kind: TargetKind::Emulator,
+        let config = |region: &str| {
+            let config = emulated_config(&client, region, clock).into_builder();
+            config.timeout_config(timeouts.clone()).build()
         };
-        let home = Place { name: None, aws, target, partition: identity.partition };
-        let places = Places::new(home, Vec::new());
+        let places = emulated_places(plan, &identities, config).await;
         let finished = tokio::select! {
             biased;
             finished = paced(conduct, plan, &places, clock) => finished,
@@ -265,6 +275,54 @@ async fn paced(conduct: Conduct, plan: &Plan, places: &Places, clock: Clock) -> 
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
     Finished { timeline: recorder.into_entries(), calls: None, failure }
+}
+
+/// The places of a rehearsal: the first account is home, and each target of the plan is the account that
+/// it says, if that one is there. A role is assumed as on AWS; without one, the caller is the account's own
+/// administrator. `config_in` makes the administrator's configuration for a region.
+///
+/// # Panics
+/// There is no account at all.
+pub async fn emulated_places(
+    plan: &Plan,
+    identities: &[Identity],
+    config_in: impl Fn(&str) -> SdkConfig,
+) -> Places {
+    let place = |name: Option<&String>, identity: &Identity, config: &SdkConfig| Place {
+        name: name.cloned(),
+        aws: Aws::new(config),
+        target: Target {
+            account: identity.account.clone(),
+            region: identity.region.clone(),
+            kind: TargetKind::Emulator,
+        },
+        partition: identity.partition.clone(),
+    };
+    let (home, others) = identities.split_first().expect("an estate has its home account");
+    let config = config_in(&home.region);
+    let home = place(None, home, &config);
+    let mut reached = Vec::new();
+    for (name, target) in &plan.targets {
+        let there = others.iter().find(|identity| {
+            identity.account == target.account && identity.region == target.region
+        });
+        let Some(identity) = there else { continue };
+        let provider = if let Some(role) = &target.role {
+            let role = AssumeRoleProvider::builder(role).configure(&config);
+            let role = match &target.external_id {
+                Some(id) => role.external_id(id.expose()),
+                None => role,
+            };
+            SharedCredentialsProvider::new(role.session_name(SESSION_NAME).build().await)
+        } else {
+            let key = estate::access_key(&target.account);
+            SharedCredentialsProvider::new(Credentials::from_keys(key, "emulated", None))
+        };
+        let config = config_in(&identity.region);
+        let config = config.into_builder().credentials_provider(provider).build();
+        reached.push(place(Some(name), identity, &config));
+    }
+    Places::new(home, reached)
 }
 
 /// Drills on a real account or an AWS-compatible endpoint, in real time.

@@ -77,7 +77,7 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
         for (action, why) in iam::wide(&plan) {
             writeln!(err, "{action} is for every resource: {why}")?;
         }
-        let policy = serde_json::to_string_pretty(&iam::policy(&plan)).map_err(io::Error::from)?;
+        let policy = serde_json::to_string_pretty(&policies(&plan)).map_err(io::Error::from)?;
         writeln!(out, "{policy}")?;
         return Ok(Exit::Passed);
     }
@@ -89,6 +89,16 @@ pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> i
         }
     }
     Ok(Exit::Passed)
+}
+
+/// The policy; where the drill spans several targets, one for each by its name.
+fn policies(plan: &Plan) -> serde_json::Value {
+    let home = iam::policy(plan);
+    if plan.targets.is_empty() {
+        return home;
+    }
+    let others = plan.targets.keys().map(|name| (name.clone(), iam::policy_at(plan, Some(name))));
+    std::iter::once(("home".to_owned(), home)).chain(others).collect()
 }
 
 #[cfg(test)]

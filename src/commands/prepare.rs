@@ -15,13 +15,14 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use super::inventory;
+use crate::aws::secrets;
 use crate::diagnostic::text::Colour;
 use crate::diagnostic::{self, Diagnostic, Severity, has_errors};
-use crate::emulator::Account;
 use crate::emulator::environment::Environment;
+use crate::emulator::{Account, Estate};
 use crate::scenario::inventory::Inventory;
 use crate::scenario::rules::code;
-use crate::scenario::{Loaded, MAX_BYTES, Scenario, Values, load};
+use crate::scenario::{Inventories, Loaded, MAX_BYTES, Scenario, Values, load};
 
 /// No environment or template is read beyond this, in bytes: they may be larger than scenarios.
 const MAX_SOURCE: u64 = 16 * 1024 * 1024;
@@ -68,6 +69,16 @@ pub struct Prepared {
     pub scenario: Scenario,
     /// Its emulated account; nothing when it names none.
     pub stage: Option<Arc<Stage>>,
+    /// The emulated accounts of its other targets, by name.
+    pub targets: IndexMap<String, Arc<Stage>>,
+}
+
+impl Prepared {
+    /// A copy of its emulated accounts, side by side; nothing when it names no environment.
+    pub fn estate(&self) -> Option<Estate> {
+        let others = self.targets.values().map(|stage| stage.account.clone()).collect();
+        Some(Estate::new(self.stage.as_ref()?.account.clone(), others))
+    }
 }
 
 /// Reads scenarios and their environments, and collects what is wrong with them.
@@ -150,6 +161,10 @@ impl Workshop {
         };
         self.sources.add(&file, &bytes);
         let loaded = load(&file, &bytes, values);
+        let targets = loaded.partial().into_iter().flat_map(|scenario| scenario.targets.values());
+        for id in targets.filter_map(|target| target.external_id.as_ref()) {
+            secrets::remember(id.expose());
+        }
         let environment = loaded.partial().and_then(|scenario| scenario.environment.clone());
         let environment = environment.filter(|name| surroundings && !name.is_empty());
         let (stage, mut about_environment) = match &environment {
@@ -159,13 +174,72 @@ impl Workshop {
             }
             None => (None, Vec::new()),
         };
-        let mut found = loaded.check(stage.as_ref().map(|stage| &stage.inventory));
+        let targets = if environment.is_some() {
+            self.target_stages(path, &loaded, &mut about_environment)
+        } else {
+            IndexMap::new()
+        };
+        let inventories = targets.iter().map(|(name, stage)| (name.clone(), &stage.inventory));
+        let mut found = loaded.check_at(Inventories {
+            home: stage.as_ref().map(|stage| &stage.inventory),
+            targets: Some(&inventories.collect()),
+        });
         found.extend(self.duplicate_name(&file, &loaded));
-        let unusable = has_errors(&found) || (environment.is_some() && stage.is_none());
+        let unusable = has_errors(&found)
+            || has_errors(&about_environment)
+            || (environment.is_some() && stage.is_none());
         self.diagnostics.append(&mut found);
         self.diagnostics.append(&mut about_environment);
         let scenario = loaded.scenario.filter(|_| !unusable)?;
-        Some(Prepared { file, bytes: Arc::new(bytes), scenario, stage })
+        Some(Prepared { file, bytes: Arc::new(bytes), scenario, stage, targets })
+    }
+
+    /// The emulated accounts of a scenario's other targets; what is wrong with them goes to `found`.
+    fn target_stages(
+        &mut self,
+        path: &Path,
+        loaded: &Loaded,
+        found: &mut Vec<Diagnostic>,
+    ) -> IndexMap<String, Arc<Stage>> {
+        let mut stages = IndexMap::new();
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let targets = loaded.partial().map(|scenario| scenario.targets.clone()).unwrap_or_default();
+        for (name, target) in &targets {
+            let file = path.to_string_lossy();
+            let place = |key: &str| loaded.locate(&format!("targets/{name}{key}"));
+            let wrong = |place, message: String, hint: String| {
+                let code = code::TARGET_ENVIRONMENT;
+                Diagnostic::error(code, &file, place, message).with_hint(hint)
+            };
+            let Some(environment) = target.environment.as_ref().filter(|name| !name.is_empty())
+            else {
+                let message = format!("the target `{name}` names no environment");
+                let hint = "add `environment: environments/NAME.yaml`: in a rehearsal each target is an \
+                            emulated account of its own";
+                found.push(wrong(place(""), message, hint.to_owned()));
+                continue;
+            };
+            let (stage, mut more) = self.stage(&folder.join(environment));
+            found.append(&mut more);
+            let Some(stage) = stage else {
+                let message = format!("the environment of the target `{name}` can't be used");
+                let hint = "mend what is wrong with it".to_owned();
+                found.push(wrong(place("/environment"), message, hint));
+                continue;
+            };
+            let identity = stage.account.identity();
+            if (&identity.account, &identity.region) != (&target.account, &target.region) {
+                let message = format!(
+                    "this environment is account {} in {}, and the target is not",
+                    identity.account, identity.region
+                );
+                let hint = format!("let both say account {} in {}", target.account, target.region);
+                found.push(wrong(place("/environment"), message, hint));
+                continue;
+            }
+            stages.insert(name.clone(), stage);
+        }
+        stages
     }
 
     fn duplicate_name(&mut self, file: &str, loaded: &Loaded) -> Option<Diagnostic> {

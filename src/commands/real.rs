@@ -80,6 +80,13 @@ pub(super) struct Account {
 
 /// Connects, asks who we are, and holds every scenario's guardrails against it.
 pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Account, Refusal> {
+    if let Some(one) = scenarios.iter().find(|one| !one.scenario.targets.is_empty()) {
+        return Err(Refusal(format!(
+            "{}: a scenario with `targets` is only rehearsed\n  \
+             leave --target aws and --endpoint-url out, or leave the scenario out with --filter",
+            one.file
+        )));
+    }
     let runtime = runtime()?;
     let config = runtime.block_on(configuration(&arguments.real.reach()))?;
     let region = config.region().map(ToString::to_string).unwrap_or_default();

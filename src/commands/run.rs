@@ -27,7 +27,7 @@ use super::values::{parse_var, values};
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::diagnostic::Severity;
-use crate::emulator::Account;
+use crate::emulator::Estate;
 use crate::judge::{self, Outcome};
 use crate::plan::Plan;
 use crate::recorder::Sink;
@@ -170,6 +170,8 @@ struct Job {
     name: String,
     plan: Plan,
     stage: Option<Arc<Stage>>,
+    /// The emulated accounts of the plan's other targets.
+    targets: IndexMap<String, Arc<Stage>>,
     seed: u64,
 }
 
@@ -409,9 +411,9 @@ impl<'a> Run<'a> {
         let finished = match (&self.account, &job.stage) {
             (Some(account), _) => account.drill(self.conduct(), &job.plan, &stop, sink),
             (None, Some(stage)) => {
-                let account = copy(&stage.account, job.seed);
+                let accounts = copy(stage, &job.targets, job.seed);
                 let conduct = self.conduct();
-                drill::rehearse_as(conduct, &job.plan, account, &stop, sink, |all| all, |_| ()).0
+                drill::rehearse_as(conduct, &job.plan, accounts, &stop, sink, |all| all, |_| ()).0
             }
             (None, None) => unreachable!("a drill without a real account has an emulated one"),
         };
@@ -489,7 +491,8 @@ fn plan_jobs(
                 let words = format!("{}: another scenario is called `{name}` too", one.file);
                 return Err(Refusal(words));
             }
-            jobs.push(Job { name, plan, stage: one.stage.clone(), seed });
+            let (stage, targets) = (one.stage.clone(), one.targets.clone());
+            jobs.push(Job { name, plan, stage, targets, seed });
         }
     }
     Ok(jobs)
@@ -505,9 +508,10 @@ fn drill_id(run: &str, name: &str, seed: u64) -> String {
     format!("fd-{:010x}", hash & 0xff_ffff_ffff)
 }
 
-/// A copy of the account for one drill, with chance of its own.
-fn copy(account: &Account, seed: u64) -> Account {
-    let mut copy = account.clone();
+/// A copy of the accounts for one drill, with chance of its own.
+fn copy(home: &Stage, targets: &IndexMap<String, Arc<Stage>>, seed: u64) -> Estate {
+    let others = targets.values().map(|stage| stage.account.clone()).collect();
+    let mut copy = Estate::new(home.account.clone(), others);
     copy.reseed(seed);
     copy
 }

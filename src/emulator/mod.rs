@@ -18,6 +18,7 @@ pub mod cloudformation;
 pub mod coverage;
 pub mod environment;
 pub(crate) mod error;
+pub mod estate;
 pub(crate) mod facts;
 pub(crate) mod ids;
 mod long_poll;
@@ -32,4 +33,5 @@ pub(crate) mod wire;
 
 pub use account::{Account, Identity};
 pub use error::ServiceError;
+pub use estate::Estate;
 pub use services::cloudwatch::EvaluationState;

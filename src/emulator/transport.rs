@@ -19,6 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use tokio::sync::Notify;
 
 use super::account::Account;
+use super::estate::Estate;
 use super::{long_poll, wire};
 use crate::clock::Clock;
 use crate::wakeup::{Bell, Wakeups};
@@ -30,7 +31,7 @@ pub struct Emulator {
 }
 
 struct Inner {
-    account: Mutex<Account>,
+    estate: Mutex<Estate>,
     clock: Clock,
     bell: Bell,
     /// Rung when a call may have put something earlier onto the agenda.
@@ -45,11 +46,11 @@ impl fmt::Debug for Emulator {
 }
 
 impl Emulator {
-    /// Puts an account under a clock. The clock must not be behind the account.
-    pub fn new(account: Account, clock: Clock) -> (Self, Wakeups) {
+    /// Puts an account, or several side by side, under a clock. The clock must not be behind them.
+    pub fn new(accounts: impl Into<Estate>, clock: Clock) -> (Self, Wakeups) {
         let (bell, wakeups) = Bell::new();
         let inner = Inner {
-            account: Mutex::new(account),
+            estate: Mutex::new(accounts.into()),
             clock,
             bell,
             rescheduled: Notify::new(),
@@ -63,8 +64,13 @@ impl Emulator {
         self.inner.calls.load(Ordering::Relaxed)
     }
 
-    /// A copy of the account as it is now.
+    /// A copy of the (home) account as it is now.
     pub fn account(&self) -> Account {
+        self.lock().home().clone()
+    }
+
+    /// A copy of all accounts as they are now.
+    pub fn estate(&self) -> Estate {
         self.lock().clone()
     }
 
@@ -88,15 +94,15 @@ impl Emulator {
 
     fn advance(&self) {
         let changes = {
-            let mut account = self.lock();
-            account.advance(self.inner.clock.now());
-            account.take_changes()
+            let mut estate = self.lock();
+            estate.advance(self.inner.clock.now());
+            estate.take_changes()
         };
         self.inner.bell.ring(&changes);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Account> {
-        self.inner.account.lock().expect("no call panics while it holds the account")
+    fn lock(&self) -> MutexGuard<'_, Estate> {
+        self.inner.estate.lock().expect("no call panics while it holds the account")
     }
 
     /// Hears every change from here on.
@@ -107,16 +113,20 @@ impl Emulator {
     /// Answers one request, at the present moment of the account's clock.
     pub(crate) fn answer(&self, request: &wire::Request) -> wire::Response {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
-        self.now(|account| wire::answer(account, request))
+        self.step(|estate| estate.answer(request))
     }
 
-    /// Does something with the account at the present moment of its clock.
+    /// Does something with the (home) account at the present moment of its clock.
     pub(crate) fn now<T>(&self, what: impl FnOnce(&mut Account) -> T) -> T {
+        self.step(|estate| what(estate.home_mut()))
+    }
+
+    fn step<T>(&self, what: impl FnOnce(&mut Estate) -> T) -> T {
         let (done, changes) = {
-            let mut account = self.lock();
-            account.advance(self.inner.clock.now());
-            let done = what(&mut account);
-            (done, account.take_changes())
+            let mut estate = self.lock();
+            estate.advance(self.inner.clock.now());
+            let done = what(&mut estate);
+            (done, estate.take_changes())
         };
         self.inner.bell.ring(&changes);
         self.inner.rescheduled.notify_one();

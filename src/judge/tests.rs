@@ -34,6 +34,7 @@ pub(super) fn plan(expectations: Vec<PlannedExpectation>) -> Plan {
             tags: vec![],
         },
         run_id: "run-1".to_owned(),
+        targets: IndexMap::new(),
         guardrails: Guardrails::default(),
         max_duration: secs(1800),
         stop_conditions: vec![],

@@ -6,6 +6,7 @@
 mod records;
 
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
+use crate::scenario::names::at_target;
 use crate::scenario::types::{RuleState, StateValue};
 use records::{
     deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
@@ -32,6 +33,8 @@ pub enum Step {
 /// One kind of call of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    /// Where: the name of a target; nothing for the home target.
+    pub target: Option<String>,
     /// When in the run.
     pub step: Step,
     /// The action as IAM spells it, such as `events:PutEvents`.
@@ -92,17 +95,19 @@ const NO_LEVEL: &str = "AWS has no resource-level permission for this action";
 impl Plan {
     /// Every kind of call that a run makes, in order, without repeats.
     pub fn calls(&self) -> Vec<Call> {
-        let mut calls = Calls { all: Vec::new() };
-        calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
+        let mut calls = Calls { all: Vec::new(), target: None };
+        self.reach(&mut calls);
         self.alarms_before(&mut calls);
-        lock_calls(&mut calls);
+        self.locks(&mut calls);
         self.guardrails_before(&mut calls);
         self.woken(&mut calls);
         for fault in &self.faults {
+            calls.turn_to(fault.target.as_deref());
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
         }
         for one in &self.expectations {
             let happens = matches!(one.demand, Demand::Happens { .. });
+            calls.turn_to(one.target.as_deref());
             expectation_calls(&mut calls, &one.id, &one.kind, happens);
         }
         let (mut all, mut reverts): (Vec<Call>, Vec<Call>) =
@@ -114,34 +119,69 @@ impl Plan {
         all
     }
 
-    /// The rules on the default bus that wake whoever looks; a rehearsal needs none.
+    /// The rules on each default bus that wake whoever looks there; a rehearsal needs none.
     fn woken(&self, calls: &mut Calls) {
-        if !self.wake_up_rules(None).is_empty() {
-            rule_of_ours_calls(calls, "wake-ups", "default");
+        let others = self.targets.keys().map(|name| Some(name.as_str()));
+        for target in std::iter::once(None).chain(others) {
+            if !self.wake_up_rules(target).is_empty() {
+                calls.turn_to(target);
+                rule_of_ours_calls(calls, "wake-ups", "default");
+            }
+        }
+    }
+
+    /// Who we are at each target, and the roles that take us there.
+    fn reach(&self, calls: &mut Calls) {
+        calls.add(Step::Preflight, "sts:GetCallerIdentity", "guardrails", any(NO_LEVEL));
+        for (name, target) in &self.targets {
+            let reason = format!("target {name}");
+            if let Some(role) = &target.role {
+                calls.turn_to(None);
+                let role = Resource::Arn(role.clone());
+                calls.add(Step::Preflight, "sts:AssumeRole", &reason, role);
+            }
+            calls.turn_to(Some(name));
+            calls.add(Step::Preflight, "sts:GetCallerIdentity", &reason, any(NO_LEVEL));
         }
     }
 
     /// The alarms that are looked at for the run itself.
     fn alarms_before(&self, calls: &mut Calls) {
         for steady in &self.steady_state {
-            let reason = format!("steady state of {}", steady.alarm);
+            let at = at_target(steady.target.as_deref());
+            let reason = format!("steady state of {}{at}", steady.alarm);
+            calls.turn_to(steady.target.as_deref());
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
         }
         for stop in &self.stop_conditions {
-            let reason = format!("stop condition {}", stop.alarm);
+            let at = at_target(stop.target.as_deref());
+            let reason = format!("stop condition {}{at}", stop.alarm);
+            calls.turn_to(stop.target.as_deref());
             calls.add(Step::Preflight, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarms", &reason, any(COMPOSITE));
             calls.add(Step::Observe, "cloudwatch:DescribeAlarmHistory", &reason, any(COMPOSITE));
         }
     }
 
+    /// The lock of each place.
+    fn locks(&self, calls: &mut Calls) {
+        for place in
+            std::iter::once(None).chain(self.targets.keys().map(|name| Some(name.as_str())))
+        {
+            calls.turn_to(place);
+            lock_calls(calls);
+        }
+    }
+
     /// What is looked at for the guardrails' sake.
     fn guardrails_before(&self, calls: &mut Calls) {
+        calls.turn_to(None);
         if let Some(calendar) = &self.guardrails.change_calendar {
             let resource = named("ssm", "document/", calendar);
             calls.add(Step::Preflight, "ssm:GetCalendarState", "change calendar", resource);
         }
         for fault in self.faults.iter().filter(|fault| fault.action.is_experiment()) {
+            calls.turn_to(fault.target.as_deref());
             let lever = fis("safety-lever", "default");
             calls.add(Step::Preflight, "fis:GetSafetyLever", &fault.id, lever);
             let experiment = fis("experiment", "*");
@@ -177,9 +217,16 @@ impl Plan {
 
 struct Calls {
     all: Vec<Call>,
+    /// Where the calls that are added are made.
+    target: Option<String>,
 }
 
 impl Calls {
+    /// The calls that are added from here on are made at this target.
+    fn turn_to(&mut self, target: Option<&str>) {
+        self.target = target.map(str::to_owned);
+    }
+
     fn add(&mut self, step: Step, action: &'static str, reason: &str, resource: Resource) {
         self.add_if(step, action, reason, resource, None);
     }
@@ -192,7 +239,8 @@ impl Calls {
         resource: Resource,
         condition: Option<Condition>,
     ) {
-        let call = Call { step, action, reason: reason.to_owned(), resource, condition };
+        let target = self.target.clone();
+        let call = Call { target, step, action, reason: reason.to_owned(), resource, condition };
         if !self.all.contains(&call) {
             self.all.push(call);
         }

@@ -11,10 +11,16 @@ use serde_json::{Value, json};
 use super::Plan;
 use super::calls::{Call, Resource};
 
-/// The policy document. Accounts and regions come from the guardrails; where those name none, `*`.
+/// The policy document for the home target. Accounts and regions come from the guardrails; where those
+/// name none, `*`.
 pub fn policy(plan: &Plan) -> Value {
+    policy_at(plan, None)
+}
+
+/// The policy document for a target: its account and region are known.
+pub fn policy_at(plan: &Plan, target: Option<&str>) -> Value {
     let mut statements: Vec<Statement> = Vec::new();
-    for (action, by_condition) in grants(plan) {
+    for (action, by_condition) in grants(plan, target) {
         for (condition, resources) in by_condition {
             let same = |statement: &&mut Statement| {
                 statement.condition == condition && statement.resources == resources
@@ -58,15 +64,20 @@ const FREE: &[&str] = &["sts:GetCallerIdentity"];
 type Condition = Option<(String, String, String)>;
 
 /// What each action is allowed on, by condition.
-fn grants(plan: &Plan) -> BTreeMap<&'static str, BTreeMap<Condition, BTreeSet<String>>> {
+fn grants(
+    plan: &Plan,
+    target: Option<&str>,
+) -> BTreeMap<&'static str, BTreeMap<Condition, BTreeSet<String>>> {
     let mut grants: BTreeMap<&str, BTreeMap<Condition, BTreeSet<String>>> = BTreeMap::new();
-    for call in plan.calls().into_iter().filter(|call| !FREE.contains(&call.action)) {
+    let calls = plan.calls();
+    let here = calls.iter().filter(|call| call.target.as_deref() == target);
+    for call in here.filter(|call| !FREE.contains(&call.action)) {
         let condition = call
             .condition
             .as_ref()
             .map(|one| (one.operator.to_owned(), one.key.clone(), one.value.clone()));
         let resources = grants.entry(call.action).or_default().entry(condition).or_default();
-        resources.extend(arns(plan, &call));
+        resources.extend(arns(plan, call));
     }
     for by_condition in grants.values_mut() {
         for resources in by_condition.values_mut() {
@@ -79,35 +90,47 @@ fn grants(plan: &Plan) -> BTreeMap<&'static str, BTreeMap<Condition, BTreeSet<St
 }
 
 fn arns(plan: &Plan, call: &Call) -> Vec<String> {
-    let or_any = |list: &[String]| {
-        if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() }
-    };
+    let reach = reach(plan, call.target.as_deref());
     let (service, name, shared) = match &call.resource {
         Resource::Any(_) => return vec!["*".to_owned()],
         Resource::Arn(arn) => return vec![arn.clone()],
         Resource::Named { service, name } => (service, name, false),
         Resource::Shared { service, name } => (service, name, true),
         Resource::Global { service, name } => {
-            let partitions: BTreeSet<&str> =
-                or_any(&plan.guardrails.regions).iter().map(|region| partition(region)).collect();
-            let mut all = Vec::new();
-            for partition in partitions {
-                for account in or_any(&plan.guardrails.accounts) {
-                    all.push(format!("arn:{partition}:{service}::{account}:{name}"));
-                }
-            }
-            return all;
+            let global = |(account, region): &(String, String)| {
+                format!("arn:{}:{service}::{account}:{name}", partition(region))
+            };
+            return reach.iter().map(global).collect();
         }
     };
-    let accounts = if shared { vec!["*".to_owned()] } else { or_any(&plan.guardrails.accounts) };
-    let mut all = Vec::new();
+    let arn = |(account, region): &(String, String)| {
+        let account = if shared { "*" } else { account.as_str() };
+        format!("arn:{}:{service}:{region}:{account}:{name}", partition(region))
+    };
+    reach.iter().map(arn).collect()
+}
+
+/// The accounts and regions that a target may be, in pairs; `*` where nobody says.
+fn reach(plan: &Plan, target: Option<&str>) -> Vec<(String, String)> {
+    if let Some(target) = target.and_then(|name| plan.targets.get(name)) {
+        return vec![(target.account.clone(), target.region.clone())];
+    }
+    let or_any = |list: &[String]| {
+        if list.is_empty() { vec!["*".to_owned()] } else { list.to_vec() }
+    };
+    // The guardrails name the other targets too, and home is none of those.
+    let elsewhere = |account: &str, region: &str| {
+        plan.targets.values().any(|one| one.account == account && one.region == region)
+    };
+    let mut pairs = Vec::new();
     for region in or_any(&plan.guardrails.regions) {
-        for account in &accounts {
-            let partition = partition(&region);
-            all.push(format!("arn:{partition}:{service}:{region}:{account}:{name}"));
+        for account in or_any(&plan.guardrails.accounts) {
+            if !elsewhere(&account, &region) {
+                pairs.push((account, region.clone()));
+            }
         }
     }
-    all
+    pairs
 }
 
 /// The partition of a region: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.

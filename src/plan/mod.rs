@@ -8,6 +8,7 @@ mod action;
 pub mod calls;
 mod deployments;
 pub mod iam;
+mod ids;
 mod kind;
 mod machines;
 mod messages;
@@ -16,9 +17,11 @@ mod predicate;
 pub(crate) mod records;
 mod resolve;
 mod schedule;
+mod target;
 pub mod text;
 mod wakeups;
 
+use indexmap::IndexMap;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +37,7 @@ pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
 pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
+pub use target::PlannedTarget;
 pub use wakeups::{Subject, WakeUp, WakeUpRule};
 
 /// The resolved, immutable schedule of one drill.
@@ -43,6 +47,9 @@ pub struct Plan {
     pub scenario: About,
     /// The id of this drill, unique: it marks everything that the drill creates.
     pub run_id: String,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub targets: IndexMap<String, PlannedTarget>,
     /// Where a real run may go.
     pub guardrails: Guardrails,
     /// The drill ends at the latest this long after its start.

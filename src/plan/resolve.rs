@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::ids::{Ids, Named};
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
     PlannedFault, PlannedSteadyState, PlannedStop, Start, deployments, machines, messages, outside,
-    schedule,
+    schedule, target,
 };
 use crate::scenario::names;
 use crate::scenario::types::{
@@ -67,6 +68,12 @@ pub enum Unplannable {
         /// To what.
         target: String,
     },
+    /// A target that the scenario does not have.
+    #[error("there is no target `{target}`")]
+    UnknownTarget {
+        /// Its name.
+        target: String,
+    },
     /// Two things have one id.
     #[error("two things have the id `{id}`")]
     DuplicateId {
@@ -99,18 +106,19 @@ impl Plan {
         let mut plan = Self {
             scenario: about(scenario, file),
             run_id: run_id.to_owned(),
+            targets: target::planned(scenario),
             guardrails: scenario.guardrails.clone(),
             max_duration: SignedDuration::ZERO,
             stop_conditions: scenario
                 .stop_conditions
                 .iter()
-                .map(|stop| PlannedStop { target: None, alarm: stop.alarm.clone() })
+                .map(|stop| PlannedStop { target: stop.target.clone(), alarm: stop.alarm.clone() })
                 .collect(),
             steady_state: scenario
                 .steady_state
                 .iter()
                 .map(|steady| PlannedSteadyState {
-                    target: None,
+                    target: steady.target.clone(),
                     alarm: steady.alarm.name.clone(),
                     state: steady.alarm.state,
                 })
@@ -120,6 +128,7 @@ impl Plan {
             grace,
             objectives: scenario.objectives.clone(),
         };
+        plan.know_targets()?;
         let worst = schedule::schedule(&plan)?;
         plan.max_duration = match scenario.guardrails.max_duration {
             Some(limit) => signed(limit),
@@ -138,50 +147,6 @@ fn about(scenario: &Scenario, file: &str) -> About {
         owner: scenario.owner.clone(),
         severity: scenario.severity,
         tags: scenario.tags.clone(),
-    }
-}
-
-/// What an id stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Fault,
-    Expectation,
-}
-
-struct Ids(BTreeMap<String, Named>);
-
-impl Ids {
-    fn new(scenario: &Scenario) -> Result<Self, Unplannable> {
-        let mut ids = BTreeMap::new();
-        let faults = scenario.faults.iter().enumerate();
-        let expect = scenario.expect.iter().enumerate();
-        let recovery = scenario.recovery.iter().enumerate();
-        let all = faults
-            .map(|(index, fault)| (names::fault(fault, index), Named::Fault))
-            .chain(expect.map(|(at, one)| (names::expectation(one, false, at), Named::Expectation)))
-            .chain(
-                recovery.map(|(at, one)| (names::expectation(one, true, at), Named::Expectation)),
-            );
-        for (id, named) in all {
-            if ids.insert(id.clone(), named).is_some() {
-                return Err(Unplannable::DuplicateId { id });
-            }
-        }
-        Ok(Self(ids))
-    }
-
-    fn find(&self, id: &str, target: &str) -> Result<Named, Unplannable> {
-        self.0.get(target).copied().ok_or_else(|| Unplannable::UnknownReference {
-            id: id.to_owned(),
-            target: target.to_owned(),
-        })
-    }
-
-    fn expect(&self, id: &str, target: &str, wanted: Named) -> Result<(), Unplannable> {
-        if self.find(id, target)? == wanted {
-            return Ok(());
-        }
-        Err(Unplannable::UnknownReference { id: id.to_owned(), target: target.to_owned() })
     }
 }
 
@@ -204,7 +169,7 @@ fn faults(scenario: &Scenario, ids: &Ids, run_id: &str) -> Result<Vec<PlannedFau
         let action = action(fault, &id, run_id)?;
         planned.push(PlannedFault {
             id,
-            target: None,
+            target: fault.target.clone(),
             start,
             effect: fault.effect.clone(),
             action,
@@ -379,16 +344,25 @@ fn expectation(
     if let Kind::Experiment { fault, .. } = &kind {
         ids.expect(&id, fault, Named::Fault)?;
     }
+    let target = place_of(scenario, one, &kind);
     Ok(PlannedExpectation {
         stage: one.stage.unwrap_or_else(|| natural_stage(phase, &kind, &demand)),
         correlation: one.correlation.or(scenario.correlation).unwrap_or(Correlation::Window),
         id,
-        target: None,
+        target,
         phase,
         kind,
         demand,
         anchor,
     })
+}
+
+/// Where an expectation looks: an experiment is where its fault is.
+fn place_of(scenario: &Scenario, one: &Expectation, kind: &Kind) -> Option<String> {
+    let Kind::Experiment { fault: wanted, .. } = kind else { return one.target.clone() };
+    let mut faults = scenario.faults.iter().enumerate();
+    let fault = faults.find(|(index, fault)| names::fault(fault, *index) == *wanted);
+    fault.and_then(|(_, fault)| fault.target.clone())
 }
 
 /// The part of the response that an expectation belongs to where the scenario does not say:

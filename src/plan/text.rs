@@ -15,6 +15,7 @@ use super::{
     Anchor, Becomes, Demand, FaultAction, Kind, LogSearch, Phase, Plan, PlannedExpectation,
     Predicate, Span, Start, records,
 };
+use crate::scenario::names::at_target;
 use crate::scenario::types::{Correlation, RuleState, Stage, Window};
 
 /// The plan, in sections.
@@ -243,12 +244,26 @@ fn before(text: &mut String, plan: &Plan) {
     let regions = list(&plan.guardrails.regions, "none: only a rehearsal runs");
     line(text, format_args!("  account   {accounts}"));
     line(text, format_args!("  region    {regions}"));
+    for (name, target) in &plan.targets {
+        let by = match (&target.role, &target.profile) {
+            (Some(role), _) => format!(", as {role}"),
+            (None, Some(profile)) => format!(", by the profile {profile}"),
+            (None, None) => String::new(),
+        };
+        let (account, region) = (&target.account, &target.region);
+        line(text, format_args!("  target    {name} is account {account} in {region}{by}"));
+    }
     for steady in &plan.steady_state {
-        line(text, format_args!("  steady    alarm {} is {}", steady.alarm, steady.state.as_str()));
+        let at = at_target(steady.target.as_deref());
+        let state = steady.state.as_str();
+        line(text, format_args!("  steady    alarm {}{at} is {state}", steady.alarm));
     }
     for stop in &plan.stop_conditions {
-        let alarm = &stop.alarm;
-        line(text, format_args!("  stops if  alarm {alarm} is in ALARM, then and until the end"));
+        let (alarm, at) = (&stop.alarm, at_target(stop.target.as_deref()));
+        line(
+            text,
+            format_args!("  stops if  alarm {alarm}{at} is in ALARM, then and until the end"),
+        );
     }
     limits(text, plan);
 }
@@ -298,7 +313,7 @@ fn faults(text: &mut String, plan: &Plan) {
             Start::After { fault, delay } if delay.is_zero() => format!("after {fault}"),
             Start::After { fault, delay } => format!("{} after {fault}", duration(*delay)),
         };
-        let what = describe_fault(&fault.action);
+        let what = describe_fault(&fault.action) + &at_target(fault.target.as_deref());
         line(text, format_args!("  {:width$}  {start}  {what}", fault.id));
         if let Some(effect) = &fault.effect {
             line(text, format_args!("  {:width$}  its effect is proved by {effect}", ""));
@@ -321,7 +336,7 @@ fn expectations(
     line(text, format_args!("\n{title}"));
     let width = all.iter().map(|one| one.id.chars().count()).max().unwrap_or(0);
     for one in all {
-        let what = describe(&one.kind);
+        let what = describe(&one.kind) + &at_target(one.target.as_deref());
         let when = demand(one);
         line(text, format_args!("  {:width$}  {what}", one.id));
         let window = schedule.and_then(|schedule| schedule.windows.get(&one.id));
@@ -550,7 +565,9 @@ fn targets(template: &serde_json::Value) -> Vec<String> {
 
 /// Whom the run listens to with something of its own.
 fn listened(plan: &Plan) -> BTreeSet<String> {
-    let wakes = !plan.wake_up_rules(None).is_empty();
+    let targets = plan.targets.keys().map(|name| Some(name.as_str()));
+    let mut targets = std::iter::once(None).chain(targets);
+    let wakes = targets.any(|target| !plan.wake_up_rules(target).is_empty());
     let wakes = wakes.then(|| "event bus default, to look when something changes".to_owned());
     plan.expectations
         .iter()

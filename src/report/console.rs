@@ -39,6 +39,9 @@ pub fn drill(drill: &Drill, name: &str) -> String {
         lines.push(format!("  - {skipped} skipped: nothing was injected\n"));
         return lines.join("\n");
     }
+    for (name, target) in &drill.places {
+        lines.push(format!("    {} is {}", plain(name), plain(&words::target(target))));
+    }
     for clock in drill.clocks.iter().filter(|clock| clock.is_off()) {
         lines.push(format!("  ! {}: {}", words::clock(clock), words::CLOCK_IS_OFF));
     }
@@ -81,9 +84,11 @@ fn verdict_line(told: &ExpectationTold, (width, latency_width): (usize, usize)) 
     let style = verdict_style(verdict.verdict);
     let (symbol, word) = (verdict_symbol(verdict.verdict), verdict.verdict.as_str());
     let (name, latency) = (plain(&verdict.expectation), latency(told));
+    let at = verdict.observation.as_ref().and_then(|observation| observation.target.as_deref());
     let line = format!(
-        "  {style}{symbol} {word:<12}{style:#} {name:<width$}  {latency:>latency_width$}  {}",
-        plain(&margin(told))
+        "  {style}{symbol} {word:<12}{style:#} {name:<width$}  {latency:>latency_width$}  {}{}",
+        plain(&margin(told)),
+        plain(&at.map(|name| format!(", seen at {name}")).unwrap_or_default()),
     );
     line.trim_end().to_owned()
 }

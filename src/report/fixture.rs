@@ -121,6 +121,7 @@ fn plan(name: &str, action: FaultAction, expectations: Vec<PlannedExpectation>) 
             tags: vec![],
         },
         run_id: format!("fd-{name}"),
+        targets: IndexMap::new(),
         guardrails: Guardrails::default(),
         max_duration: SignedDuration::from_mins(30),
         stop_conditions: vec![],

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::judge::words::human;
 use crate::plan::millis;
 use crate::recovery::first_fault;
+use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind, Observation, Purpose};
 
 /// More than this many are cut off; the whole record is `timeline.jsonl`.
@@ -94,20 +95,21 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         EntryKind::Preflight { subject, problem: Some(problem) } => {
             ours("preflight", format!("{subject}: {}", problem.message))
         }
-        EntryKind::SteadyState { alarm, expected, found, reason, .. } => {
+        EntryKind::SteadyState { target, alarm, expected, found, reason } => {
+            let alarm = format!("alarm `{alarm}`{}", at_target(target.as_deref()));
             let text = match (found, reason) {
-                (Some(found), _) if found == expected => format!("alarm `{alarm}` is {found}"),
-                (Some(found), _) => format!("alarm `{alarm}` is {found}, it must be {expected}"),
-                (None, Some(reason)) => format!("could not look at alarm `{alarm}`: {reason}"),
-                (None, None) => format!("could not look at alarm `{alarm}`"),
+                (Some(found), _) if found == expected => format!("{alarm} is {found}"),
+                (Some(found), _) => format!("{alarm} is {found}, it must be {expected}"),
+                (None, Some(reason)) => format!("could not look at {alarm}: {reason}"),
+                (None, None) => format!("could not look at {alarm}"),
             };
             ours("steady state", text)
         }
-        EntryKind::Intent { purpose: Purpose::Inject, call, .. } => {
-            ours("inject", format!("{call} is called"))
+        EntryKind::Intent { target, purpose: Purpose::Inject, call, .. } => {
+            ours("inject", format!("{call} is called{}", at_target(target.as_deref())))
         }
-        EntryKind::Intent { purpose: Purpose::Revert, call, .. } => {
-            ours("revert", format!("{call} is called"))
+        EntryKind::Intent { target, purpose: Purpose::Revert, call, .. } => {
+            ours("revert", format!("{call} is called{}", at_target(target.as_deref())))
         }
         EntryKind::Receipt { error: Some(error), .. } => {
             ours("error", format!("the call failed: {error}"))
@@ -158,7 +160,8 @@ fn observed(observation: &Observation, began: Option<Timestamp>) -> Option<Momen
         return None;
     }
     let id = &observation.expectation;
-    let mut text = format!("`{id}`: {}", observation.summary);
+    let at = at_target(observation.target.as_deref());
+    let mut text = format!("`{id}`: {}{at}", observation.summary);
     if let Some(blocked) = &observation.blocked {
         text = format!("{text} (blocked: {blocked})");
     }

@@ -150,11 +150,11 @@ fn expectation(told: &ExpectationTold, drill: &Drill, suite: &str) -> TestCase {
     builder
         .set_classname(&clean(suite))
         .set_filepath(&clean(&drill.about.file))
-        .set_system_out(&clean(&evidence(told)))
+        .set_system_out(&clean(&evidence(drill, told)))
         .build()
 }
 
-fn evidence(told: &ExpectationTold) -> String {
+fn evidence(drill: &Drill, told: &ExpectationTold) -> String {
     let verdict = &told.verdict;
     let mut text = String::new();
     line(&mut text, "expected", &format!("{}, {}", told.what, told.demand));
@@ -176,13 +176,16 @@ fn evidence(told: &ExpectationTold) -> String {
     }
     line(&mut text, "occurrences", &verdict.occurrences.to_string());
     if let Some(observation) = &verdict.observation {
-        observed(&mut text, observation);
+        observed(&mut text, drill, observation);
     }
     text
 }
 
-fn observed(text: &mut String, observation: &Observation) {
+fn observed(text: &mut String, drill: &Drill, observation: &Observation) {
     line(text, "observed", &observation.summary);
+    if let Some(place) = words::place(&drill.places, observation.target.as_deref()) {
+        line(text, "seen at", &place);
+    }
     line(text, "occurred_at", &stamp(observation.occurred_at));
     let resolution = i64::try_from(observation.resolution_ms).unwrap_or(i64::MAX);
     line(text, "resolution", &human(SignedDuration::from_millis(resolution)));

@@ -12,6 +12,7 @@ use super::words;
 use crate::judge::{Outcome, Verdict, VerdictKind, judge};
 use crate::plan::{About, Anchor, Phase, Plan, millis};
 use crate::recovery::{PerStage, Recovery, Statistic, recovery, statistics};
+use crate::scenario::names::at_target;
 use crate::scenario::types::Stage;
 use crate::timeline::{Entry, EntryKind, Problem, Purpose, Target};
 
@@ -79,6 +80,9 @@ pub struct Drill {
     pub outcome: Outcome,
     /// Why, where the verdicts alone do not say it.
     pub reasons: Vec<String>,
+    /// Where it took place, by the name of the target; nothing where that is the home target alone.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub places: IndexMap<String, Target>,
     /// What was found before injection.
     pub preflight: Vec<PreflightProblem>,
     /// The steady state, as it was looked at.
@@ -219,7 +223,7 @@ pub struct RevertTold {
     pub at: Timestamp,
     /// The fault that it takes back; nothing for our own listeners.
     pub fault: Option<String>,
-    /// The call.
+    /// The call, and the target where it is not the home target.
     pub call: String,
     /// What became of it: nothing for success.
     pub error: Option<String>,
@@ -289,6 +293,7 @@ impl Drill {
             ended: None,
             outcome: judgement.outcome,
             reasons: judgement.reasons,
+            places: IndexMap::new(),
             preflight: Vec::new(),
             steady_state: planned_steady_state(plan),
             faults: planned_faults(plan),
@@ -319,7 +324,13 @@ impl Drill {
 
     fn add(&mut self, entry: &Entry, revert_of: &mut IndexMap<u32, usize>) {
         match &entry.kind {
-            EntryKind::DrillStarted { .. } => self.started = self.started.or(Some(entry.at)),
+            EntryKind::DrillStarted { target, targets, .. } => {
+                self.started = self.started.or(Some(entry.at));
+                if !targets.is_empty() {
+                    self.places.insert("home".to_owned(), target.clone());
+                    self.places.extend(targets.clone());
+                }
+            }
             EntryKind::DrillEnded => self.ended = Some(entry.at),
             EntryKind::Preflight { subject, problem: Some(problem) } => {
                 let (subject, problem) = (subject.clone(), problem.clone());
@@ -352,12 +363,12 @@ impl Drill {
                     told.ended = Some(FaultEnd { at: *occurred_at, state, reason });
                 }
             }
-            EntryKind::Intent { intent, fault, purpose: Purpose::Revert, call, .. } => {
+            EntryKind::Intent { intent, target, fault, purpose: Purpose::Revert, call, .. } => {
                 revert_of.insert(*intent, self.reverts.len());
                 self.reverts.push(RevertTold {
                     at: entry.at,
                     fault: fault.clone(),
-                    call: call.clone(),
+                    call: call.clone() + &at_target(target.as_deref()),
                     error: Some("no answer is recorded".to_owned()),
                 });
             }
@@ -404,7 +415,7 @@ fn planned_steady_state(plan: &Plan) -> Vec<SteadyLook> {
 fn planned_faults(plan: &Plan) -> Vec<FaultTold> {
     let faults = plan.faults.iter().map(|fault| FaultTold {
         id: fault.id.clone(),
-        what: words::action(&fault.action),
+        what: words::action(&fault.action) + &at_target(fault.target.as_deref()),
         start: words::start(&fault.start),
         started: None,
         uncertain: None,
@@ -418,7 +429,7 @@ fn planned_faults(plan: &Plan) -> Vec<FaultTold> {
 fn told(plan: &Plan, verdicts: Vec<Verdict>) -> Vec<ExpectationTold> {
     let pairs = plan.expectations.iter().zip(verdicts);
     let told = pairs.map(|(expectation, verdict)| ExpectationTold {
-        what: words::kind(&expectation.kind),
+        what: words::kind(&expectation.kind) + &at_target(expectation.target.as_deref()),
         demand: words::demand(&expectation.demand),
         after: match &expectation.anchor {
             Anchor::Fault(_) => None,

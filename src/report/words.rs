@@ -2,6 +2,8 @@
 //!
 //! No main type: one function per thing. Invariant: one line each, names in backticks.
 
+use indexmap::IndexMap;
+
 use super::tree::ClockTold;
 use crate::judge::words::{human, often};
 use crate::plan::text::execution;
@@ -172,6 +174,13 @@ pub(crate) fn target(target: &Target) -> String {
         TargetKind::Endpoint => "account behind an endpoint",
     };
     format!("{kind} {} in {}", target.account, target.region)
+}
+
+/// Where something was seen, where there is more than one place: `security (emulated account … in …)`.
+pub(crate) fn place(places: &IndexMap<String, Target>, name: Option<&str>) -> Option<String> {
+    let name = name.unwrap_or("home");
+    let found = places.get(name)?;
+    Some(format!("{name} ({})", target(found)))
 }
 
 fn list(names: &[String]) -> String {

@@ -90,6 +90,12 @@ pub(super) fn failed(subject: &str, error: &CallError) -> Problem {
 
 /// Looks at everything that the plan names, place by place; true when all of it could answer.
 pub(super) async fn holds(drill: &Drill<'_>) -> bool {
+    let unknown = drill.plan.targets.keys().find(|name| drill.places.find(Some(name)).is_none());
+    if let Some(name) = unknown {
+        let message = format!("there is no way to the target `{name}` from here");
+        let finding = wrong(message, "run the drill through `firedrill run`, which connects to it");
+        return tell(Here { drill, place: drill.places.home() }, format!("target {name}"), finding);
+    }
     let mut fine = true;
     for place in drill.places.all() {
         fine &= holds_at(Here { drill, place }).await;

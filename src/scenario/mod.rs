@@ -18,6 +18,7 @@ pub mod types;
 #[cfg(test)]
 mod tests;
 
+pub use check::Inventories;
 pub use inventory::Inventory;
 pub use load::{Loaded, MAX_BYTES, load};
 pub use rules::RULES;

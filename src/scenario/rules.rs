@@ -170,6 +170,23 @@ rules! {
     WRONG_REFERENCE = "wrong-reference": "An id refers to something of the wrong kind.",
         "A fault starts after a fault, an effect is an expectation, and an experiment belongs to a FIS fault.";
 
+    // Targets.
+    UNKNOWN_TARGET = "unknown-target": "A target is named that the scenario does not have, or that does not fit.",
+        "`target:` is one of the names under `targets:`; without it, something is at the home target, that of the \
+         command line. An experiment is where its fault is.";
+    UNUSED_TARGET = "unused-target": "Nothing of the scenario is at this target.",
+        "It would be connected to for nothing. A misspelt `target:` elsewhere is an error of its own.";
+    BAD_TARGET = "bad-target": "A target can't be reached or told apart.",
+        "It has an account and a region of its own, and at most one way in: a role that the home target's credentials \
+         assume, or a profile. With neither, the home target's credentials are used as they are.";
+    UNGUARDED_TARGET = "unguarded-target": "The guardrails do not name a target's account or region.",
+        "It can be rehearsed on the emulator, but a real run touches no account and no region that the guardrails do not name.";
+    SECRET_IN_FILE = "secret-in-file": "An external id is written out in the file.",
+        "Whoever can read the repository could use it. `${env.NAME}` takes it from the environment of the process.";
+    TARGET_ENVIRONMENT = "target-environment": "A target's environment is missing, or is that of another account or region.",
+        "In a rehearsal each target is an emulated account of its own, made from the environment that the target names; \
+         what that says of account and region must be what the target says.";
+
     // Faults.
     NOT_ONE_KIND = "not-one-kind": "Something has no kind, or several.",
         "A fault, an expectation and a never each carry exactly one kind.";

@@ -105,12 +105,22 @@ mod tests {
             assert!(properties.contains_key(kind), "{kind}");
         }
         // Whatever is neither a kind nor a modifier would be a kind that was forgotten here.
-        let modifiers =
-            ["id", "within", "after", "sustain", "count", "for", "stage", "correlation", "never"];
+        let modifiers = [
+            "id",
+            "target",
+            "within",
+            "after",
+            "sustain",
+            "count",
+            "for",
+            "stage",
+            "correlation",
+            "never",
+        ];
         let kinds: Vec<&String> =
             properties.keys().filter(|key| !modifiers.contains(&key.as_str())).collect();
         assert_eq!(kinds, HAPPENINGS.iter().collect::<Vec<_>>());
-        let modifiers = ["id", "at", "after", "effect"];
+        let modifiers = ["id", "target", "at", "after", "effect"];
         let fault = schema["$defs"]["Fault"]["properties"].as_object().unwrap();
         let kinds: Vec<&String> =
             fault.keys().filter(|key| !modifiers.contains(&key.as_str())).collect();

@@ -4,19 +4,19 @@ use std::fs;
 use std::path::Path;
 
 use firedrill::commands::doctor::{Health, Row, examined};
-use firedrill::emulator::Account;
+use firedrill::emulator::{Account, Estate};
 use firedrill::plan::iam;
 use serde_json::{Value, json};
 
 use crate::served::{Served, reaching, serve};
-use crate::stage::{belongings, prepared, set_by_hand};
+use crate::stage::{belongings, prepared, prepared_all, set_by_hand};
 use crate::support::{firedrill, root, said, scenarios, scratch};
 
-fn restricted(account: &Account, statements: Value) -> Account {
-    let mut account = account.clone();
+fn restricted(accounts: impl Into<Estate>, statements: Value) -> Estate {
+    let mut accounts = accounts.into();
     let policy = json!({"Version": "2012-10-17", "Statement": statements});
-    account.restrict_callers(&policy).expect("the policy is well formed");
-    account
+    accounts.home_mut().restrict_callers(&policy).expect("the policy is well formed");
+    accounts
 }
 
 fn of(rows: &[Row], health: Health) -> Vec<String> {
@@ -41,8 +41,8 @@ fn what_a_scenario_needs_is_told_in_one_table() {
 #[test]
 fn every_shipped_scenario_is_fine_to_the_doctor() {
     for file in scenarios("scenarios") {
-        let (plan, account) = prepared(&file);
-        let (rows, _) = examined(&plan, account);
+        let (plan, accounts) = prepared_all(&file);
+        let (rows, _) = examined(&plan, accounts);
         assert_eq!(of(&rows, Health::Wrong), NOTHING, "{}", file.display());
         assert_eq!(of(&rows, Health::Unseen), NOTHING, "{}", file.display());
     }
@@ -67,14 +67,15 @@ fn what_is_wrong_has_its_way_out_and_an_exit_code() {
 #[test]
 fn the_doctor_only_reads_and_leaves_the_account_as_it_was() {
     for file in scenarios("scenarios") {
-        let (plan, account) = prepared(&file);
+        let (plan, accounts) = prepared_all(&file);
         let reading = json!({"Effect": "Allow", "Resource": "*",
-            "Action": ["*:Describe*", "*:Get*", "*:List*", "iam:SimulatePrincipalPolicy"]});
-        let account = restricted(&account, reading);
-        let before = belongings(&account);
-        let (rows, after) = examined(&plan, account);
-        assert_eq!(before, belongings(&after), "{}", file.display());
-        assert!(set_by_hand(&after).is_empty(), "{}", file.display());
+            "Action": ["*:Describe*", "*:Get*", "*:List*", "iam:SimulatePrincipalPolicy", "sts:AssumeRole"]});
+        let accounts = restricted(accounts, reading);
+        let before: Vec<Value> = accounts.accounts().iter().map(belongings).collect();
+        let (rows, after) = examined(&plan, accounts);
+        let after = after.accounts();
+        assert_eq!(before, after.iter().map(belongings).collect::<Vec<_>>(), "{}", file.display());
+        assert!(after.iter().all(|account| set_by_hand(account).is_empty()), "{}", file.display());
         assert_eq!(of(&rows, Health::Unseen), NOTHING, "{}", file.display());
         // All that it may not do is what the drill would need besides.
         let wrong = of(&rows, Health::Wrong);
@@ -89,7 +90,7 @@ fn the_least_policy_is_enough_to_the_simulator_and_one_action_less_is_named() {
     let mut statements = iam::policy(&plan)["Statement"].as_array().expect("statements").clone();
     statements
         .push(json!({"Effect": "Allow", "Resource": "*", "Action": "iam:SimulatePrincipalPolicy"}));
-    let (rows, _) = examined(&plan, restricted(&account, json!(statements)));
+    let (rows, _) = examined(&plan, restricted(account.clone(), json!(statements)));
     assert_eq!(of(&rows, Health::Wrong), NOTHING);
     assert!(of(&rows, Health::Ok).iter().any(|row| row.contains("actions are allowed by IAM")));
     for statement in &mut statements {
@@ -97,7 +98,7 @@ fn the_least_policy_is_enough_to_the_simulator_and_one_action_less_is_named() {
             actions.retain(|action| action != "sns:Subscribe");
         }
     }
-    let (rows, _) = examined(&plan, restricted(&account, json!(statements)));
+    let (rows, _) = examined(&plan, restricted(account.clone(), json!(statements)));
     let topic = "arn:aws:sns:eu-west-1:111122223333:vpn-incidents";
     assert_eq!(
         of(&rows, Health::Wrong),
@@ -109,7 +110,7 @@ fn the_least_policy_is_enough_to_the_simulator_and_one_action_less_is_named() {
 fn a_caller_that_may_not_ask_about_itself_is_no_reason_to_fail() {
     let (plan, account) = vpn();
     let least = iam::policy(&plan)["Statement"].clone();
-    let (rows, _) = examined(&plan, restricted(&account, least));
+    let (rows, _) = examined(&plan, restricted(account.clone(), least));
     assert_eq!(of(&rows, Health::Wrong), NOTHING);
     assert_eq!(of(&rows, Health::Unseen), NOTHING);
     let skipped = of(&rows, Health::Skipped);
@@ -119,7 +120,7 @@ fn a_caller_that_may_not_ask_about_itself_is_no_reason_to_fail() {
 #[test]
 fn what_may_not_be_looked_at_is_unseen_and_not_wrong() {
     let (plan, account) = vpn();
-    let (rows, _) = examined(&plan, restricted(&account, json!([])));
+    let (rows, _) = examined(&plan, restricted(account.clone(), json!([])));
     assert!(!of(&rows, Health::Unseen).is_empty());
     let wrong = of(&rows, Health::Wrong);
     assert!(wrong.is_empty(), "{wrong:?}");

@@ -3,6 +3,7 @@
 //! What a run asks only where the account gives reason to (the mute rules of an alarm that has actions) is
 //! tried on an account that gives it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -18,17 +19,20 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{Finished, emulated_config, rehearse_as, rehearse_paced};
-use firedrill::context::{Context, Place, Places};
-use firedrill::emulator::Account;
+use firedrill::commands::drill::{
+    Finished, emulated_config, emulated_places, rehearse_as, rehearse_paced,
+};
+use firedrill::context::Context;
+use firedrill::emulator::estate::access_key;
 use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
+use firedrill::emulator::{Estate, Identity};
 use firedrill::faults::revert;
 use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
 use firedrill::runner::{self, Conduct, Drill, StopSwitch};
-use firedrill::timeline::{Entry, EntryKind, Purpose, Target, TargetKind};
+use firedrill::timeline::{Entry, EntryKind, Purpose};
 use firedrill::wakeup::{Pace, Urgency};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -50,18 +54,28 @@ enum Looks {
 }
 
 /// Drills with the lock.
-fn locked(looks: Looks, plan: &Plan, account: Account) -> Finished {
+fn locked(looks: Looks, plan: &Plan, accounts: Estate) -> Finished {
     let (stop, sink) = (StopSwitch::default(), stage::unheard());
     match looks {
-        Looks::Rung => rehearse_as(LOCKED, plan, account, &stop, sink, |inner| inner, |_| ()).0,
-        Looks::Paced => rehearse_paced(LOCKED, plan, account, |inner| inner).0,
+        Looks::Rung => rehearse_as(LOCKED, plan, accounts, &stop, sink, |inner| inner, |_| ()).0,
+        Looks::Paced => rehearse_paced(LOCKED, plan, accounts, |inner| inner).0,
     }
 }
 
-/// A policy without one of its lines, and what the line was.
+/// The policy of each place, by its target's name; nothing for home.
+type Policies = BTreeMap<Option<String>, Value>;
+
+/// Policies without one line, and what the line was.
 struct Cut {
     without: String,
-    policy: Value,
+    policies: Policies,
+}
+
+/// The least policies of a plan.
+fn least(plan: &Plan) -> Policies {
+    let others = plan.targets.keys().map(|name| Some(name.clone()));
+    let all = std::iter::once(None).chain(others);
+    all.map(|name| (name.clone(), iam::policy_at(plan, name.as_deref()))).collect()
 }
 
 fn items(value: &Value) -> Vec<Value> {
@@ -71,15 +85,28 @@ fn items(value: &Value) -> Vec<Value> {
     }
 }
 
-/// The policy without each of its statements, and without each action and resource of a statement.
-fn cuts(policy: &Value) -> Vec<Cut> {
+/// The policies without each of their statements, and without each action and resource of a statement.
+fn cuts(policies: &Policies) -> Vec<Cut> {
+    let mut all = Vec::new();
+    for (target, policy) in policies {
+        for (without, policy) in cuts_of(policy) {
+            let without = format!("{without} at {}", target.as_deref().unwrap_or("home"));
+            let mut policies = policies.clone();
+            policies.insert(target.clone(), policy);
+            all.push(Cut { without, policies });
+        }
+    }
+    all
+}
+
+fn cuts_of(policy: &Value) -> Vec<(String, Value)> {
     let statements = items(&policy["Statement"]);
     let mut all = Vec::new();
     for (index, statement) in statements.iter().enumerate() {
         let mut fewer = statements.clone();
         let whole = fewer.remove(index);
         let without = format!("statement {}", whole["Sid"]);
-        all.push(Cut { without, policy: json!({"Version": "2012-10-17", "Statement": fewer}) });
+        all.push((without, json!({"Version": "2012-10-17", "Statement": fewer})));
         for key in ["Action", "Resource"] {
             let lines = items(&statement[key]);
             // Without its only line a statement is no statement; that cut is made above.
@@ -90,22 +117,44 @@ fn cuts(policy: &Value) -> Vec<Cut> {
                 cut[index][key] = Value::Array(rest);
                 let without = format!("{key} {line} of {}", statement["Sid"]);
                 let policy = json!({"Version": "2012-10-17", "Statement": cut});
-                all.push(Cut { without, policy });
+                all.push((without, policy));
             }
         }
     }
     all
 }
 
-fn restricted(account: &Account, policy: &Value) -> Account {
-    let mut account = account.clone();
-    account.restrict_callers(policy).expect("the policy is well formed");
-    account
+/// The accounts, where the callers at home and the roles elsewhere may do just this.
+fn restricted(plan: &Plan, accounts: &Estate, policies: &Policies) -> Estate {
+    let mut accounts = accounts.clone();
+    for (target, policy) in policies {
+        let Some(target) = target.as_ref().map(|name| &plan.targets[name]) else {
+            accounts.home_mut().restrict_callers(policy).expect("the policy is well formed");
+            continue;
+        };
+        let there = accounts.account_mut(&target.account, &target.region);
+        let there = there.expect("each target of the plan is emulated");
+        let role = target.role.as_ref().and_then(|role| role.rsplit('/').next());
+        let role = role.expect("the target is reached by a role");
+        let known = json!({"RoleName": role});
+        let held = there.call(Service::Iam, "ListRolePolicies", known).expect("the role is there");
+        let held = items(&held["PolicyNames"]);
+        let [name] = held.as_slice() else { panic!("the role has one policy: {held:?}") };
+        let may = json!({"RoleName": role, "PolicyName": name,
+            "PolicyDocument": policy.to_string()});
+        there.call(Service::Iam, "PutRolePolicy", may).expect("the policy is well formed");
+    }
+    accounts
 }
 
 /// What a whole drill comes to when its caller may do this.
-fn drilled(looks: Looks, plan: &Plan, account: &Account, policy: &Value) -> (Outcome, Vec<Entry>) {
-    let account = restricted(account, policy);
+fn drilled(
+    looks: Looks,
+    plan: &Plan,
+    account: &Estate,
+    policies: &Policies,
+) -> (Outcome, Vec<Entry>) {
+    let account = restricted(plan, account, policies);
     let finished = locked(looks, plan, account);
     (judge(plan, &finished.timeline).outcome, finished.timeline)
 }
@@ -156,8 +205,8 @@ fn changes(entry: &Entry) -> bool {
 fn crashed(
     looks: Looks,
     plan: &Plan,
-    account: &Account,
-    policy: &Value,
+    account: &Estate,
+    policies: &Policies,
     nth: usize,
 ) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -166,7 +215,7 @@ fn crashed(
         .build()
         .expect("a runtime without I/O");
     runtime.block_on(async {
-        let account = restricted(account, policy);
+        let account = restricted(plan, account, policies);
         let clock = Clock::starting_at(account.now());
         let (emulator, wakeups) = Emulator::new(account, clock);
         let pace = match looks {
@@ -188,7 +237,7 @@ async fn crash_and_revert(
     (pace, urgency): (Pace, Urgency),
     nth: usize,
 ) -> Vec<String> {
-    let identity = emulator.account().identity().clone();
+    let identities = identities(&emulator.estate());
     let crash = Crash {
         inner: SharedHttpClient::new(emulator.clone()),
         armed: Arc::default(),
@@ -204,18 +253,8 @@ async fn crash_and_revert(
         Ok(())
     });
     let recorder = Recorder::new(clock, sink);
-    let at_home = |aws| Place {
-        name: None,
-        aws,
-        target: Target {
-            account: identity.account.clone(),
-            region: identity.region.clone(),
-            kind: TargetKind::Emulator,
-        },
-        partition: identity.partition.clone(),
-    };
-    let config = emulated_config(&SharedHttpClient::new(crash), &identity.region, clock);
-    let places = Places::new(at_home(Aws::new(&config)), Vec::new());
+    let places =
+        emulated_places(plan, &identities, |region| emulated_config(&crash, region, clock)).await;
     let drill = Drill {
         plan,
         places: &places,
@@ -232,12 +271,14 @@ async fn crash_and_revert(
         () = runner::run(drill) => panic!("the drill ended before its change {nth}"),
     }
     let record = recorder.into_entries();
-    let here = at_home(Aws::new(&emulated_config(emulator, &identity.region, clock)));
+    let places =
+        emulated_places(plan, &identities, |region| emulated_config(emulator, region, clock)).await;
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let context = Context::new(&here, &recorder, &pace, &plan.run_id);
     let mut left = Vec::new();
     for purpose in Purpose::TO_TAKE_BACK {
         for change in revert::pending(&record, purpose) {
+            let here = places.find(change.target.as_deref()).expect("a place of the plan");
+            let context = Context::new(here, &recorder, &pace, &plan.run_id);
             if let Err(error) = revert::undo(context, &change).await {
                 left.push(error.to_string());
             }
@@ -247,7 +288,7 @@ async fn crash_and_revert(
 }
 
 /// The same account, where every metric alarm tells a topic.
-fn with_actions(account: &Account) -> Account {
+fn with_actions(accounts: &Estate) -> Estate {
     const KEPT: &[&str] = &[
         "AlarmName",
         "Namespace",
@@ -266,7 +307,8 @@ fn with_actions(account: &Account) -> Account {
         "OKActions",
         "ActionsEnabled",
     ];
-    let mut account = account.clone();
+    let mut accounts = accounts.clone();
+    let account = accounts.home_mut();
     let topic = account
         .call(Service::Sns, "CreateTopic", json!({"Name": "told-of-alarms"}))
         .expect("a topic");
@@ -283,39 +325,45 @@ fn with_actions(account: &Account) -> Account {
             .call(Service::CloudWatch, "PutMetricAlarm", Value::Object(input))
             .expect("the alarm as it was, with an action");
     }
-    account
+    accounts
 }
 
 /// What a drill comes to while its stop conditions lose their data for a minute, which is harmless: their
 /// histories say that they were never in ALARM.
-fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> Outcome {
-    let mut account = account.clone();
+fn drilled_while_stops_move(plan: &Plan, accounts: &Estate, policies: &Policies) -> Outcome {
+    let mut accounts = accounts.clone();
     let mut call = |operation: &str, input: Value| {
-        account.call(Service::Iam, operation, input).expect("IAM takes it")
+        accounts.home_mut().call(Service::Iam, operation, input).expect("IAM takes it")
     };
     call("CreateUser", json!({"UserName": "other"}));
     let all = json!({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
     call("PutUserPolicy", json!({"UserName": "other", "PolicyName": "all", "PolicyDocument": all}));
     let key = call("CreateAccessKey", json!({"UserName": "other"}));
     let key = key["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned();
-    let account = restricted(&account, policy);
+    let accounts = restricted(plan, &accounts, policies);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O");
     runtime.block_on(async {
-        let clock = Clock::starting_at(account.now());
-        let region = account.identity().region.clone();
-        let (emulator, wakeups) = Emulator::new(account, clock);
-        let config = emulated_config(&emulator, &region, clock);
-        let home = home_of(&emulator, Aws::new(&config));
-        let other = Credentials::from_keys(key, "emulated", None);
-        let other = SharedCredentialsProvider::new(other);
-        let other = Aws::new(&config.into_builder().credentials_provider(other).build());
+        let clock = Clock::starting_at(accounts.now());
+        let identities = identities(&accounts);
+        let (emulator, wakeups) = Emulator::new(accounts, clock);
+        let config_in = |region: &str| emulated_config(&emulator, region, clock);
+        let places = emulated_places(plan, &identities, config_in).await;
+        let somebody = |region: &str, key: String| {
+            let other = Credentials::from_keys(key, "emulated", None);
+            let other = SharedCredentialsProvider::new(other);
+            Aws::new(&config_in(region).into_builder().credentials_provider(other).build())
+        };
         let moving = async {
             clock.sleep_until(clock.now() + SignedDuration::from_mins(1)).await;
             for stop in &plan.stop_conditions {
+                let other = match stop.target.as_ref().map(|name| &plan.targets[name]) {
+                    None => somebody(&identities[0].region, key.clone()),
+                    Some(there) => somebody(&there.region, access_key(&there.account)),
+                };
                 let set = other.cloudwatch.set_alarm_state().alarm_name(&stop.alarm);
                 let set = set.state_value("INSUFFICIENT_DATA".into()).state_reason("no data");
                 set.send().await.expect("somebody else may do anything");
@@ -326,7 +374,7 @@ fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> O
         let (pace, urgency) = Pace::on_change(wakeups);
         let drill = Drill {
             plan,
-            places: &Places::new(home, Vec::new()),
+            places: &places,
             recorder: &recorder,
             pace: &pace,
             urgency: &urgency,
@@ -344,17 +392,14 @@ fn drilled_while_stops_move(plan: &Plan, account: &Account, policy: &Value) -> O
     })
 }
 
-/// The home of a drill on an emulated account.
-fn home_of(emulator: &Emulator, aws: Aws) -> Place {
-    let identity = emulator.account().identity().clone();
-    let target =
-        Target { account: identity.account, region: identity.region, kind: TargetKind::Emulator };
-    Place { name: None, aws, target, partition: identity.partition }
+/// Who the callers of these accounts are.
+fn identities(accounts: &Estate) -> Vec<Identity> {
+    accounts.accounts().iter().map(|account| account.identity().clone()).collect()
 }
 
 /// Holds a plan's policy against the account: enough, and nothing to spare.
-fn hold(name: &str, plan: &Plan, account: &Account) {
-    let policy = iam::policy(plan);
+fn hold(name: &str, plan: &Plan, account: &Estate) {
+    let policy = least(plan);
     let points = |looks| {
         let (outcome, timeline) = drilled(looks, plan, account, &policy);
         assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
@@ -366,9 +411,12 @@ fn hold(name: &str, plan: &Plan, account: &Account) {
         let left = crashed(Looks::Paced, plan, account, &policy, nth);
         assert!(left.is_empty(), "{name}: after a crash at change {nth}: {left:?}");
     }
-    let nothing = json!({"Version": "2012-10-17", "Statement": []});
-    let (nothing, _) = drilled(Looks::Paced, plan, account, &nothing);
-    assert_ne!(nothing, Outcome::Passed, "{name}: the account enforces no policy");
+    for target in policy.keys() {
+        let mut without = policy.clone();
+        without.insert(target.clone(), json!({"Version": "2012-10-17", "Statement": []}));
+        let (nothing, _) = drilled(Looks::Paced, plan, account, &without);
+        assert_ne!(nothing, Outcome::Passed, "{name}: {target:?} enforces no policy");
+    }
     let telling = with_actions(account);
     assert_eq!(
         drilled(Looks::Rung, plan, &telling, &policy).0,
@@ -383,14 +431,15 @@ fn hold(name: &str, plan: &Plan, account: &Account) {
     let mut spare = Vec::new();
     for cut in cuts(&policy) {
         let fails =
-            |looks, account| drilled(looks, plan, account, &cut.policy).0 != Outcome::Passed;
+            |looks, account| drilled(looks, plan, account, &cut.policies).0 != Outcome::Passed;
         let leaves = |looks, points: usize| {
-            (1..=points).any(|nth| !crashed(looks, plan, account, &cut.policy, nth).is_empty())
+            (1..=points).any(|nth| !crashed(looks, plan, account, &cut.policies, nth).is_empty())
         };
         // The quickest first: a paced drill looks hundreds of times.
         let breaks = fails(Looks::Rung, account)
             || fails(Looks::Rung, &telling)
-            || (guarded && drilled_while_stops_move(plan, account, &cut.policy) != Outcome::Passed)
+            || (guarded
+                && drilled_while_stops_move(plan, account, &cut.policies) != Outcome::Passed)
             || leaves(Looks::Rung, rung)
             || fails(Looks::Paced, account)
             || leaves(Looks::Paced, paced);
@@ -407,8 +456,8 @@ fn the_least_policy_of_every_shipped_scenario_is_enough_and_has_no_line_to_spare
     thread::scope(|scope| {
         for file in &files {
             scope.spawn(move || {
-                let (plan, account) = stage::prepared(file);
-                hold(&file.display().to_string(), &plan, &account);
+                let (plan, accounts) = stage::prepared_all(file);
+                hold(&file.display().to_string(), &plan, &accounts);
             });
         }
     });
@@ -469,7 +518,7 @@ expect:
 #[test]
 fn the_least_policy_of_the_other_faults_is_enough_and_has_no_line_to_spare() {
     let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("both are in order");
-    hold("everything-else", &plan, &account);
+    hold("everything-else", &plan, &account.into());
 }
 
 #[test]
@@ -478,7 +527,7 @@ fn an_environment_says_what_its_callers_may_do() {
         \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
     let (plan, account) =
         stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
-    let finished = locked(Looks::Rung, &plan, account);
+    let finished = locked(Looks::Rung, &plan, account.into());
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
     let words = format!("{:?}", finished.timeline);

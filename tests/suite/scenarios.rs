@@ -72,8 +72,8 @@ fn a_drill_costs_fewer_than_seventy_api_calls() {
         let prepared = workshop.prepare(&file, &values, true).expect("it is in order");
         let plan =
             Plan::new(&prepared.scenario, &prepared.file, "fd-calls").expect("it is planned");
-        let account = prepared.stage.expect("it has an environment").account.clone();
-        let finished = rehearse(&plan, account, &StopSwitch::default(), Box::new(|_| Ok(())));
+        let accounts = prepared.estate().expect("it has an environment");
+        let finished = rehearse(&plan, accounts, &StopSwitch::default(), Box::new(|_| Ok(())));
         let calls = finished.calls.expect("the emulated account counts");
         assert!(calls < 70, "{} costs {calls} API calls", file.display());
     }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use firedrill::commands::drill::{Finished, rehearse_and};
 use firedrill::commands::prepare::{Workshop, epoch};
-use firedrill::emulator::Account;
 use firedrill::emulator::belongings::alarm_states;
 pub(crate) use firedrill::emulator::belongings::belongings;
 use firedrill::emulator::environment::Environment;
 use firedrill::emulator::transport::Emulator;
+use firedrill::emulator::{Account, Estate};
 use firedrill::plan::Plan;
 use firedrill::recorder::Sink;
 use firedrill::runner::StopSwitch;
@@ -30,14 +30,20 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// A plan and the account for it, from a scenario's file.
+/// A plan and the (home) account for it, from a scenario's file.
 pub(crate) fn prepared(file: &Path) -> (Plan, Account) {
+    let (plan, accounts) = prepared_all(file);
+    (plan, accounts.home().clone())
+}
+
+/// A plan and every account that it spans, from a scenario's file.
+pub(crate) fn prepared_all(file: &Path) -> (Plan, Estate) {
     let mut workshop = Workshop::new(0);
     let values = Values { run_id: RUN_ID.to_owned(), ..Values::default() };
     let prepared = workshop.prepare(file, &values, true);
     let prepared = prepared.unwrap_or_else(|| panic!("{}: not in order", file.display()));
     let plan = Plan::new(&prepared.scenario, &prepared.file, RUN_ID).expect("it can be planned");
-    (plan, prepared.stage.expect("it has an environment").account.clone())
+    (plan, prepared.estate().expect("it has an environment"))
 }
 
 /// A plan and the account for it, from two texts; nothing where the check would refuse them.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::drill::emulated_config;
+use super::drill::{emulated_config, emulated_places};
 use super::prepare::{Prepared, Workshop};
 use super::real::{self, RealArgs};
 use super::run::{Refusal, TargetArg};
@@ -22,8 +22,8 @@ use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::{Place, Places};
 use crate::diagnostic::Severity;
-use crate::emulator::Account;
 use crate::emulator::transport::Emulator;
+use crate::emulator::{Estate, Identity};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::runner::{Conduct, Drill, StopSwitch};
@@ -122,65 +122,61 @@ pub fn doctor(
 }
 
 fn rehearsed(plan: &Plan, prepared: &Prepared) -> Result<Vec<Row>, Refusal> {
-    let Some(stage) = &prepared.stage else {
+    let Some(accounts) = prepared.estate() else {
         let words = "the scenario names no environment to look at\n  \
                      add `environment: FILE`, or look at a real account with --target aws";
         return Err(Refusal(words.to_owned()));
     };
-    Ok(examined(plan, stage.account.clone()).0)
+    Ok(examined(plan, accounts).0)
 }
 
-/// Looks at an emulated account, and answers it as it is afterwards.
+/// Looks at emulated accounts in virtual time, and answers them as they are afterwards.
 ///
 /// # Panics
 /// Never: a runtime without I/O needs nothing that could be missing.
-pub fn examined(plan: &Plan, account: Account) -> (Vec<Row>, Account) {
-    let identity = account.identity().clone();
-    emulated(account, async |aws, clock, pace, urgency| {
-        let target = Target {
-            account: identity.account,
-            region: identity.region,
-            kind: TargetKind::Emulator,
-        };
-        let place = Place { name: None, aws, target, partition: identity.partition };
-        let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-        visit::visit(&Drill {
-            plan,
-            places: &Places::new(place, Vec::new()),
-            recorder: &recorder,
-            pace: &pace,
-            urgency: &urgency,
-            stop: &StopSwitch::default(),
-            settle: Duration::ZERO,
-            conduct: Conduct::default(),
-        })
-        .await
-    })
-}
-
-/// Works on an emulated account in virtual time, and answers the account as it is afterwards.
-fn emulated<T>(
-    account: Account,
-    work: impl AsyncFnOnce(Aws, Clock, Pace, Urgency) -> T,
-) -> (T, Account) {
+pub fn examined(plan: &Plan, accounts: impl Into<Estate>) -> (Vec<Row>, Estate) {
+    let accounts: Estate = accounts.into();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime without I/O needs nothing that could be missing");
     runtime.block_on(async {
-        let clock = Clock::starting_at(account.now());
-        let region = account.identity().region.clone();
-        let (emulator, wakeups) = Emulator::new(account, clock);
-        let aws = Aws::new(&emulated_config(&emulator, &region, clock));
+        let clock = Clock::starting_at(accounts.now());
+        let identities: Vec<Identity> =
+            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let (emulator, wakeups) = Emulator::new(accounts, clock);
+        let config = |region: &str| emulated_config(&emulator, region, clock);
+        let places = emulated_places(plan, &identities, config).await;
         let (pace, urgency) = Pace::on_change(wakeups);
-        let done = tokio::select! {
+        let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
+        let rows = tokio::select! {
             biased;
-            done = work(aws, clock, pace, urgency) => done,
+            rows = examine(plan, &places, &recorder, &pace, &urgency) => rows,
             () = emulator.live() => unreachable!("an account lives for ever"),
         };
-        (done, emulator.account())
+        (rows, emulator.estate())
     })
+}
+
+async fn examine(
+    plan: &Plan,
+    places: &Places,
+    recorder: &Recorder,
+    pace: &Pace,
+    urgency: &Urgency,
+) -> Vec<Row> {
+    visit::visit(&Drill {
+        plan,
+        places,
+        recorder,
+        pace,
+        urgency,
+        stop: &StopSwitch::default(),
+        settle: Duration::ZERO,
+        conduct: Conduct::default(),
+    })
+    .await
 }
 
 async fn visit_real(plan: &Plan, config: &aws_types::SdkConfig, kind: TargetKind) -> Vec<Row> {
@@ -194,15 +190,6 @@ async fn visit_real(plan: &Plan, config: &aws_types::SdkConfig, kind: TargetKind
     let target = Target { account, region, kind };
     let (pace, urgency) = Pace::paced();
     let recorder = Recorder::new(Clock::system(), Box::new(|_| Ok(())));
-    visit::visit(&Drill {
-        plan,
-        places: &Places::new(Place { name: None, aws, target, partition }, Vec::new()),
-        recorder: &recorder,
-        pace: &pace,
-        urgency: &urgency,
-        stop: &StopSwitch::default(),
-        settle: Duration::ZERO,
-        conduct: Conduct::default(),
-    })
-    .await
+    let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
+    examine(plan, &places, &recorder, &pace, &urgency).await
 }

@@ -15,6 +15,7 @@ use crate::aws::{CallError, CallErrorKind, Identity};
 use crate::context::Place;
 use crate::plan::{FaultAction, Kind, Plan, iam};
 use crate::runner::{self, Drill};
+use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind};
 
 /// Clocks that are further apart than this, in seconds, make AWS refuse signed requests:
@@ -24,24 +25,37 @@ const SIGNATURES_HOLD: i64 = 300;
 /// Beyond this, in seconds, times of ours and of AWS are hard to hold against each other.
 const NOTICEABLE: i64 = 2;
 
-/// Looks at everything that a run of the drill's plan needs.
+/// Looks at everything that a run of the drill's plan needs, at every place.
 pub(super) async fn visit(drill: &Drill<'_>) -> Vec<Row> {
     let plan = drill.plan;
-    let home = drill.places.home();
-    let identity = match home.aws.identity().await {
-        Ok(identity) => identity,
-        // Without credentials nothing else can be asked.
-        Err(error) => return vec![unseen("credentials", &error)],
-    };
-    let mut rows = vec![Row::ok("credentials", &identity.arn)];
-    guardrails(plan, home, &identity, &mut rows);
+    let mut rows = Vec::new();
+    let mut callers = Vec::new();
+    for place in drill.places.all() {
+        let subject = format!("credentials{}", place.suffix());
+        match place.aws.identity().await {
+            Ok(identity) => {
+                rows.push(Row::ok(subject, &identity.arn));
+                callers.push((place, identity));
+            }
+            Err(error) => rows.push(unseen(&subject, &error)),
+        }
+    }
+    for (place, identity) in &callers {
+        guardrails(plan, place, identity, &mut rows);
+    }
+    // Without credentials nothing else can be asked, and a drill spans all of its places or none.
+    if callers.len() < drill.places.all().count() {
+        return rows;
+    }
     runner::examine(drill).await;
     rows.extend(
         drill.recorder.read(|entries| entries.iter().filter_map(looked_at).collect::<Vec<_>>()),
     );
-    permissions(plan, home, &identity, &mut rows).await;
-    quotas(plan, home, &mut rows).await;
-    clock(drill, &mut rows);
+    for (place, identity) in &callers {
+        permissions(plan, place, identity, &mut rows).await;
+        quotas(plan, place, &mut rows).await;
+        clock(drill, place, &mut rows);
+    }
     rows
 }
 
@@ -49,14 +63,21 @@ fn unseen(subject: &str, error: &CallError) -> Row {
     Row::not(Health::Unseen, subject, error.to_string(), error.hint())
 }
 
-fn guardrails(plan: &Plan, home: &Place, identity: &Identity, rows: &mut Vec<Row>) {
-    let region = &home.target.region;
+fn guardrails(plan: &Plan, place: &Place, identity: &Identity, rows: &mut Vec<Row>) {
+    let region = &place.target.region;
+    if let Some(target) = place.name.as_ref().and_then(|name| plan.targets.get(name))
+        && target.account != identity.account
+    {
+        let found = format!("the scenario names {}; this is {}", target.account, identity.account);
+        let way_out = "check the target's `role` or `profile`, and its `account`";
+        rows.push(Row::not(Health::Wrong, format!("account{}", place.suffix()), found, way_out));
+    }
     let named = [
         ("account", &identity.account, &plan.guardrails.accounts),
         ("region", region, &plan.guardrails.regions),
     ];
     for (what, actual, allowed) in named {
-        let subject = format!("guardrail: {what}");
+        let subject = format!("guardrail: {what}{}", place.suffix());
         rows.push(if allowed.contains(actual) {
             Row::ok(subject, actual)
         } else {
@@ -81,8 +102,8 @@ fn looked_at(entry: &Entry) -> Option<Row> {
             let health = if problem.blind { Health::Unseen } else { Health::Wrong };
             Some(Row::not(health, subject, &problem.message, &problem.hint))
         }
-        EntryKind::SteadyState { alarm, expected, found, reason, .. } => {
-            let subject = format!("steady state: {alarm}");
+        EntryKind::SteadyState { target, alarm, expected, found, reason } => {
+            let subject = format!("steady state: {alarm}{}", at_target(target.as_deref()));
             Some(match found {
                 Some(found) if found == expected => Row::ok(subject, found),
                 Some(found) => {
@@ -100,7 +121,7 @@ fn looked_at(entry: &Entry) -> Option<Row> {
 }
 
 /// The statements of the plan's least policy, for this account and region.
-fn wishes(plan: &Plan, home: &Place, identity: &Identity) -> Vec<Wish> {
+fn wishes(plan: &Plan, place: &Place, identity: &Identity) -> Vec<Wish> {
     let texts = |value: &Value| -> Vec<String> {
         value
             .as_array()
@@ -110,7 +131,7 @@ fn wishes(plan: &Plan, home: &Place, identity: &Identity) -> Vec<Wish> {
             .map(str::to_owned)
             .collect()
     };
-    let policy = iam::policy(plan);
+    let policy = iam::policy_at(plan, place.name.as_deref());
     let statements = policy["Statement"].as_array().into_iter().flatten();
     let wish = |statement: &Value| {
         let keys = statement["Condition"].as_object().into_iter().flatten();
@@ -118,7 +139,7 @@ fn wishes(plan: &Plan, home: &Place, identity: &Identity) -> Vec<Wish> {
         let keys = keys.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
         let here = texts(&statement["Resource"])
             .into_iter()
-            .filter_map(|arn| in_place(&arn, home, identity));
+            .filter_map(|arn| in_place(&arn, place, identity));
         Wish {
             actions: texts(&statement["Action"]),
             resources: here.collect(),
@@ -129,12 +150,12 @@ fn wishes(plan: &Plan, home: &Place, identity: &Identity) -> Vec<Wish> {
 }
 
 /// A resource of the policy in this account and region; nothing for one that is elsewhere.
-fn in_place(arn: &str, home: &Place, identity: &Identity) -> Option<String> {
+fn in_place(arn: &str, place: &Place, identity: &Identity) -> Option<String> {
     let mut parts: Vec<&str> = arn.splitn(6, ':').collect();
     if parts.len() < 6 {
         return Some(arn.to_owned());
     }
-    let here = [(3, home.target.region.as_str()), (4, identity.account.as_str())];
+    let here = [(3, place.target.region.as_str()), (4, identity.account.as_str())];
     for (at, own) in here {
         if parts[at] == "*" {
             parts[at] = own;
@@ -145,55 +166,57 @@ fn in_place(arn: &str, home: &Place, identity: &Identity) -> Option<String> {
     Some(parts.join(":"))
 }
 
-async fn permissions(plan: &Plan, home: &Place, identity: &Identity, rows: &mut Vec<Row>) {
-    let subject = "permissions";
+async fn permissions(plan: &Plan, place: &Place, identity: &Identity, rows: &mut Vec<Row>) {
+    let subject = format!("permissions{}", place.suffix());
     let skipped = |found: String| {
         let way_out = "hold the caller's policies against `firedrill plan --iam` yourself";
-        Row::not(Health::Skipped, subject, found, way_out)
+        Row::not(Health::Skipped, &subject, found, way_out)
     };
     let Some(principal) = principal(&identity.arn) else {
         rows.push(skipped("not simulated: the caller is neither a user nor a role".to_owned()));
         return;
     };
-    let wishes = wishes(plan, home, identity);
-    match home.aws.refused(&principal, &wishes).await {
+    let wishes = wishes(plan, place, identity);
+    match place.aws.refused(&principal, &wishes).await {
         Ok(refused) if refused.is_empty() => {
             let actions: BTreeSet<&String> = wishes.iter().flat_map(|wish| &wish.actions).collect();
-            rows.push(Row::ok(subject, format!("{} actions are allowed by IAM", actions.len())));
+            rows.push(Row::ok(&subject, format!("{} actions are allowed by IAM", actions.len())));
         }
         Ok(refused) => rows.extend(refused.into_iter().map(|one| {
             let found = format!("{} is not allowed on {}", one.action, one.resource);
             let way_out = "allow it; `firedrill plan --iam` prints the least policy";
-            Row::not(Health::Wrong, subject, found, way_out)
+            Row::not(Health::Wrong, &subject, found, way_out)
         })),
         // The caller of a drill need not be able to ask about itself.
         Err(error) => rows.push(match error.kind {
             CallErrorKind::Denied | CallErrorKind::NotFound | CallErrorKind::Refused => {
                 skipped(format!("not simulated: {error}"))
             }
-            CallErrorKind::Throttled | CallErrorKind::Unreachable => unseen(subject, &error),
+            CallErrorKind::Throttled | CallErrorKind::Unreachable => unseen(&subject, &error),
         }),
     }
 }
 
 /// Quotas that this plan could run into.
-async fn quotas(plan: &Plan, home: &Place, rows: &mut Vec<Row>) {
-    let experiments = plan.faults.iter().filter(|fault| fault.target.is_none()).any(|fault| {
+async fn quotas(plan: &Plan, place: &Place, rows: &mut Vec<Row>) {
+    let at = place.suffix();
+    let experiments = plan.faults.iter().filter(|fault| fault.target == place.name).any(|fault| {
         matches!(fault.action, FaultAction::FisTemplate { .. } | FaultAction::FisInline { .. })
     });
     if experiments {
-        let active = home.aws.active_experiments().await;
-        rows.push(quota("quota: active FIS experiments", active, 1, ACTIVE_EXPERIMENTS));
+        let active = place.aws.active_experiments().await;
+        let subject = format!("quota: active FIS experiments{at}");
+        rows.push(quota(&subject, active, 1, ACTIVE_EXPERIMENTS));
     }
     let mut buses: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for expectation in plan.expectations.iter().filter(|one| one.target.is_none()) {
+    for expectation in plan.expectations.iter().filter(|one| one.target == place.name) {
         if let Kind::Event { bus, .. } | Kind::Rule { bus, .. } = &expectation.kind {
             *buses.entry(bus).or_default() += 1;
         }
     }
     for (bus, more) in buses {
-        let subject = format!("quota: rules on the bus {bus}");
-        rows.push(quota(&subject, home.aws.rules_on(bus).await, more, RULES_PER_BUS));
+        let subject = format!("quota: rules on the bus {bus}{at}");
+        rows.push(quota(&subject, place.aws.rules_on(bus).await, more, RULES_PER_BUS));
     }
 }
 
@@ -220,11 +243,11 @@ fn quota(subject: &str, used: Result<usize, CallError>, more: usize, most: usize
     }
 }
 
-fn clock(drill: &Drill<'_>, rows: &mut Vec<Row>) {
-    let home = drill.places.home();
-    let Some(skew) = home.aws.gate.skew(&drill.recorder.clock()) else {
+fn clock(drill: &Drill<'_>, place: &Place, rows: &mut Vec<Row>) {
+    let subject = format!("clock{}", place.suffix());
+    let Some(skew) = place.aws.gate.skew(&drill.recorder.clock()) else {
         let way_out = "the server sends no Date header; AWS always does";
-        rows.push(Row::not(Health::Unseen, "clock", "no answer carried a time", way_out));
+        rows.push(Row::not(Health::Unseen, subject, "no answer carried a time", way_out));
         return;
     };
     let off = (skew.offset.abs() - skew.uncertainty).as_secs().max(0);
@@ -237,13 +260,13 @@ fn clock(drill: &Drill<'_>, rows: &mut Vec<Row>) {
     rows.push(if off > SIGNATURES_HOLD {
         Row::not(
             Health::Wrong,
-            "clock",
+            subject,
             found,
             "set this machine's clock: AWS will refuse signatures",
         )
     } else if off > NOTICEABLE {
-        Row::not(Health::Wrong, "clock", found, "set this machine's clock (NTP)")
+        Row::not(Health::Wrong, subject, found, "set this machine's clock (NTP)")
     } else {
-        Row::ok("clock", found)
+        Row::ok(subject, found)
     });
 }

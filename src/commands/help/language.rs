@@ -84,7 +84,9 @@ impl<'a> Writer<'a> {
     fn type_of(&self, property: &Value) -> String {
         if let Some(name) = reference(property) {
             let item = self.named(name);
-            return if is_list(property) { format!("list: {item}") } else { item };
+            let several = if is_list(property) { "list: " } else { "map: " };
+            let one = !is_list(property) && property["additionalProperties"].is_null();
+            return if one { item } else { format!("{several}{item}") };
         }
         let kinds: Vec<&str> = match &property["type"] {
             Value::String(kind) => vec![kind],
@@ -121,9 +123,11 @@ fn is_list(property: &Value) -> bool {
     property["type"] == "array"
 }
 
-/// The name of the definition that a property, its items or its alternatives refer to.
+/// The name of the definition that a property, its items, its values or its alternatives refer to.
 fn reference(property: &Value) -> Option<&str> {
-    let direct = property["$ref"].as_str().or_else(|| property["items"]["$ref"].as_str());
+    let of = |part: &'static str| property[part]["$ref"].as_str();
+    let direct = property["$ref"].as_str().or_else(|| of("items"));
+    let direct = direct.or_else(|| of("additionalProperties"));
     let either = || property["anyOf"].as_array()?.iter().find_map(|one| one["$ref"].as_str());
     direct.or_else(either)?.strip_prefix("#/$defs/")
 }

@@ -19,7 +19,7 @@ use super::account::Account;
 use super::error::ServiceError;
 use super::services::{Service, iam, sns, sqs};
 
-pub(crate) use outside::{ask_principal, caller_of};
+pub(crate) use outside::{admits_account, ask_principal, caller_of, trusts};
 
 /// On whose behalf a call is made inside the account.
 #[derive(Debug, Clone, PartialEq, Eq)]

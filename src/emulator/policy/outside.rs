@@ -12,7 +12,7 @@ use super::{ASSUME_ROLE, Caller, account_of, common, needs, permitted, settle};
 use crate::emulator::account::Account;
 use crate::emulator::error::ServiceError;
 use crate::emulator::services::iam::users::{self, Signer};
-use crate::emulator::services::{Service, iam};
+use crate::emulator::services::{Service, events, iam};
 
 /// On whose behalf a request that was signed with this access key is made.
 ///
@@ -87,6 +87,63 @@ fn trusted(
         context: &context,
     };
     settle(document::evaluate(role.trust(), &request), shown, ASSUME_ROLE, arn, "trust")
+}
+
+/// Whether a role of this account lets somebody of another account assume it.
+pub(crate) fn trusts(
+    account: &Account,
+    visitor: &str,
+    organization: Option<&str>,
+    input: &Value,
+) -> Result<(), ServiceError> {
+    let arn = input["RoleArn"].as_str().unwrap_or_default();
+    let refused = |error: ServiceError| ServiceError { code: "AccessDenied".to_owned(), ..error };
+    let Some(role) = iam::role_by_arn(account, arn) else {
+        // AWS does not tell strangers whether there is such a role.
+        return Err(refused(ServiceError::access_denied(visitor, ASSUME_ROLE, arn)));
+    };
+    let mut context = Context::default()
+        .with("aws:SecureTransport", "true")
+        .with("aws:RequestedRegion", &account.identity.region)
+        .with("aws:PrincipalArn", visitor)
+        .with("aws:PrincipalAccount", account_of(visitor).unwrap_or_default());
+    if let Some(id) = organization {
+        context = context.with("aws:PrincipalOrgID", id);
+    }
+    if let Some(id) = input["ExternalId"].as_str() {
+        context = context.with("sts:ExternalId", id);
+    }
+    let request = Request {
+        principals: &[Principal::Aws(visitor)],
+        action: ASSUME_ROLE,
+        resource: None,
+        context: &context,
+    };
+    let decision = document::evaluate(role.trust(), &request);
+    settle(decision, visitor, ASSUME_ROLE, arn, "trust").map_err(refused)
+}
+
+/// Whether the policy of another account's bus lets this account's administrator put events there.
+pub(crate) fn admits_account(account: &Account, bus: &str) -> Result<(), ServiceError> {
+    let Some((arn, policy)) = events::bus_policy(account, bus) else { return Ok(()) };
+    // In another region of the same account nobody else is asked.
+    if account_of(arn) == Some(account.identity.account.as_str()) {
+        return Ok(());
+    }
+    let principal = account.identity.global_arn("iam", "user/firedrill");
+    let context = common(account)
+        .with("aws:PrincipalArn", &principal)
+        .with("aws:PrincipalAccount", &account.identity.account);
+    let action = "events:PutEvents";
+    let request = Request {
+        principals: &[Principal::Aws(&principal)],
+        action,
+        resource: Some(arn),
+        context: &context,
+    };
+    let decision =
+        policy.map_or(Decision::Silent(Vec::new()), |policy| document::evaluate(policy, &request));
+    settle(decision, &principal, action, arn, "resource-based")
 }
 
 /// What the policies of a principal say about an action on a resource; nothing where there is no such

@@ -21,6 +21,7 @@ pub(super) const TIMESTAMPS: &[&str] = &[
     "LastUpdatedTimestamp",
     "StartDate",
     "ExpireDate",
+    "Expiration",
 ];
 
 /// How deep a CBOR document may nest.

@@ -78,6 +78,11 @@ impl Request {
         Some(Scope { access_key, region: parts.next()?, service: parts.next()? })
     }
 
+    /// The access key that signed it, and the region that it is meant for; empty without a signature.
+    pub(crate) fn signer(&self) -> (&str, &str) {
+        self.scope().map_or(("", ""), |scope| (scope.access_key, scope.region))
+    }
+
     /// Whether the body is an HTML form, as awsQuery sends it.
     fn is_form(&self) -> bool {
         let kind = self.header("content-type").unwrap_or_default();
@@ -139,15 +144,36 @@ fn guess(request: &Request) -> Protocol {
 
 /// Answers one request out of the account.
 pub(crate) fn answer(account: &mut Account, request: &Request) -> Response {
+    answer_by(account, request, |account, key, service, operation, input| {
+        account.call_signed(key, service, operation, input)
+    })
+}
+
+/// Answers one request by what makes its call: account, access key, service, operation and input.
+pub(crate) fn answer_by(
+    account: &mut Account,
+    request: &Request,
+    make: impl FnOnce(&mut Account, &str, Service, &str, Value) -> Answer,
+) -> Response {
     let request_id = account.ids.uuid();
     let response = match route(account, request) {
         Ok((service, protocol)) => {
-            let (name, answer) = call(account, service, protocol, request);
+            let (name, answer) = call(account, service, protocol, request, make);
             write(protocol, &name, &request_id, answer)
         }
         Err((protocol, error)) => write(protocol, "", &request_id, Err(error)),
     };
     signed_off(account, response, request_id)
+}
+
+/// The role that a request wants to assume; nothing for any other request.
+pub(crate) fn role_to_assume(request: &Request) -> Option<String> {
+    let service = request.scope()?.service;
+    if service != "sts" || request.body.len() > MAX_BODY {
+        return None;
+    }
+    let operation = query::read(request).ok().filter(|read| read.name == "AssumeRole")?;
+    operation.input["RoleArn"].as_str().map(str::to_owned)
 }
 
 /// Refuses a request that could not be read whole, in its own protocol.
@@ -217,6 +243,7 @@ fn call(
     service: Service,
     protocol: Protocol,
     request: &Request,
+    make: impl FnOnce(&mut Account, &str, Service, &str, Value) -> Answer,
 ) -> (String, Answer) {
     if request.body.len() > MAX_BODY {
         return (String::new(), Err(too_large()));
@@ -224,7 +251,7 @@ fn call(
     match read(protocol, request) {
         Ok(operation) => {
             let key = request.scope().map(|scope| scope.access_key).unwrap_or_default();
-            let answer = account.call_signed(key, service, &operation.name, operation.input);
+            let answer = make(account, key, service, &operation.name, operation.input);
             (operation.name, answer)
         }
         Err(error) => (String::new(), Err(error)),

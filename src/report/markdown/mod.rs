@@ -13,6 +13,7 @@ use crate::judge::words::{correlation_word, human, span, stamp};
 use crate::judge::{Verdict, VerdictKind};
 use crate::plan::Phase;
 use crate::recovery::StageTime;
+use crate::scenario::names::at_target;
 use crate::timeline::TargetKind;
 
 #[cfg(test)]
@@ -115,6 +116,12 @@ fn about(text: &mut String, drill: &Drill) {
         facts.push(format!("tags {}", escape(&about.tags.join(", "))));
     }
     say(text, &format!("{}\n", facts.join(" · ")));
+    for (name, target) in &drill.places {
+        say(text, &format!("- {} is {}", code(name), escape(&words::target(target))));
+    }
+    if !drill.places.is_empty() {
+        text.push('\n');
+    }
 }
 
 fn timeline(text: &mut String, drill: &Drill) {
@@ -199,12 +206,12 @@ fn evidence(text: &mut String, drill: &Drill) {
     }
     say(text, "### Evidence\n");
     for told in &drill.expectations {
-        proof(text, &told.verdict);
+        proof(text, drill, &told.verdict);
     }
     text.push('\n');
 }
 
-fn proof(text: &mut String, verdict: &Verdict) {
+fn proof(text: &mut String, drill: &Drill, verdict: &Verdict) {
     let (id, word) = (code(&verdict.expectation), verdict.verdict.as_str());
     say(text, &format!("- {id} **{word}**: {}", escape(&verdict.reason)));
     if let (Some(anchor), Some(deadline)) = (verdict.anchor_at, verdict.deadline_at) {
@@ -227,6 +234,9 @@ fn proof(text: &mut String, verdict: &Verdict) {
             correlation_word(observation.correlation)
         ),
     );
+    if let Some(place) = words::place(&drill.places, observation.target.as_deref()) {
+        say(text, &format!("  - seen at {}", escape(&place)));
+    }
     for (key, value) in &observation.evidence {
         say(text, &format!("  - {}: {}", escape(key), code(value)));
     }
@@ -248,6 +258,7 @@ fn before(text: &mut String, drill: &Drill) {
             (None, None) => "was not looked at".to_owned(),
         };
         let (alarm, expected) = (code(&look.alarm), escape(&look.expected));
+        let alarm = alarm + &escape(&at_target(look.target.as_deref()));
         say(text, &format!("- alarm {alarm} must be {expected}, {found}"));
     }
     text.push('\n');

@@ -19,12 +19,14 @@ const EVALUATION_INTERVAL: Duration = Duration::from_mins(1);
 const EVALUATION_INTERVAL_SHORT: Duration = Duration::from_secs(10);
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let Some(inventory) = check.inventory else { return };
-    faults(check, inventory);
-    safety(check, inventory);
+    faults(check);
+    safety(check);
     for placed in all(check.scenario()) {
-        expectation(check, inventory, &placed);
+        if let Some(inventory) = check.turn_to(placed.one.target.as_deref()) {
+            expectation(check, inventory, &placed);
+        }
     }
+    check.turn_to(None);
 }
 
 /// Reports a resource that the environment does not have.
@@ -59,8 +61,9 @@ fn alarm_names(inventory: &Inventory) -> impl Iterator<Item = &str> + Clone {
     inventory.alarms.keys().map(String::as_str)
 }
 
-fn faults(check: &mut Check<'_>, inventory: &Inventory) {
+fn faults(check: &mut Check<'_>) {
     for (index, fault) in check.scenario().faults.iter().enumerate() {
+        let Some(inventory) = check.turn_to(fault.target.as_deref()) else { continue };
         let path = format!("faults/{index}");
         if let Some(wanted) = fault.fis.as_ref().and_then(|fis| fis.template.as_ref())
             && inventory.template(wanted).is_none()
@@ -144,12 +147,14 @@ fn to_disable(check: &mut Check<'_>, inventory: &Inventory, wanted: &DisableRule
 }
 
 /// The alarms of the stop conditions and of the steady state.
-fn safety(check: &mut Check<'_>, inventory: &Inventory) {
+fn safety(check: &mut Check<'_>) {
     for (index, stop) in check.scenario().stop_conditions.iter().enumerate() {
+        let Some(inventory) = check.turn_to(stop.target.as_deref()) else { continue };
         let path = format!("stop_conditions/{index}/alarm");
         known(check, "alarm", &stop.alarm, &path, alarm_names(inventory));
     }
     for (index, steady) in check.scenario().steady_state.iter().enumerate() {
+        let Some(inventory) = check.turn_to(steady.target.as_deref()) else { continue };
         let path = format!("steady_state/{index}/alarm/name");
         known(check, "alarm", &steady.alarm.name, &path, alarm_names(inventory));
     }
@@ -305,7 +310,7 @@ fn alarm(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>, kind
 /// that is never met. One that is under the full sum is met only with luck, which is a note.
 fn deadline(check: &mut Check<'_>, placed: &Placed<'_>, name: &str, evaluation: &Evaluation) {
     let Some(within) = placed.one.within else { return };
-    if !counts_from_a_fault(check, placed) || set_by_hand(check, name) {
+    if !counts_from_a_fault(check, placed) || set_by_hand(check, placed, name) {
         return;
     }
     let (period, needed) = (evaluation.period, evaluation.datapoints_to_alarm.max(1));
@@ -342,7 +347,8 @@ fn counts_from_a_fault(check: &Check<'_>, placed: &Placed<'_>) -> bool {
 }
 
 /// Whether a fault sets the alarm by hand, so that no datapoints are needed.
-fn set_by_hand(check: &Check<'_>, name: &str) -> bool {
-    let mut faults = check.scenario().faults.iter();
+fn set_by_hand(check: &Check<'_>, placed: &Placed<'_>, name: &str) -> bool {
+    let faults = check.scenario().faults.iter();
+    let mut faults = faults.filter(|fault| fault.target == placed.one.target);
     faults.any(|fault| fault.set_alarm_state.as_ref().is_some_and(|set| set.alarm == name))
 }

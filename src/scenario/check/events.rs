@@ -13,9 +13,9 @@ use crate::scenario::types::EventEntry;
 const SHOWN: usize = 3;
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let Some(inventory) = check.inventory else { return };
     for (index, fault) in check.scenario().faults.iter().enumerate() {
         let Some(put) = &fault.put_events else { continue };
+        let Some(inventory) = check.turn_to(fault.target.as_deref()) else { continue };
         let bus = short_name(&put.bus);
         if !inventory.buses.iter().any(|known| known == bus) {
             continue; // The missing bus is reported by itself.

@@ -349,7 +349,7 @@ fn set_by_the_fault(check: &mut Check<'_>, kinds: &Kinds<'_>, placed: &Placed<'_
     let set = faults
         .iter()
         .enumerate()
-        .filter(|(index, _)| sound(*index))
+        .filter(|(index, fault)| sound(*index) && fault.target == placed.one.target)
         .filter_map(|(_, fault)| fault.set_alarm_state.as_ref());
     let natural = if placed.recovery { "OK" } else { "ALARM" };
     let wanted = alarm.state.map_or(natural, StateValue::as_str);

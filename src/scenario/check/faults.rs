@@ -66,6 +66,7 @@ const TEMPLATE_KEYS: &[&str] = &[
 pub(super) fn check(check: &mut Check<'_>) {
     for (index, fault) in check.scenario().faults.iter().enumerate() {
         let path = format!("faults/{index}");
+        check.turn_to(fault.target.as_deref());
         one(check, fault, &path);
     }
 }

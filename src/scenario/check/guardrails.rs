@@ -28,7 +28,7 @@ fn places(check: &mut Check<'_>) {
         check.note(code::NO_GUARDRAILS, "guardrails", message, hint.to_owned());
     }
     for (index, account) in guardrails.accounts.iter().enumerate() {
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account(account) {
             let message = format!("`{}` is not an account id", shortened(account));
             let hint = "twelve digits, quoted".to_owned();
             check.error(code::BAD_ACCOUNT, &format!("guardrails/accounts/{index}"), message, hint);
@@ -43,8 +43,12 @@ fn places(check: &mut Check<'_>) {
     }
 }
 
+pub(super) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// `eu-west-1`, `us-gov-east-1`, `ap-southeast-4`.
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     let Some((number, names)) = parts.split_last() else { return false };

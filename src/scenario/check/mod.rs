@@ -17,13 +17,25 @@ mod outside;
 mod readings;
 mod records;
 mod references;
+mod targets;
 mod whole;
+
+use indexmap::IndexMap;
 
 use super::inventory::Inventory;
 use super::load::{Loaded, Partial, ordered};
 use super::shape::is_top_level_key;
 use super::types::Scenario;
 use crate::diagnostic::Diagnostic;
+
+/// What stands at each target of a scenario, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inventories<'a> {
+    /// At the home target.
+    pub home: Option<&'a Inventory>,
+    /// At the others, by name.
+    pub targets: Option<&'a IndexMap<String, &'a Inventory>>,
+}
 
 /// The longest duration that a drill may name: a FIS experiment lasts 12 hours at most, and what is
 /// longer than a day is no drill.
@@ -33,18 +45,30 @@ impl Loaded {
     /// Everything that is wrong: the problems of the text, and the named rules where there is enough of a
     /// scenario to hold them against. With an inventory the rules about resources apply too.
     pub fn check(&self, inventory: Option<&Inventory>) -> Vec<Diagnostic> {
+        self.check_at(Inventories { home: inventory, targets: None })
+    }
+
+    /// The same, with what stands at each target.
+    pub fn check_at(&self, inventories: Inventories<'_>) -> Vec<Diagnostic> {
         let mut all = self.diagnostics.clone();
-        all.extend(self.rules(inventory));
+        all.extend(self.rules(inventories));
         ordered(&self.file, all)
     }
 
     /// The named rules alone.
-    pub fn rules(&self, inventory: Option<&Inventory>) -> Vec<Diagnostic> {
+    fn rules(&self, inventories: Inventories<'_>) -> Vec<Diagnostic> {
         let Some(partial) = &self.partial else { return Vec::new() };
-        let mut check = Check { file: &self.file, partial, inventory, found: Vec::new() };
+        let mut check = Check {
+            file: &self.file,
+            partial,
+            homes: inventories,
+            inventory: inventories.home,
+            found: Vec::new(),
+        };
         if !whole::check(&mut check) {
             return check.found;
         }
+        targets::check(&mut check);
         faults::check(&mut check);
         expectations::check(&mut check);
         outside::expectations(&mut check);
@@ -61,6 +85,8 @@ impl Loaded {
 struct Check<'a> {
     file: &'a str,
     partial: &'a Partial,
+    homes: Inventories<'a>,
+    /// What stands at the target of the part that is looked at.
     inventory: Option<&'a Inventory>,
     found: Vec<Diagnostic>,
 }
@@ -68,6 +94,15 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn scenario(&self) -> &'a Scenario {
         &self.partial.scenario
+    }
+
+    /// Turns to what stands at a target; answers it.
+    fn turn_to(&mut self, target: Option<&str>) -> Option<&'a Inventory> {
+        self.inventory = match target {
+            None => self.homes.home,
+            Some(name) => self.homes.targets.and_then(|targets| targets.get(name)).copied(),
+        };
+        self.inventory
     }
 
     /// An error at the value of a path (at the first key of an element).

@@ -589,6 +589,7 @@ fn every_rule_that_is_told_has_its_explanation() {
         include_str!("records.rs"),
         include_str!("readings.rs"),
         include_str!("messages.rs"),
+        include_str!("targets.rs"),
         include_str!("findings.rs"),
         include_str!("machines.rs"),
         include_str!("outside.rs"),

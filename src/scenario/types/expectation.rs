@@ -20,6 +20,9 @@ pub struct Expectation {
     /// The expectation's name in `after` and in reports; default `expect-N` or `recovery-N`.
     #[serde(default)]
     pub id: Option<String>,
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// A CloudWatch alarm (metric or composite) enters a state, read from its history.
     #[serde(default)]
     pub alarm: Option<AlarmExpectation>,

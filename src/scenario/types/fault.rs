@@ -19,6 +19,9 @@ pub struct Fault {
     /// The fault's name in `after` and in reports; default `fault-N`.
     #[serde(default)]
     pub id: Option<String>,
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// Starts this long after the first fault may start. Default 0s.
     #[serde(default)]
     pub at: Option<Duration>,

@@ -13,6 +13,7 @@ mod machines;
 mod messages;
 mod outside;
 mod records;
+mod target;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -26,6 +27,7 @@ pub use machines::*;
 pub use messages::*;
 pub use outside::*;
 pub use records::*;
+pub use target::*;
 
 /// One scenario file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,9 @@ pub struct Scenario {
     /// Values for `${var.NAME}`, with their defaults; `--var NAME=VALUE` overrides.
     #[serde(default)]
     pub vars: IndexMap<String, String>,
+    /// The other accounts and regions that the drill spans, by name.
+    #[serde(default)]
+    pub targets: IndexMap<String, TargetAccount>,
     /// Where and how far a real run may go.
     #[serde(default)]
     pub guardrails: Guardrails,
@@ -124,6 +129,9 @@ impl JsonSchema for Duration {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopCondition {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// The name of a CloudWatch alarm; the drill stops when it is in ALARM.
     pub alarm: String,
 }
@@ -132,6 +140,9 @@ pub struct StopCondition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SteadyState {
+    /// Where: the name of one of `targets`; default: the home target.
+    #[serde(default)]
+    pub target: Option<String>,
     /// An alarm in a state (default OK).
     pub alarm: AlarmState,
 }

@@ -1,15 +1,19 @@
 //! Event buses of other accounts or regions, as far as the environment declares them.
 //!
-//! Main type: [`ForeignBus`]. Invariant: nothing here can be changed through this account's API; what
-//! arrives there is only recorded, because the other account's targets are not emulated.
+//! Main type: [`ForeignBus`]. Invariant: nothing here can be changed through this account's API. What
+//! arrives on a declared bus is only recorded, because the other account's targets are not emulated; what
+//! arrives on a bus whose account is emulated beside this one leaves for there ([`leaving`], [`arrive`]).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::buses::Bus;
+use super::delivery::Event;
+use super::ingest;
 use super::matcher::EventPattern;
 use crate::emulator::account::Account;
 use crate::emulator::policy::document;
@@ -46,11 +50,18 @@ pub(crate) struct ForeignRule {
 pub(super) struct Arrivals {
     events: VecDeque<Value>,
     matches: IndexMap<String, u64>,
+    /// What is to be taken to the bus itself; nothing where its account is not emulated.
+    leaving: Option<Vec<Arc<Event>>>,
 }
 
 impl Arrivals {
-    /// Remembers an event and the rules that it matched.
-    pub(super) fn record(&mut self, event: Value, rules: Vec<String>) {
+    /// Remembers an event and the rules that it matched, or lets it leave for the bus itself.
+    pub(super) fn record(&mut self, event: &Arc<Event>, rules: Vec<String>) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.push(Arc::clone(event));
+            return;
+        }
+        let event = event.value.clone();
         if self.events.len() >= MOST_REMEMBERED {
             self.events.pop_front();
         }
@@ -84,6 +95,62 @@ pub(crate) fn declare_foreign(account: &mut Account, declared: &ForeignBus) -> R
     bus.arrivals = Some(Arrivals::default());
     account.services.events.buses.insert(arn.clone(), bus);
     Ok(())
+}
+
+/// Takes what leaves for buses of accounts that are emulated beside this one: each bus's ARN and the event.
+pub(crate) fn leaving(account: &mut Account) -> Vec<(String, Crossing)> {
+    let mut all = Vec::new();
+    for bus in account.services.events.buses.values_mut() {
+        let leaving = bus.arrivals.as_mut().and_then(|arrivals| arrivals.leaving.as_mut());
+        for event in leaving.map(std::mem::take).unwrap_or_default() {
+            all.push((bus.arn.clone(), Crossing(event)));
+        }
+    }
+    all
+}
+
+/// An event on its way from one account to another.
+#[derive(Debug)]
+pub(crate) struct Crossing(Arc<Event>);
+
+/// Whether a bus is this account's own.
+pub(crate) fn owns(account: &Account, bus: &str) -> bool {
+    account.services.events.buses.get(bus).is_some_and(|bus| bus.arrivals.is_none())
+}
+
+/// Lets an event in that another account sent; that it may has been asked there.
+pub(crate) fn arrive(account: &mut Account, bus: &str, Crossing(event): Crossing) {
+    ingest::accept_event(account, bus, event);
+}
+
+/// The account's own buses: each one's ARN and policy, as other accounts have to know them.
+pub(crate) fn shown_buses(account: &Account) -> Vec<(String, Option<Value>)> {
+    let buses = account.services.events.buses.values();
+    let own = buses.filter(|bus| bus.arrivals.is_none());
+    own.map(|bus| (bus.arn.clone(), bus.policy.clone())).collect()
+}
+
+/// Sees the buses of one account that is emulated beside this one as they are now; they take the place of
+/// declared ones.
+pub(crate) fn see_buses(account: &mut Account, shown: &[(String, Option<Value>)]) {
+    let now = account.now();
+    let Some(owner) = shown.first().map(|(arn, _)| owner_of(arn).to_owned()) else { return };
+    let buses = &mut account.services.events.buses;
+    let gone =
+        |arn: &String| owner_of(arn) == owner && !shown.iter().any(|(known, _)| known == arn);
+    buses.retain(|arn, bus| bus.arrivals.is_none() || !gone(arn));
+    for (arn, policy) in shown {
+        let name = arn.rsplit('/').next().unwrap_or(arn);
+        let bus = buses.entry(arn.clone()).or_insert_with(|| Bus::new(name, arn.clone(), now));
+        bus.policy.clone_from(policy);
+        let arrivals = bus.arrivals.get_or_insert_default();
+        arrivals.leaving.get_or_insert_default();
+    }
+}
+
+/// Account and region of a bus, as they stand in its ARN.
+fn owner_of(arn: &str) -> &str {
+    arn.split(":event-bus/").next().unwrap_or(arn)
 }
 
 /// The events that arrived on a declared foreign bus, oldest first (at most the last thousand).

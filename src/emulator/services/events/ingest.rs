@@ -11,9 +11,10 @@ use super::buses::arn_of_bus;
 use super::delivery::{self, Event};
 use super::metrics::{self, Counter};
 use super::rules::read_pattern;
-use super::{Moment, archives, envelope};
+use super::{Moment, archives, envelope, foreign};
 use crate::emulator::account::Account;
 use crate::emulator::error::{Answer, ServiceError};
+use crate::emulator::policy::{self, Caller};
 use crate::emulator::signals;
 
 /// Entries in one request (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>).
@@ -74,6 +75,9 @@ pub(super) fn put_events(account: &mut Account, input: PutEvents) -> Answer {
             "Total size of the entries in the request is over the limit.",
         ));
     }
+    for entry in &input.entries {
+        admitted(account, entry)?;
+    }
     let mut failed = 0;
     let mut answers = Vec::with_capacity(input.entries.len());
     for entry in input.entries {
@@ -86,6 +90,24 @@ pub(super) fn put_events(account: &mut Account, input: PutEvents) -> Answer {
         });
     }
     Ok(json!({ "FailedEntryCount": failed, "Entries": answers }))
+}
+
+/// A bus of another account lets in whom its own policy names
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html>). Services and
+/// the roles that they assume were asked for both already.
+fn admitted(account: &Account, entry: &Entry) -> Result<(), ServiceError> {
+    let Some(bus) = entry.event_bus_name.as_deref().filter(|bus| bus.starts_with("arn:")) else {
+        return Ok(());
+    };
+    if foreign::owns(account, bus) {
+        return Ok(());
+    }
+    match account.caller() {
+        Caller::Service { .. } | Caller::Role { .. } => Ok(()),
+        Caller::Administrator | Caller::User { .. } | Caller::Session { .. } => {
+            policy::admits_account(account, bus)
+        }
+    }
 }
 
 type Refusal = (&'static str, String);
@@ -133,7 +155,7 @@ pub(super) fn accept_event(account: &mut Account, bus: &str, event: Arc<Event>) 
     };
     let matched = found.index.matching(&event.text);
     if let Some(arrivals) = &mut found.arrivals {
-        arrivals.record(event.value.clone(), matched);
+        arrivals.record(&event, matched);
         return;
     }
     let metric_name = found.metric_name().map(str::to_owned);

@@ -31,7 +31,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::buses::{arn_of_bus, bus_policy};
-pub(crate) use self::foreign::{ForeignBus, declare_foreign};
+pub(crate) use self::foreign::{
+    ForeignBus, arrive, declare_foreign, leaving, owns, see_buses, shown_buses,
+};
 pub(crate) use self::transform::Path;
 use crate::emulator::account::{Account, from_epoch_seconds};
 use crate::emulator::operation::{Operation, operations};

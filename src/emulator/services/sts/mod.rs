@@ -65,6 +65,16 @@ fn own_arn(account: &Account) -> String {
     }
 }
 
+/// Who somebody is that calls from outside, as another account's policies name them.
+pub(crate) fn arn_of(account: &Account, caller: &Caller) -> String {
+    match caller {
+        Caller::Administrator => account.identity().global_arn("iam", "user/firedrill"),
+        Caller::User { arn } | Caller::Role { arn, .. } => arn.clone(),
+        Caller::Session { role, .. } => role.clone(),
+        Caller::Service { source_arn, .. } => source_arn.clone(),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct AssumeRole {
