@@ -191,6 +191,10 @@ pub enum EntryKind {
         expectations: Vec<String>,
         /// Nothing that occurred before this can still turn up.
         through: Timestamp,
+        /// A time before this look that no look will ever show: a state shows itself and not what it was
+        /// while we could not look. Nothing where a look shows the past as well, as a history does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gap: Option<Gap>,
     },
     /// We could not look.
     Blind {
@@ -417,6 +421,16 @@ pub enum StopReason {
     Signal,
     /// The process was gone before the drill ended (a kill, a crash); `firedrill revert` noted it later.
     Gone,
+}
+
+/// A time in which something was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// The last look before.
+    pub from: Timestamp,
+    /// The next look after.
+    pub to: Timestamp,
 }
 
 /// One thing that was seen.

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::Plan;
-use crate::timeline::{Entry, EntryKind, Observation, Problem, Purpose, StopReason};
+use crate::timeline::{Entry, EntryKind, Gap, Observation, Problem, Purpose, StopReason};
 
 /// What was seen for one expectation.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Seen<'a> {
     pub(super) looked_through: Option<Timestamp>,
     /// Why we can't look, unless we looked again since.
     pub(super) blind: Option<&'a str>,
+    /// Times that no look shows any more, and why.
+    pub(super) gaps: Vec<(Gap, &'a str)>,
 }
 
 /// Why a fault could not be injected.
@@ -188,7 +190,9 @@ impl<'a> Facts<'a> {
                     self.seen[index].observations.push(observation);
                 }
             }
-            EntryKind::Looked { expectations, through } => self.each(expectations, |seen| {
+            EntryKind::Looked { expectations, through, gap } => self.each(expectations, |seen| {
+                let reason = seen.blind.unwrap_or("it is not known why");
+                seen.gaps.extend(gap.map(|gap| (gap, reason)));
                 seen.looked_through = seen.looked_through.max(Some(*through));
                 seen.blind = None;
             }),

@@ -9,7 +9,7 @@ use crate::plan::{
     PlannedSteadyState, Start,
 };
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
-use crate::timeline::{Entry, EntryKind, Observation, Problem, Purpose, StopReason, Undo};
+use crate::timeline::{Entry, EntryKind, Gap, Observation, Problem, Purpose, StopReason, Undo};
 
 const T0: i64 = 1_767_225_600;
 
@@ -143,7 +143,7 @@ fn coarse(id: &str, seconds: i64, resolution: u64) -> Entry {
 }
 
 pub(super) fn looked(id: &str, seconds: i64) -> Entry {
-    entry(EntryKind::Looked { expectations: vec![id.to_owned()], through: at(seconds) })
+    entry(EntryKind::Looked { expectations: vec![id.to_owned()], through: at(seconds), gap: None })
 }
 
 pub(super) fn blind(id: &str, reason: &str) -> Entry {
@@ -231,6 +231,25 @@ fn about_started(fault: &str) -> Entry {
         *uncertain_ms = 2000;
     }
     entry
+}
+
+#[test]
+fn what_has_no_history_is_not_called_missed_for_a_time_in_which_we_could_not_look() {
+    let once = || detected(0, 1);
+    let blind = || blind("detected", "no answer");
+    let again = |from: i64, to: i64| {
+        let gap = Some(Gap { from: at(from), to: at(to) });
+        entry(EntryKind::Looked { expectations: vec!["detected".into()], through: at(to), gap })
+    };
+    let inside = vec![looked("detected", 20), blind(), again(20, 70), looked("detected", 400)];
+    let (verdict, _) = one(&once(), inside);
+    assert_eq!(verdict.verdict, VerdictKind::Inconclusive);
+    assert!(verdict.reason.contains("could not look from"), "{}", verdict.reason);
+    assert!(verdict.reason.contains("no answer"), "{}", verdict.reason);
+    let after = vec![looked("detected", 400), blind(), again(400, 500)];
+    assert_eq!(one(&once(), after).0.verdict, VerdictKind::Missed, "the gap is outside the window");
+    let seen_later = vec![blind(), again(0, 50), seen("detected", 60, true)];
+    assert_eq!(one(&once(), seen_later).0.verdict, VerdictKind::Met, "what was seen was seen");
 }
 
 #[test]

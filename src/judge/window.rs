@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Kind, PlannedExpectation};
-use crate::timeline::Observation;
+use crate::timeline::{Gap, Observation};
 
 use super::expectation::Judged;
 use super::facts::{Facts, Seen};
@@ -102,8 +102,20 @@ impl<'a> Window<'a> {
         self.facts.told.then(|| observation.clone())
     }
 
+    /// Whether everything from the anchor through this moment was looked at.
     pub(super) fn looked(&self, through: Timestamp) -> bool {
-        self.seen.looked_through.is_some_and(|looked| looked >= through)
+        self.reached(through) && self.gap(through).is_none()
+    }
+
+    /// Whether we looked at this moment or later.
+    fn reached(&self, moment: Timestamp) -> bool {
+        self.seen.looked_through.is_some_and(|looked| looked >= moment)
+    }
+
+    /// A time between the anchor and this moment that no look shows.
+    fn gap(&self, through: Timestamp) -> Option<&(Gap, &'a str)> {
+        let begins = later(self.anchor, -self.uncertain);
+        self.seen.gaps.iter().find(|(gap, _)| gap.to > begins && gap.from < through)
     }
 
     /// Strong enough, not blocked, and not wholly before the anchor.
@@ -151,6 +163,10 @@ impl<'a> Window<'a> {
 
     /// Why a look that was needed through `needed` is missing.
     pub(super) fn unseen(&self, needed: Timestamp) -> String {
+        let gap = self.gap(needed).filter(|_| self.reached(needed));
+        if let Some((Gap { from, to }, reason)) = gap {
+            return format!("could not look from {} to {}: {reason}", stamp(*from), stamp(*to));
+        }
         if let Some(blind) = self.seen.blind {
             return format!("could not look: {blind}");
         }
@@ -215,10 +231,8 @@ impl<'a> Window<'a> {
 
     /// Words about evidence that is shown late, for what is called absent.
     pub(super) fn shown_late(&self) -> &'static str {
-        match self.expectation.kind {
-            Kind::ApiCall(_) => ", as CloudTrail shows it 15 minutes later",
-            _ => "",
-        }
+        let late = matches!(self.expectation.kind, Kind::ApiCall(_));
+        if late { ", as CloudTrail shows it 15 minutes later" } else { "" }
     }
 }
 

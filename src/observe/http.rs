@@ -84,7 +84,10 @@ async fn keep_looking(watch: &Watch<'_>, subject: &Subject<'_>, seen_once: &impl
                 }
                 last = Some(Last { at: asked_at, count });
                 failures = 0;
-                watch.looked(&expectations, asked_at);
+                // A look that failed and was soon made good is no gap.
+                let usual =
+                    SignedDuration::try_from(subject.every * 2).unwrap_or(SignedDuration::MAX);
+                watch.looked_now(&expectations, asked_at, usual);
                 tokio::time::sleep(subject.every).await;
             }
             Err(error) => {

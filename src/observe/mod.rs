@@ -37,7 +37,7 @@ use crate::context::Place;
 use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation, shown_late};
 use crate::recorder::Recorder;
 use crate::scenario::types::FindingSource;
-use crate::timeline::{EntryKind, Observation};
+use crate::timeline::{EntryKind, Gap, Observation};
 use crate::wakeup::{Pace, Topic};
 
 pub(crate) use experiments::follow;
@@ -70,6 +70,19 @@ pub struct Watch<'a> {
     /// How many pollers have not looked yet; nothing while they are being set up.
     unready: watch::Sender<Option<usize>>,
 }
+
+/// What a look shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Shows {
+    /// Everything that happened since the last look.
+    #[default]
+    ThePast,
+    /// What is so now; what it was while we could not look is lost.
+    ThePresent,
+}
+
+/// Two looks at a state are never further apart than this, unless one of them fails and the next one too.
+const USUAL_GAP: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far an expectation has been seen, and how much of that is in the record.
 #[derive(Debug, Clone, Copy)]
@@ -244,7 +257,33 @@ impl<'a> Watch<'a> {
             }
         }
         if !news.is_empty() {
-            self.recorder.record(EntryKind::Looked { expectations: news, through });
+            self.recorder.record(EntryKind::Looked { expectations: news, through, gap: None });
+        }
+    }
+
+    /// Notes that these were looked at just now, at a state, which does not show what it was before. A while
+    /// in which it could not be looked at is a gap if it was longer than `usual`.
+    pub(crate) fn looked_now(&self, expectations: &[String], at: Timestamp, usual: SignedDuration) {
+        let mut from = None;
+        let mut again = Vec::new();
+        {
+            let mut sight = self.sight.lock().expect("no poller panics while it notes");
+            for expectation in expectations {
+                let Some(entry) = sight.get_mut(expectation) else { continue };
+                if entry.blind && at.duration_since(entry.through) > usual {
+                    from =
+                        Some(from.map_or(entry.through, |from: Timestamp| from.min(entry.through)));
+                    *entry = Sight { through: at, recorded: Some(at), blind: false, ..*entry };
+                    again.push(expectation.clone());
+                }
+            }
+        }
+        match from.map(|from| Gap { from, to: at }) {
+            Some(gap) => {
+                let (expectations, gap) = (again, Some(gap));
+                self.recorder.record(EntryKind::Looked { expectations, through: at, gap });
+            }
+            None => self.looked(expectations, at),
         }
     }
 
@@ -305,7 +344,7 @@ impl<'a> Watch<'a> {
             }
         }
         for (through, expectations) in by_moment {
-            self.recorder.record(EntryKind::Looked { expectations, through });
+            self.recorder.record(EntryKind::Looked { expectations, through, gap: None });
         }
     }
 
@@ -323,9 +362,23 @@ impl<'a> Watch<'a> {
         topic: Topic,
         lag: SignedDuration,
         expectations: &[String],
+        look: impl AsyncFnMut() -> Result<(), CallError>,
+    ) {
+        let shows = Shows::ThePast;
+        self.keep_looking_at(observer, topic, lag, expectations, shows, look).await;
+    }
+
+    /// Looks again and again at what shows the past as well, or only the present.
+    pub(crate) async fn keep_looking_at(
+        &self,
+        observer: &str,
+        topic: Topic,
+        lag: SignedDuration,
+        expectations: &[String],
+        shows: Shows,
         mut look: impl AsyncFnMut() -> Result<(), CallError>,
     ) {
-        let mut looking = Looking::default();
+        let mut looking = Looking { shows, ..Looking::default() };
         loop {
             let mark = self.pace.mark(topic);
             let through = self.clock().now() - lag;
@@ -356,7 +409,10 @@ impl<'a> Watch<'a> {
                     self.armed();
                 }
                 looking.failures = 0;
-                self.looked(expectations, through);
+                match looking.shows {
+                    Shows::ThePast => self.looked(expectations, through),
+                    Shows::ThePresent => self.looked_now(expectations, through, USUAL_GAP),
+                }
             }
             Err(error) => {
                 self.blind(expectations, &error);
@@ -370,6 +426,7 @@ impl<'a> Watch<'a> {
 /// How a poller fares.
 #[derive(Debug, Default)]
 struct Looking {
+    shows: Shows,
     /// It has looked once.
     armed: bool,
     /// How many looks have failed since the last good one.

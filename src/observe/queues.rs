@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Seen, Watch};
+use super::{Seen, Shows, Watch};
 use crate::aws::CallError;
 use crate::aws::queues::{Depth, depth, url};
 use crate::plan::{Kind, Level};
@@ -51,8 +51,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
     let mut urls = BTreeMap::new();
     let mut known = Known::default();
+    let shows = Shows::ThePresent;
     watch
-        .keep_looking("queue depths", Topic::Queues, LAG, &expectations, async || {
+        .keep_looking_at("queue depths", Topic::Queues, LAG, &expectations, shows, async || {
             let looked = look(watch, &subjects, &mut urls, &mut known).await;
             known.failed = looked.is_err();
             looked

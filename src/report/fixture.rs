@@ -229,7 +229,10 @@ impl Record {
 
     fn looked(&mut self, through: i64, ids: &[&str]) {
         let expectations = ids.iter().map(|id| (*id).to_owned()).collect();
-        self.add(through + 3000, EntryKind::Looked { expectations, through: at(through) });
+        self.add(
+            through + 3000,
+            EntryKind::Looked { expectations, through: at(through), gap: None },
+        );
     }
 
     fn blind(&mut self, milliseconds: i64, id: &str, reason: &str) {

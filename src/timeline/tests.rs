@@ -97,7 +97,11 @@ fn kind() -> impl Strategy<Value = EntryKind> {
         },
         6 => EntryKind::FaultFailed { fault: one, reason: two, blind: flag },
         7 => EntryKind::FaultEnded { fault: one, occurred_at: at, state: two, reason: maybe },
-        8 => EntryKind::Looked { expectations: vec![one, two], through: at },
+        8 => EntryKind::Looked {
+            expectations: vec![one, two],
+            through: at,
+            gap: (number % 2 == 0).then_some(Gap { from: at, to: at }),
+        },
         9 => EntryKind::Blind { expectations: vec![one], reason: two },
         10 => EntryKind::Stopping { reason: StopReason::ExperimentStopped, detail: one },
         11 => EntryKind::Reverting,
