@@ -81,6 +81,13 @@ impl Matches {
         self.0.lock().expect("no poller panics while it adds").push(found);
     }
 
+    /// What an event held that matched for this expectation.
+    pub(super) fn of_event(&self, expectation: &str, event: &str) -> Option<String> {
+        let matches = self.0.lock().expect("no poller panics while it reads");
+        let mut of_it = matches.iter().filter(|found| found.expectation == expectation);
+        of_it.find(|found| found.event == event).map(|found| found.payload.clone())
+    }
+
     /// The matches of this expectation that belong to a minute of the rule's metrics, in order. One that
     /// was given to an earlier minute is not given again.
     pub(super) fn of_minute(&self, expectation: &str, minute: Timestamp) -> Vec<RuleMatch> {

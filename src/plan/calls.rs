@@ -15,6 +15,10 @@ use records::{
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
 
+/// What the names of the log groups begin with in which buses' logs are read: AWS's own prefix for them.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-CloudWatchLogs.html>
+pub const BUS_LOG_GROUPS: &str = "/aws/vendedlogs/events/";
+
 /// The part of a run in which a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -516,6 +520,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             if happens && *state != RuleState::Matched {
                 calls.add(Step::Preflight, "events:ListTargetsByRule", id, rule(bus, name));
             }
+            bus_log_calls(calls, id, bus);
             // A rule of the run with the same pattern shows which event it was.
             listener_rule_calls(calls, id, bus);
             calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));
@@ -576,6 +581,16 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         // No API of AWS is asked.
         Kind::Http { .. } => {}
     }
+}
+
+/// A bus that logs what its rules do shows it best.
+fn bus_log_calls(calls: &mut Calls, id: &str, bus: &str) {
+    calls.add(Step::Observe, "events:DescribeEventBus", id, named("events", "event-bus/", bus));
+    calls.add(Step::Observe, "logs:DescribeDeliverySources", id, any(NO_LEVEL));
+    calls.add(Step::Observe, "logs:DescribeDeliveries", id, any(NO_LEVEL));
+    calls.add(Step::Observe, "logs:DescribeDeliveryDestinations", id, any(NO_LEVEL));
+    let groups = log_group(&format!("{BUS_LOG_GROUPS}*"), "*");
+    calls.add(Step::Observe, "logs:FilterLogEvents", id, groups);
 }
 
 /// The run's own rule on a bus, which shows what an expectation asks for.

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
 pub use action::{FaultAction, Message, Replay, Span};
+pub use calls::BUS_LOG_GROUPS;
 pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};

@@ -328,6 +328,36 @@ fn with_actions(accounts: &Estate) -> Estate {
     accounts
 }
 
+/// The same account, where every bus logs what its rules do.
+fn with_bus_logs(accounts: &Estate) -> Estate {
+    let mut accounts = accounts.clone();
+    let account = accounts.home_mut();
+    let mut call = |service, operation: &str, input: Value| {
+        account.call(service, operation, input).expect("the account takes it")
+    };
+    let name = "/aws/vendedlogs/events/all";
+    call(Service::Logs, "CreateLogGroup", json!({"logGroupName": name}));
+    let group = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
+    let configuration = json!({"destinationResourceArn": group});
+    let destination = json!({"name": "all", "deliveryDestinationConfiguration": configuration});
+    let made = call(Service::Logs, "PutDeliveryDestination", destination);
+    let destination = made["deliveryDestination"]["arn"].clone();
+    let buses = call(Service::Events, "ListEventBuses", json!({}));
+    for bus in items(&buses["EventBuses"]) {
+        let config = json!({"Name": bus["Name"], "LogConfig": {"Level": "INFO"}});
+        call(Service::Events, "UpdateEventBus", config);
+        for log_type in ["INFO_LOGS", "ERROR_LOGS"] {
+            let name = format!("{}-{log_type}", bus["Name"].as_str().expect("a name"));
+            let source = json!({"name": name, "resourceArn": bus["Arn"], "logType": log_type});
+            call(Service::Logs, "PutDeliverySource", source);
+            let delivery =
+                json!({"deliverySourceName": name, "deliveryDestinationArn": destination});
+            call(Service::Logs, "CreateDelivery", delivery);
+        }
+    }
+    accounts
+}
+
 /// What a drill comes to while its stop conditions lose their data for a minute, which is harmless: their
 /// histories say that they were never in ALARM.
 fn drilled_while_stops_move(plan: &Plan, accounts: &Estate, policies: &Policies) -> Outcome {
@@ -423,6 +453,9 @@ fn hold(name: &str, plan: &Plan, account: &Estate) {
         Outcome::Passed,
         "{name}: its alarms tell a topic"
     );
+    let logging = with_bus_logs(account);
+    let (outcome, timeline) = drilled(Looks::Rung, plan, &logging, &policy);
+    assert_eq!(outcome, Outcome::Passed, "{name}: its buses log: {timeline:#?}");
     let guarded = !plan.stop_conditions.is_empty();
     if guarded {
         let outcome = drilled_while_stops_move(plan, account, &policy);
@@ -438,6 +471,7 @@ fn hold(name: &str, plan: &Plan, account: &Estate) {
         // The quickest first: a paced drill looks hundreds of times.
         let breaks = fails(Looks::Rung, account)
             || fails(Looks::Rung, &telling)
+            || fails(Looks::Rung, &logging)
             || (guarded
                 && drilled_while_stops_move(plan, account, &cut.policies) != Outcome::Passed)
             || leaves(Looks::Rung, rung)

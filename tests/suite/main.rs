@@ -16,6 +16,7 @@ mod bad_input;
 mod between;
 mod blind_spots;
 mod blindness;
+mod bus_logs;
 mod cli;
 mod clocks;
 mod crashes;
