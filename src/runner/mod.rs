@@ -11,7 +11,7 @@ mod preflight;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{LocalBoxFuture, join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -124,7 +124,9 @@ pub async fn run(drill: Drill<'_>) {
             .collect(),
     });
     let tally = Tally::default();
-    tally.of(drill.run()).await;
+    // Behind a pointer: whoever calls this need not know how deep the drill's futures are nested.
+    let whole: LocalBoxFuture<'_, ()> = Box::pin(drill.run());
+    tally.of(whole).await;
     drill.tell_clock();
     let counts = tally.counts().into_iter().collect();
     drill.recorder.record(EntryKind::Calls { counts });

@@ -472,6 +472,7 @@ fn a_drill_that_is_killed_at_any_intent_or_receipt_is_reverted_from_its_timeline
 #[test]
 fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let subject = subject(&root().join("tests/data/every-fault/scenario.yaml"));
+    let subject = subject.expect("one account");
     let crashed = drill(&subject, Some((0, Moment::TakesBack)));
     let left = belongings(&crashed.served.emulator.account());
     for kind in ["queues", "rules", "subscriptions", "running_experiments", "templates"] {
