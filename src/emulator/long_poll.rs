@@ -39,9 +39,10 @@ pub(super) async fn answer(
 ) -> wire::Response {
     let until = Instant::now() + wait;
     let mut wakeups = emulator.wakeups();
+    emulator.count();
     loop {
         let mark = wakeups.mark(Topic::Messages);
-        let response = emulator.answer(request);
+        let response = emulator.ask(request);
         if Instant::now() >= until || !is_empty(&response) {
             return response;
         }

@@ -112,7 +112,17 @@ impl Emulator {
 
     /// Answers one request, at the present moment of the account's clock.
     pub(crate) fn answer(&self, request: &wire::Request) -> wire::Response {
+        self.count();
+        self.ask(request)
+    }
+
+    /// One more call is answered.
+    pub(super) fn count(&self) {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What the account answers now; whoever waits for an answer asks more than once.
+    pub(super) fn ask(&self, request: &wire::Request) -> wire::Response {
         self.step(|estate| estate.answer(request))
     }
 

@@ -183,7 +183,7 @@ async fn look(
                     let until = now - LAG;
                     let late: Sums =
                         sums.iter().filter(|(minute, _)| *minute <= until).copied().collect();
-                    tell_unlogged(watch, (index, subject), progress, &late);
+                    tell_unlogged(watch, (index, subject), matches, progress, &late);
                 }
                 Some(_) | None => {
                     for (minute, count) in sums {
@@ -201,20 +201,25 @@ async fn look(
 fn tell_unlogged(
     watch: &Watch<'_>,
     (index, subject): (usize, &Subject),
+    matches: &Matches,
     progress: &mut Progress,
     sums: &[(Timestamp, f64)],
 ) {
     let mut counted = 0;
     for (minute, count) in sums {
-        counted += whole(*count);
+        counted += whole(*count) as usize;
+        let of_subject = progress.logged.iter().filter(|(of, _)| *of == index);
         // A step near the end of a minute may be counted in the next one.
         let until = *minute + MINUTE + SLACK;
-        let logged = progress.logged.iter().filter(|(of, step)| *of == index && step.at < until);
+        let logged = of_subject.clone().filter(|(_, step)| step.at < until).count();
         let unlogged = progress.unlogged.entry(index).or_default();
-        let told = logged.count() + unlogged.len();
-        for _ in told..usize::try_from(counted).unwrap_or(usize::MAX) {
+        let missing = counted.saturating_sub(logged + unlogged.len());
+        let mut events = matches.of_minute(&subject.expectation, *minute);
+        events.retain(|found| !of_subject.clone().any(|(_, step)| step.event == found.event));
+        for position in 0..missing {
             unlogged.push(*minute);
-            tell_one(watch, subject, *minute, None);
+            let event = events.get(position * events.len() / missing);
+            tell_one(watch, subject, *minute, event);
         }
     }
 }

@@ -3,11 +3,13 @@
 //! Main function: [`Plan::calls`]. Invariant: the runner, the faults and the observers make no call whose
 //! action is not here, so the policy is enough, and nothing here is not made, so it is the least.
 
+mod listening;
 mod records;
 
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::names::at_target;
 use crate::scenario::types::{RuleState, StateValue};
+use listening::{bus_log_calls, listener_rule_calls, notification_calls, rule_of_ours_calls};
 use records::{
     deployment_calls, finding_calls, incident_calls, log_calls, log_group, replay_calls,
 };
@@ -581,53 +583,4 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
         // No API of AWS is asked.
         Kind::Http { .. } => {}
     }
-}
-
-/// A bus that logs what its rules do shows it best.
-fn bus_log_calls(calls: &mut Calls, id: &str, bus: &str) {
-    calls.add(Step::Observe, "events:DescribeEventBus", id, named("events", "event-bus/", bus));
-    calls.add(Step::Observe, "logs:DescribeDeliverySources", id, any(NO_LEVEL));
-    calls.add(Step::Observe, "logs:DescribeDeliveries", id, any(NO_LEVEL));
-    calls.add(Step::Observe, "logs:DescribeDeliveryDestinations", id, any(NO_LEVEL));
-    let groups = log_group(&format!("{BUS_LOG_GROUPS}*"), "*");
-    calls.add(Step::Observe, "logs:FilterLogEvents", id, groups);
-}
-
-/// The run's own rule on a bus, which shows what an expectation asks for.
-fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
-    rule_of_ours_calls(calls, id, bus);
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
-}
-
-/// The run's own rule on a bus, which delivers to its queue.
-fn rule_of_ours_calls(calls: &mut Calls, id: &str, bus: &str) {
-    let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
-    queue_calls(calls, id);
-    calls.add(Step::Listen, "events:PutRule", id, ours.clone());
-    calls.add(Step::Listen, "events:TagResource", id, ours.clone());
-    calls.add(Step::Listen, "events:PutTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DeleteRule", id, ours.clone());
-    calls.add(Step::Revert, "events:RemoveTargets", id, ours.clone());
-    calls.add(Step::Revert, "events:DescribeRule", id, ours);
-}
-
-fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
-    let watched = named("sns", "", topic);
-    calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
-    queue_calls(calls, id);
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
-    calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
-    calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
-    // After a crash the subscription is found again by its endpoint.
-    calls.add(Step::Revert, "sns:ListSubscriptionsByTopic", id, watched);
-}
-
-/// The run's own queue, which listener rules and topics deliver to.
-fn queue_calls(calls: &mut Calls, id: &str) {
-    calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
-    calls.add(Step::Listen, "sqs:TagQueue", id, queue());
-    calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
-    // After a crash only the name is known.
-    calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());
 }
