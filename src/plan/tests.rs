@@ -515,6 +515,11 @@ fn the_dry_run_of_everything_names_everything() {
       observe    sqs:ReceiveMessage                 wake-ups, expect-2, expect-5, expect-6, expect-9
                  fis:GetExperiment                  known, stress, expect-7, expect-8
                  cloudwatch:DescribeAlarmHistory    expect-1, recovery-1
+                 events:DescribeEventBus            expect-2, expect-9
+                 logs:DescribeDeliverySources       expect-2, expect-9
+                 logs:DescribeDeliveries            expect-2, expect-9
+                 logs:DescribeDeliveryDestinations  expect-2, expect-9
+                 logs:FilterLogEvents               expect-2, expect-9
                  sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
