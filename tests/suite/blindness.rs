@@ -1,16 +1,9 @@
 //! Drills whose calls are denied on the way to the account: what could not be seen is never called seen,
 //! and what could not be made leaves nothing behind.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpClient};
 use firedrill::commands::drill::{Finished, rehearse_through};
 use firedrill::emulator::Account;
 use firedrill::judge::{Judgement, Outcome, VerdictKind, judge};
@@ -18,66 +11,23 @@ use firedrill::plan::Plan;
 use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind, Purpose};
 
+use crate::between::{between, refuse};
 use crate::stage;
 
-/// Denies every call of one operation after the first few of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Deny {
-    inner: SharedHttpClient,
-    operation: &'static str,
+/// Denies every call of this operation (or whose path ends with it) after the first few of it.
+pub(crate) fn deny_after(
     after: usize,
-    seen: Arc<std::sync::atomic::AtomicUsize>,
-}
-
-impl Deny {
-    /// Denies this operation (the end of its target or path) after the first few calls of it.
-    pub(crate) fn after(
-        after: usize,
-        operation: &'static str,
-        inner: SharedHttpClient,
-    ) -> SharedHttpClient {
-        SharedHttpClient::new(Self { inner, operation, after, seen: Arc::default() })
-    }
-}
-
-/// One connection that passes or denies.
-#[derive(Debug)]
-struct Gate {
-    inner: SharedHttpConnector,
-    deny: Deny,
-}
-
-impl HttpClient for Deny {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Gate { inner, deny: self.clone() })
-    }
-}
-
-impl HttpConnector for Gate {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let named = [target, request.uri()].iter().any(|text| text.ends_with(self.deny.operation));
-        let earlier = if named {
-            self.deny.seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst)
-        } else {
-            0
-        };
-        if !named || earlier < self.deny.after {
-            return self.inner.call(request);
+    operation: &'static str,
+    inner: SharedHttpClient,
+) -> SharedHttpClient {
+    let seen = AtomicUsize::new(0);
+    between(inner, move |name, request, account| {
+        let named = name == operation || request.uri().ends_with(operation);
+        if !named || seen.fetch_add(1, Ordering::SeqCst) < after {
+            return account.call(request);
         }
-        let words = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
-        let status = StatusCode::try_from(400).expect("a status");
-        let mut response = HttpResponse::new(status, SdkBody::from(words));
-        response.headers_mut().insert("x-amzn-errortype", "AccessDeniedException");
-        response.headers_mut().insert("x-amzn-query-error", "AccessDeniedException;Sender");
-        response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
-        HttpConnectorFuture::ready(Ok(response))
-    }
+        refuse(&request, 400, "AccessDeniedException")
+    })
 }
 
 const ENVIRONMENT: &str = r#"
@@ -145,7 +95,7 @@ fn drilled(
 ) -> (Account, Plan, Finished, Account) {
     let (plan, account) = stage::built(scenario, ENVIRONMENT).expect("in order");
     let before = account.clone();
-    let between = |inner| Deny::after(after, operation, inner);
+    let between = |inner| deny_after(after, operation, inner);
     let (finished, account) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     (before, plan, finished, account)
 }

@@ -8,7 +8,7 @@ use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind, Observation};
 use serde_json::{Value, json};
 
-use crate::blindness::Deny;
+use crate::blindness::deny_after;
 use crate::stage;
 
 /// A detector, a hub, and rules that page about grave findings of both.
@@ -129,7 +129,7 @@ fn drilled(scenario: &str, environment: &str, denied: &'static str, after: usize
     let (plan, account) = stage::built(scenario, environment).expect("in order");
     let (finished, account) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
-        let between = |inner| Deny::after(after, denied, inner);
+        let between = |inner| deny_after(after, denied, inner);
         let stop = StopSwitch::default();
         let plan = &plan;
         let drill = move || rehearse_through(plan, account, &stop, between);

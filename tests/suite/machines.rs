@@ -6,12 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpConnector as _, HttpConnectorFuture, SharedHttpClient,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::commands::drill::rehearse_through;
 use firedrill::emulator::Account;
 use firedrill::judge::{Outcome, judge};
@@ -19,6 +16,7 @@ use firedrill::plan::Plan;
 use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind};
 
+use crate::between::between;
 use crate::stage::{Over, assert_clean, belongings, drill, prepared, tail, unheard};
 use crate::support::{root, scratch};
 
@@ -135,46 +133,23 @@ fn a_command_that_no_instance_takes_is_a_fault_without_effect() {
     assert_clean(&account, &over, "no instance");
 }
 
-/// Loses the answer to the first call of one operation: the account has done it, and nobody is told.
-#[derive(Debug, Clone)]
-struct Lose {
-    inner: SharedHttpClient,
+/// Loses the answers to one operation: the account has done it, and nobody is told.
+fn lose(
     operation: &'static str,
     seen: Arc<AtomicUsize>,
-}
-
-#[derive(Debug)]
-struct Line {
-    inner: SharedHttpConnector,
-    lose: Lose,
-}
-
-impl HttpClient for Lose {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Line { inner, lose: self.clone() })
-    }
-}
-
-impl HttpConnector for Line {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let named =
-            target.ends_with(self.lose.operation) || request.uri().ends_with(self.lose.operation);
-        let answer = self.inner.call(request);
-        if !named {
+    inner: SharedHttpClient,
+) -> SharedHttpClient {
+    between(inner, move |name, request, account| {
+        let answer = account.call(request);
+        if name != operation {
             return answer;
         }
-        self.lose.seen.fetch_add(1, Ordering::SeqCst);
+        seen.fetch_add(1, Ordering::SeqCst);
         HttpConnectorFuture::new(async move {
             let _lost = answer.await;
             Err(ConnectorError::io("the line is cut".into()))
         })
-    }
+    })
 }
 
 #[test]
@@ -192,7 +167,7 @@ fn what_was_started_and_never_answered_is_found_by_its_mark_and_stopped() {
         let counted = Arc::clone(&seen);
         let stop = StopSwitch::default();
         let (finished, left) = rehearse_through(&plan, account.clone(), &stop, move |inner| {
-            SharedHttpClient::new(Lose { inner, operation, seen: counted })
+            lose(operation, counted, inner)
         });
         let timeline = &finished.timeline;
         assert_eq!(seen.load(Ordering::SeqCst), calls, "{fault}: {}", tail(timeline));

@@ -6,7 +6,7 @@ use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind};
 use jiff::SignedDuration;
 
-use crate::blindness::Deny;
+use crate::blindness::deny_after;
 use crate::stage;
 
 /// A rule whose runbook opens an OpsItem with a call of its own.
@@ -67,7 +67,7 @@ expect:
 fn drilled(scenario: &str, denied: &'static str, after: usize) -> (Judgement, Vec<Entry>) {
     let (plan, account) = stage::built(scenario, ENVIRONMENT).expect("in order");
     let before = account.clone();
-    let between = |inner| Deny::after(after, denied, inner);
+    let between = |inner| deny_after(after, denied, inner);
     let (finished, account) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     assert_eq!(stage::belongings(&account), stage::belongings(&before));
     (judge(&plan, &finished.timeline), finished.timeline)

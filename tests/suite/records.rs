@@ -5,7 +5,7 @@ use firedrill::judge::{Judgement, Verdict, VerdictKind, judge};
 use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind, Observation};
 
-use crate::blindness::Deny;
+use crate::blindness::deny_after;
 use crate::stage;
 
 /// An alarm that opens an incident, and a rule whose runbook opens an OpsItem and resolves it later.
@@ -159,7 +159,7 @@ expect:
 fn drilled(scenario: &str, denied: &'static str, after: usize) -> (Judgement, Vec<Entry>) {
     let (plan, account) = stage::built(scenario, ENVIRONMENT).expect("in order");
     let before = account.clone();
-    let between = |inner| Deny::after(after, denied, inner);
+    let between = |inner| deny_after(after, denied, inner);
     let (finished, account) = rehearse_through(&plan, account, &StopSwitch::default(), between);
     assert_eq!(stage::belongings(&account), stage::belongings(&before));
     (judge(&plan, &finished.timeline), finished.timeline)
