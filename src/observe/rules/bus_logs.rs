@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_cloudwatchlogs::types::DeliveryDestinationType;
+use aws_sdk_cloudwatchlogs::types::{DeliveryDestinationConfiguration, DeliveryDestinationType};
 use aws_sdk_eventbridge::types::Level;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -207,7 +207,7 @@ async fn groups(aws: &Aws, destinations: &BTreeSet<String>) -> Result<BTreeSet<S
             continue;
         }
         let configuration = destination.delivery_destination_configuration();
-        let group = configuration.map(|configuration| configuration.destination_resource_arn());
+        let group = configuration.map(DeliveryDestinationConfiguration::destination_resource_arn);
         let name = group.and_then(|arn| Some(arn.split_once(":log-group:")?.1));
         let name = name.map(|name| name.strip_suffix(":*").unwrap_or(name));
         found.extend(name.filter(|name| name.starts_with(BUS_LOG_GROUPS)).map(str::to_owned));

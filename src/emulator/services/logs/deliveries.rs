@@ -21,7 +21,8 @@ const LOG_TYPES: &[&str] = &["ERROR_LOGS", "INFO_LOGS", "TRACE_LOGS"];
 pub(super) struct Deliveries {
     sources: IndexMap<String, Source>,
     destinations: IndexMap<String, String>,
-    deliveries: IndexMap<String, Delivery>,
+    /// Sources with their destinations.
+    joined: IndexMap<String, Delivery>,
 }
 
 #[derive(Debug, Clone)]
@@ -134,12 +135,12 @@ pub(super) fn create(account: &mut Account, input: Create) -> Answer {
         source: input.delivery_source_name,
         destination_arn: input.delivery_destination_arn,
     };
-    if deliveries.deliveries.values().any(|one| *one == delivery) {
+    if deliveries.joined.values().any(|one| *one == delivery) {
         return Err(exists("delivery"));
     }
     let id = account.ids.hex(16);
     let shown = show_delivery(account, &id, &delivery);
-    account.services.logs.deliveries.deliveries.insert(id, delivery);
+    account.services.logs.deliveries.joined.insert(id, delivery);
     Ok(json!({ "delivery": shown }))
 }
 
@@ -161,7 +162,7 @@ pub(super) fn describe_destinations(account: &mut Account, _input: Page) -> Answ
 
 /// `DescribeDeliveries`.
 pub(super) fn describe(account: &mut Account, _input: Page) -> Answer {
-    let deliveries = account.services.logs.deliveries.deliveries.iter();
+    let deliveries = account.services.logs.deliveries.joined.iter();
     let shown: Vec<Value> =
         deliveries.map(|(id, delivery)| show_delivery(account, id, delivery)).collect();
     Ok(json!({ "deliveries": shown }))
@@ -181,7 +182,7 @@ pub(super) fn delete_destination(account: &mut Account, input: Named) -> Answer 
 
 /// `DeleteDelivery`.
 pub(super) fn delete(account: &mut Account, input: ById) -> Answer {
-    let gone = account.services.logs.deliveries.deliveries.shift_remove(&input.id);
+    let gone = account.services.logs.deliveries.joined.shift_remove(&input.id);
     gone.map(|_| json!({})).ok_or_else(|| missing("delivery"))
 }
 
@@ -248,7 +249,7 @@ fn groups(account: &Account, resource: &str, log_type: &str) -> Vec<String> {
         let source = all.sources.get(&delivery.source);
         source.is_some_and(|source| source.resource == resource && source.log_type == log_type)
     };
-    let destinations = all.deliveries.values().filter(of_it);
+    let destinations = all.joined.values().filter(of_it);
     let groups = destinations.filter_map(|delivery| {
         let mut found = all.destinations.iter();
         found
