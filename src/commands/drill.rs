@@ -37,7 +37,7 @@ use crate::wakeup::Pace;
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// Who asks a real account within this moment is served by one call.
-const MOMENT: Duration = Duration::from_millis(100);
+pub(super) const MOMENT: Duration = Duration::from_millis(100);
 
 /// The name of our session where a role is assumed.
 const SESSION_NAME: &str = "firedrill";
@@ -177,6 +177,7 @@ fn rehearse_on<T>(
         };
         tokio::select! {
             biased;
+            // On the heap: the state of a whole drill would make every future around it as large.
             () = Box::pin(runner::run(drill)) => {}
             () = emulator.live() => {}
         }
@@ -272,6 +273,7 @@ async fn paced(conduct: Conduct, plan: &Plan, places: &Places, clock: Clock) -> 
         settle: SETTLE,
         conduct,
     };
+    // On the heap, as in [`perform`].
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
     Finished { timeline: recorder.into_entries(), calls: None, failure }
@@ -325,24 +327,20 @@ pub async fn emulated_places(
     Places::new(home, reached)
 }
 
-/// Drills on a real account or an AWS-compatible endpoint, in real time.
+/// Drills on real accounts or an AWS-compatible endpoint, in real time. Drills that are given the same
+/// clients share their budgets, what is known of AWS's clock, and the readers.
 pub async fn perform(
     conduct: Conduct,
     plan: &Plan,
-    config: &SdkConfig,
-    target: Target,
-    partition: String,
+    places: &Places,
     stop: &StopSwitch,
     sink: Sink,
 ) -> Finished {
-    let clock = Clock::system();
-    let aws = Aws::new(config).gathering_for(MOMENT);
-    let recorder = Recorder::new(clock, sink);
+    let recorder = Recorder::new(Clock::system(), sink);
     let (pace, urgency) = Pace::paced();
-    let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
     let drill = Drill {
         plan,
-        places: &places,
+        places,
         recorder: &recorder,
         pace: &pace,
         urgency: &urgency,
@@ -350,6 +348,7 @@ pub async fn perform(
         settle: SETTLE,
         conduct,
     };
+    // On the heap: the state of a whole drill would make every future around it as large.
     Box::pin(runner::run(drill)).await;
     let failure = recorder.failure();
     Finished { timeline: recorder.into_entries(), calls: None, failure }

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::diagnostic::Severity;
 use crate::emulator::served::Server;
 use crate::emulator::transport::Emulator;
-use crate::emulator::{Account, Identity};
+use crate::emulator::{Account, Estate, Identity};
 
 /// Serves an emulated account over HTTP on this machine.
 ///
@@ -38,9 +38,10 @@ use crate::emulator::{Account, Identity};
 #[derive(Debug, Clone, clap::Args)]
 pub struct EmulateArgs {
     /// The environment file: what stands in the account. Without one it is empty, account 111122223333 in
-    /// eu-west-1.
+    /// eu-west-1. Further ones are further accounts or regions, side by side: any credentials are the first
+    /// one's, those of an assumed role belong to the role's account, as on AWS.
     #[arg(value_name = "ENVIRONMENT")]
-    pub environment: Option<PathBuf>,
+    pub environments: Vec<PathBuf>,
 
     /// The port; 0 lets the system choose one.
     #[arg(long, value_name = "PORT", default_value_t = 4566)]
@@ -60,10 +61,10 @@ pub struct EmulateArgs {
 pub fn run(arguments: &EmulateArgs) -> Exit {
     let clock = Clock::system();
     let speed = NonZeroU32::new(arguments.speed).unwrap_or(NonZeroU32::MIN);
-    let Some(account) = account(arguments, &clock) else { return Exit::Usage };
+    let Some(accounts) = accounts(arguments, &clock) else { return Exit::Usage };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let served = runtime
-        .and_then(|runtime| runtime.block_on(serve(arguments, account, clock.at_speed(speed))));
+        .and_then(|runtime| runtime.block_on(serve(arguments, accounts, clock.at_speed(speed))));
     match served {
         Ok(()) => Exit::Passed,
         Err(error) => {
@@ -77,31 +78,56 @@ pub fn run(arguments: &EmulateArgs) -> Exit {
     }
 }
 
-/// The account as it stands now; nothing when its environment is broken, which is then told.
-fn account(arguments: &EmulateArgs, clock: &Clock) -> Option<Account> {
-    let Some(path) = &arguments.environment else {
+/// The accounts as they stand now; nothing when an environment is broken, which is then told.
+fn accounts(arguments: &EmulateArgs, clock: &Clock) -> Option<Estate> {
+    if arguments.environments.is_empty() {
         let identity = Identity {
             account: "111122223333".to_owned(),
             region: "eu-west-1".to_owned(),
             partition: "aws".to_owned(),
         };
-        return Some(Account::new(identity, clock.now(), arguments.seed));
-    };
+        return Some(Account::new(identity, clock.now(), arguments.seed).into());
+    }
     let mut workshop = Workshop::new(arguments.seed).standing_at(clock.now());
-    let stage = workshop.environment(path);
+    let mut stages = Vec::new();
+    for path in &arguments.environments {
+        stages.push(workshop.environment(path));
+    }
     let told: String =
         workshop.told(Severity::Warning).map(|found| workshop.render(found)).collect();
     say(&told);
-    if stage.is_none() {
+    let Some(stages) = stages.into_iter().collect::<Option<Vec<_>>>() else {
         say("nothing is served: mend the errors above first");
+        return None;
+    };
+    let accounts: Vec<Account> = stages.iter().map(|stage| stage.account.clone()).collect();
+    for (index, one) in accounts.iter().enumerate() {
+        if accounts[..index].iter().any(|other| other.identity() == one.identity()) {
+            let Identity { account, region, .. } = one.identity();
+            say(&format!(
+                "error: two environments are account {account} in {region}\n  give each an account or a \
+                 region of its own"
+            ));
+            return None;
+        }
     }
-    stage.map(|stage| stage.account.clone())
+    let mut accounts = accounts.into_iter();
+    let home = accounts.next()?;
+    let mut estate = Estate::new(home, accounts.collect());
+    if arguments.environments.len() > 1 {
+        estate.reseed(arguments.seed);
+    }
+    Some(estate)
 }
 
 /// Serves until a signal comes.
-async fn serve(arguments: &EmulateArgs, account: Account, clock: Clock) -> io::Result<()> {
-    let identity = account.identity().clone();
-    let (emulator, _wakeups) = Emulator::new(account, clock);
+async fn serve(arguments: &EmulateArgs, accounts: Estate, clock: Clock) -> io::Result<()> {
+    let identity = accounts.home().identity().clone();
+    let mut others = String::new();
+    for one in accounts.accounts()[1..].iter().map(Account::identity) {
+        others.extend([", with account ", &one.account, " in ", &one.region, " beside it"]);
+    }
+    let (emulator, _wakeups) = Emulator::new(accounts, clock);
     let server = Server::bind(emulator, arguments.port).await?;
     let url = format!("http://{}", server.address()?);
     let mut signals = Signals::arm()
@@ -111,7 +137,7 @@ async fn serve(arguments: &EmulateArgs, account: Account, clock: Clock) -> io::R
         speed => format!("at {speed} times the real speed"),
     };
     say(&format!(
-        "account {} in {} is served at {url} {pace}; Ctrl-C ends it",
+        "account {} in {} is served at {url} {pace}{others}; Ctrl-C ends it",
         identity.account, identity.region
     ));
     announce(&url, &identity.region)?;

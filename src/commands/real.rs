@@ -1,21 +1,22 @@
 //! Real accounts and AWS-compatible endpoints: connect, and refuse what the guardrails do not name.
 //!
-//! Main functions: [`connect`], [`mod@confirm`] and [`Account::drill`]. Invariant: no drill runs on an account or in a
-//! region that its scenario's guardrails do not name, as the caller identity itself shows them.
+//! Main functions: [`connect`], [`mod@confirm`] and [`Accounts::drill`]. Invariants: no drill runs on an account
+//! or in a region that its scenario's guardrails do not name, as the caller identity itself shows them, at
+//! each of its targets; all drills of a run share the clients and the runtime.
 
 mod confirm;
 pub(in crate::commands) mod reach;
 
 use aws_types::SdkConfig;
+use tokio::runtime::Runtime;
 
 use self::reach::{Reach, Secret, configuration};
-use super::drill::{self, Finished};
+use super::drill::{self, Finished, MOMENT};
 use super::output::say;
-use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs, TargetArg};
-use crate::aws::{Aws, RuleFound};
-use crate::context::Place;
-use crate::plan::Plan;
+use crate::aws::{Aws, Identity, RuleFound};
+use crate::context::{Place, Places};
+use crate::plan::{Plan, PlannedTarget};
 use crate::recorder::Sink;
 use crate::runner::{Conduct, StopSwitch};
 use crate::timeline::{Target, TargetKind};
@@ -68,68 +69,130 @@ pub(super) fn is_emulated(arguments: &RunArgs) -> bool {
     arguments.target == TargetArg::Emulator && arguments.real.endpoint_url.is_none()
 }
 
-/// A real account that every selected scenario may be drilled on.
+/// A real account and region that is reached: the clients, which all who use it share.
 #[derive(Debug)]
 pub(super) struct Account {
     config: SdkConfig,
+    aws: Aws,
     target: Target,
     partition: String,
     /// Who we are there.
     caller: String,
 }
 
-/// Connects, asks who we are, and holds every scenario's guardrails against it.
-pub(super) fn connect(arguments: &RunArgs, scenarios: &[Prepared]) -> Result<Account, Refusal> {
-    if let Some(one) = scenarios.iter().find(|one| !one.scenario.targets.is_empty()) {
-        return Err(Refusal(format!(
-            "{}: a scenario with `targets` is only rehearsed\n  \
-             leave --target aws and --endpoint-url out, or leave the scenario out with --filter",
-            one.file
-        )));
-    }
-    let runtime = runtime()?;
-    let config = runtime.block_on(configuration(&arguments.real.reach()))?;
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    // The region is known without a call, and one that nobody named may not even be there to answer.
-    for one in scenarios {
-        if !one.scenario.guardrails.regions.contains(&region) {
-            return Err(outside(one, &format!("this run would be in the region {region}")));
-        }
-    }
-    let account = runtime.block_on(identify(&arguments.real, config, region))?;
-    for one in scenarios {
-        let Target { account, region, .. } = &account.target;
-        if !one.scenario.guardrails.accounts.contains(account) {
-            let what = format!("these credentials belong to account {account} in {region}");
-            return Err(outside(one, &what));
-        }
-    }
-    Ok(account)
+/// Everything that a run reaches. Connections live in the runtime that they were made in, so there is one for
+/// the whole run.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    runtime: Runtime,
+    home: Account,
+    /// The plans' other targets, each as its plan has it.
+    others: Vec<(PlannedTarget, Account)>,
 }
 
-/// Connects and asks who we are, to take changes back: what was changed was inside the guardrails.
-pub(super) fn reconnect(real: &RealArgs) -> Result<Account, Refusal> {
+/// Connects to every place of these plans, asks who we are there, and holds the guardrails of each plan
+/// against it.
+pub(super) fn connect(real: &RealArgs, plans: &[&Plan]) -> Result<Accounts, Refusal> {
     let runtime = runtime()?;
     let config = runtime.block_on(configuration(&real.reach()))?;
     let region = config.region().map(ToString::to_string).unwrap_or_default();
-    runtime.block_on(identify(real, config, region))
+    // Regions are known without a call, and one that nobody named may not even be there to answer.
+    for plan in plans {
+        if !plan.guardrails.regions.contains(&region) {
+            return Err(outside(plan, &format!("this run would be in the region {region}")));
+        }
+        for (name, target) in &plan.targets {
+            may_be_there(plan, name, target)?;
+        }
+    }
+    let home = runtime.block_on(identify(real, config, region))?;
+    for plan in plans {
+        let Target { account, region, .. } = &home.target;
+        if !plan.guardrails.accounts.contains(account) {
+            let what = format!("these credentials belong to account {account} in {region}");
+            return Err(outside(plan, &what));
+        }
+    }
+    let mut others: Vec<(PlannedTarget, Account)> = Vec::new();
+    for plan in plans {
+        for (name, target) in &plan.targets {
+            if others.iter().any(|(known, _)| known == target) {
+                continue;
+            }
+            let reached =
+                runtime.block_on(reach(real, &home, target)).map_err(|Refusal(words)| {
+                    Refusal(format!("{}: target `{name}`: {words}", plan.scenario.file))
+                })?;
+            others.push((target.clone(), reached));
+        }
+    }
+    Ok(Accounts { runtime, home, others })
 }
 
-fn outside(one: &Prepared, what: &str) -> Refusal {
+/// Holds a plan's guardrails against a target, as far as its words go.
+fn may_be_there(plan: &Plan, name: &str, target: &PlannedTarget) -> Result<(), Refusal> {
+    let PlannedTarget { account, region, .. } = target;
+    let guardrails = &plan.guardrails;
+    if guardrails.accounts.contains(account) && guardrails.regions.contains(region) {
+        return Ok(());
+    }
+    Err(outside(plan, &format!("the target `{name}` is account {account} in {region}")))
+}
+
+/// Connects to another target and asks who we are there; refuses any other account than it names.
+async fn reach(
+    real: &RealArgs,
+    home: &Account,
+    target: &PlannedTarget,
+) -> Result<Account, Refusal> {
+    let PlannedTarget { account, region, .. } = target;
+    if *account == home.target.account && *region == home.target.region {
+        return Err(Refusal(format!(
+            "account {account} in {region} is where this run is at home\n  \
+             leave the target out, or use other credentials or another --region; nothing was touched"
+        )));
+    }
+    let config = reach::elsewhere(&home.config, target, real.endpoint_url.as_ref()).await?;
+    let with = match (&target.role, &target.profile) {
+        (_, Some(profile)) => format!(" with the profile `{profile}`"),
+        (Some(role), None) => format!(" as {role}"),
+        (None, None) => String::new(),
+    };
+    let reached = look_in(home.target.kind, config, region.clone(), &with).await?;
+    if reached.target.account != *account {
+        return Err(Refusal(format!(
+            "the scenario names account {account}, and the caller there is {}\n  \
+             check the target's `account`, and its `role` or `profile`; nothing was touched",
+            reached.caller
+        )));
+    }
+    Ok(reached)
+}
+
+/// Connects and asks who we are, to take changes back: what was changed was inside the guardrails.
+pub(super) fn reconnect(real: &RealArgs) -> Result<Accounts, Refusal> {
+    let runtime = runtime()?;
+    let config = runtime.block_on(configuration(&real.reach()))?;
+    let region = config.region().map(ToString::to_string).unwrap_or_default();
+    let home = runtime.block_on(identify(real, config, region))?;
+    Ok(Accounts { runtime, home, others: Vec::new() })
+}
+
+fn outside(plan: &Plan, what: &str) -> Refusal {
     let named = |all: &[String]| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
-    let guardrails = &one.scenario.guardrails;
+    let guardrails = &plan.guardrails;
     Refusal(format!(
         "{}: {what}, which the scenario's guardrails do not name\n  \
          they name the accounts {} and the regions {}: check --profile, --role-arn and --region, or \
          add what is missing under `guardrails: {{accounts: […], regions: […]}}` if a drill there is \
          meant; nothing was touched",
-        one.file,
+        plan.scenario.file,
         named(&guardrails.accounts),
         named(&guardrails.regions),
     ))
 }
 
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+fn runtime() -> Result<Runtime, Refusal> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -150,48 +213,120 @@ pub(super) fn rule(reach: &RealArgs, bus: &str, name: &str) -> Result<RuleFound,
     })
 }
 
-/// Looks at an account, however it is reached. Nothing is changed, so nobody is asked.
+/// Looks at every place of a plan, however it is reached. Nothing is changed, so nobody is asked; who we are
+/// is not known yet.
 pub(super) fn visit<T>(
     real: &RealArgs,
-    look: impl AsyncFnOnce(SdkConfig, TargetKind) -> T,
+    plan: &Plan,
+    look: impl AsyncFnOnce(Places) -> T,
 ) -> Result<T, Refusal> {
-    let kind = if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws };
+    let kind = kind(real);
     runtime()?.block_on(async {
         let config = configuration(&real.reach()).await?;
-        Ok(look(config, kind).await)
+        let region = config.region().map(ToString::to_string).unwrap_or_default();
+        let aws = Aws::new(&config);
+        // Only ARNs need the account; a caller that can't be identified is what the look tells first.
+        let identity = aws.identity().await.ok();
+        let account = identity.as_ref().map(|one| one.account.clone()).unwrap_or_default();
+        let partition = identity.as_ref().map_or("aws", partition_of).to_owned();
+        let target = Target { account, region, kind };
+        let home = Place { name: None, aws, target, partition: partition.clone() };
+        let mut others = Vec::new();
+        for (name, target) in &plan.targets {
+            let config = reach::elsewhere(&config, target, real.endpoint_url.as_ref()).await?;
+            let PlannedTarget { account, region, .. } = target.clone();
+            others.push(Place {
+                name: Some(name.clone()),
+                aws: Aws::new(&config),
+                target: Target { account, region, kind },
+                partition: partition.clone(),
+            });
+        }
+        Ok(look(Places::new(home, others)).await)
     })
+}
+
+fn kind(real: &RealArgs) -> TargetKind {
+    if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws }
+}
+
+fn partition_of(identity: &Identity) -> &str {
+    identity.arn.split(':').nth(1).unwrap_or("aws")
 }
 
 async fn identify(real: &RealArgs, config: SdkConfig, region: String) -> Result<Account, Refusal> {
     let profile = real.profile.as_ref();
     let with = profile.map(|name| format!(" with the profile `{name}`")).unwrap_or_default();
-    let identity = Aws::new(&config).identity().await.map_err(|error| {
+    look_in(kind(real), config, region, &with).await
+}
+
+/// Asks who we are.
+async fn look_in(
+    kind: TargetKind,
+    config: SdkConfig,
+    region: String,
+    with: &str,
+) -> Result<Account, Refusal> {
+    let aws = Aws::new(&config).gathering_for(MOMENT);
+    let identity = aws.identity().await.map_err(|error| {
         Refusal(format!(
             "the caller identity can't be read{with}: {error}\n  {}; nothing was touched",
             error.hint()
         ))
     })?;
-    let partition = identity.arn.split(':').nth(1).unwrap_or("aws").to_owned();
-    let endpoint = real.endpoint_url.is_some();
-    let kind = if endpoint { TargetKind::Endpoint } else { TargetKind::Aws };
+    let partition = partition_of(&identity).to_owned();
     let target = Target { account: identity.account, region, kind };
-    Ok(Account { config, target, partition, caller: identity.arn })
+    Ok(Account { config, aws, target, partition, caller: identity.arn })
 }
 
 impl Account {
-    /// Where this is.
-    pub(super) fn target(&self) -> Target {
-        self.target.clone()
-    }
-
     /// This account as a place, by its target's name; nothing for the home target.
-    pub(super) fn place(&self, name: Option<String>) -> Place {
+    fn place(&self, name: Option<String>) -> Place {
         Place {
             name,
-            aws: Aws::new(&self.config),
+            aws: self.aws.clone(),
             target: self.target.clone(),
             partition: self.partition.clone(),
         }
+    }
+}
+
+impl Accounts {
+    /// Where the run is at home.
+    pub(super) fn target(&self) -> Target {
+        self.home.target.clone()
+    }
+
+    /// The runtime that everything here is called on.
+    pub(super) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// The home account as a place.
+    pub(super) fn home(&self) -> Place {
+        self.home.place(None)
+    }
+
+    /// Connects to another target of a drill that is to be taken back.
+    pub(super) fn reach(
+        &self,
+        real: &RealArgs,
+        name: &str,
+        target: &PlannedTarget,
+    ) -> Result<Place, Refusal> {
+        let reached = self.runtime.block_on(reach(real, &self.home, target))?;
+        Ok(reached.place(Some(name.to_owned())))
+    }
+
+    /// The account of a plan's target.
+    fn of(&self, target: &PlannedTarget) -> Option<&Account> {
+        self.others.iter().find(|(known, _)| known == target).map(|(_, account)| account)
+    }
+
+    /// The places of a plan. A target that was not connected to is none, and the drill's own preflight says so.
+    fn places(&self, plan: &Plan) -> Places {
+        let place = |(name, target)| Some(self.of(target)?.place(Some(String::clone(name))));
+        Places::new(self.home(), plan.targets.iter().filter_map(place).collect())
     }
 
     /// Runs one drill here, in real time.
@@ -202,19 +337,7 @@ impl Account {
         stop: &StopSwitch,
         sink: Sink,
     ) -> Finished {
-        match runtime() {
-            Ok(runtime) => runtime.block_on(drill::perform(
-                conduct,
-                plan,
-                &self.config,
-                self.target.clone(),
-                self.partition.clone(),
-                stop,
-                sink,
-            )),
-            Err(Refusal(words)) => {
-                Finished { timeline: Vec::new(), calls: None, failure: Some(words) }
-            }
-        }
+        let places = self.places(plan);
+        self.runtime.block_on(drill::perform(conduct, plan, &places, stop, sink))
     }
 }

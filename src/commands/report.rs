@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::output::say;
+use super::run::dry_run;
 use crate::cli::Exit;
 use crate::plan::Plan;
 use crate::report::{self, Report, RunInfo};
@@ -117,6 +118,12 @@ pub enum ReportError {
         /// The name.
         name: String,
     },
+    /// The run was a dry run.
+    #[error("this was a dry run: nothing was injected, so there is nothing to report; it is told in `{}`", path.display())]
+    DryRun {
+        /// Its words.
+        path: PathBuf,
+    },
     /// A file can't be written.
     #[error("`{}` can't be written", path.display())]
     Write {
@@ -135,6 +142,9 @@ impl ReportError {
                 if path.ends_with(RUN_FILE) && source.kind() == io::ErrorKind::NotFound =>
             {
                 "point at the directory of one run, such as `reports/<run>`: it holds `run.json`"
+            }
+            Self::DryRun { .. } => {
+                "read that file; `firedrill run` without --dry-run makes what can be reported"
             }
             Self::Read { .. } => "check that the file is there and may be read",
             Self::TooLarge { .. } | Self::Malformed { .. } | Self::Folder { .. } => {
@@ -208,6 +218,10 @@ fn read(dir: &Path) -> Result<Run, ReportError> {
             return Err(ReportError::Folder { path, name });
         }
         let folder = dir.join(&name);
+        let words = folder.join(dry_run::FILE);
+        if words.is_file() {
+            return Err(ReportError::DryRun { path: words });
+        }
         let Some(text) = if_there(bytes(&folder.join(PLAN_FILE)))? else {
             notes.push(format!("drill `{name}` left no plan: it did not start, and is not told"));
             continue;

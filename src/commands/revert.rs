@@ -1,8 +1,8 @@
 //! `firedrill revert`: takes back what drills left behind, from their timelines alone.
 //!
-//! Main function: [`run`]. Invariants: nothing is touched unless every drill that was named can be reverted
-//! with these credentials; what is done is written into the drill's own timeline, intent first; a drill
-//! that still runs is left alone.
+//! Main function: [`run`]. Invariants: nothing is touched unless the home target of every drill that was named
+//! is reached with these credentials; another target that is not reached is told, and counts as left behind;
+//! what is done is written into the drill's own timeline, intent first; a drill that still runs is left alone.
 
 mod record;
 mod sweep;
@@ -11,13 +11,16 @@ use std::path::PathBuf;
 
 use self::record::{Record, State};
 use super::output::say;
-use super::real::{self, Account, RealArgs};
+use super::real::reach::Secret;
+use super::real::{self, Accounts, RealArgs};
 use super::run::Refusal;
 use crate::cli::Exit;
 use crate::clock::Clock;
-use crate::context::{Context, Places};
+use crate::context::{Context, Place, Places};
 use crate::faults::revert::{Pending, pending, undo};
+use crate::plan::PlannedTarget;
 use crate::recorder::Recorder;
+use crate::scenario::types::ExternalId;
 use crate::timeline::{EntryKind, Purpose, StopReason, Target, TargetKind};
 use crate::wakeup::Pace;
 
@@ -33,8 +36,9 @@ use crate::wakeup::Pace;
 /// Events that were put, datapoints, and what runbooks and experiments did on their own (a terminated
 /// instance) can't be taken back.
 ///
-/// The account is reached as by `firedrill run`; it must be the account and region where the drill ran. A
-/// rehearsal has nothing to revert: its account is gone.
+/// The account is reached as by `firedrill run`; it must be the account and region where the drill ran. The
+/// other targets of its scenario are reached from there, by the role or profile that plan.json names, and must
+/// be the accounts that they were. A rehearsal has nothing to revert: its account is gone.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RevertArgs {
     /// Folders of drills or of whole runs, such as reports/RUN.
@@ -60,6 +64,21 @@ pub struct RevertArgs {
     /// How to reach the account.
     #[command(flatten)]
     pub real: RealArgs,
+
+    /// The external id that the role of another target asks for, as NAME=ID; may be given more than once. No
+    /// file of a run has it.
+    #[arg(long, value_name = "NAME=ID", value_parser = named_secret, help_heading = "Target")]
+    pub target_external_id: Vec<(String, Secret)>,
+}
+
+/// Reads a target's name and its secret.
+fn named_secret(text: &str) -> Result<(String, Secret), String> {
+    match text.split_once('=') {
+        Some((name, id)) if !name.is_empty() && !id.is_empty() => {
+            Ok((name.to_owned(), Secret::from(id.to_owned())))
+        }
+        _ => Err("write it as NAME=ID, such as security=agreed".to_owned()),
+    }
 }
 
 /// Runs the verb.
@@ -100,7 +119,7 @@ fn from_timelines(arguments: &RevertArgs) -> Result<Exit, Refusal> {
             }
             State::Open => close(record)?,
             State::Owed(target) => match accounts.iter().find(|(of, _)| *of == target) {
-                Some((_, Ok(account))) => take_back(record, account)?,
+                Some((_, Ok(accounts))) => take_back(arguments, record, accounts)?,
                 Some((_, Err(Refusal(words)))) => vec![words.clone()],
                 None => unreachable!("each target was connected to"),
             },
@@ -115,9 +134,9 @@ fn from_timelines(arguments: &RevertArgs) -> Result<Exit, Refusal> {
     Ok(exit)
 }
 
-type Reached = Vec<(Target, Result<Account, Refusal>)>;
+type Reached = Vec<(Target, Result<Accounts, Refusal>)>;
 
-/// An account for each target that a drill owes something to. Where the drills were named, all must fit;
+/// The home account of each drill that owes something. Where the drills were named, all must fit;
 /// of all runs, those that do not are told and left.
 fn connect(arguments: &RevertArgs, records: &[Record]) -> Result<Reached, Refusal> {
     let mut reached: Reached = Vec::new();
@@ -137,7 +156,7 @@ fn connect(arguments: &RevertArgs, records: &[Record]) -> Result<Reached, Refusa
 }
 
 /// Connects to where a drill ran; refuses any other place.
-fn reach(real: &RealArgs, target: &Target) -> Result<Account, Refusal> {
+fn reach(real: &RealArgs, target: &Target) -> Result<Accounts, Refusal> {
     let refuse = |words: String| Err(Refusal(format!("{words}; nothing was touched")));
     let Target { account, region, kind } = target;
     match (kind, &real.endpoint_url) {
@@ -168,17 +187,22 @@ fn reach(real: &RealArgs, target: &Target) -> Result<Account, Refusal> {
 }
 
 /// Undoes what the drill owes; answers what is left, in words.
-fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> {
+fn take_back(
+    arguments: &RevertArgs,
+    record: Record,
+    accounts: &Accounts,
+) -> Result<Vec<String>, Refusal> {
     let clock = Clock::system();
     let run_id = record.run_id().unwrap_or_default();
+    let (others, unreached) = elsewhere(arguments, &record, accounts);
     let recorder = record.resume(clock)?;
     say_gone(&recorder);
-    let places = Places::new(account.place(None), Vec::new());
+    let places = Places::new(accounts.home(), others);
     let (pace, _urgency) = Pace::paced();
-    real::runtime()?.block_on(async {
+    accounts.runtime().block_on(async {
         for purpose in Purpose::TO_TAKE_BACK {
             for change in recorder.read(|timeline| pending(timeline, purpose)) {
-                // A target that is not reached here stays pending, and is told.
+                // A target that is not reached stays pending, and is told.
                 let Some(here) = places.find(change.target.as_deref()) else { continue };
                 let context = Context::new(here, &recorder, &pace, &run_id);
                 // A failed undo is in the record; the others are tried all the same.
@@ -186,7 +210,56 @@ fn take_back(record: Record, account: &Account) -> Result<Vec<String>, Refusal> 
             }
         }
     });
-    Ok(finish(&recorder))
+    let mut left = finish(&recorder);
+    left.extend(unreached);
+    Ok(left)
+}
+
+/// The other targets to which a drill owes something, and why some are not reached, in words.
+fn elsewhere(
+    arguments: &RevertArgs,
+    record: &Record,
+    accounts: &Accounts,
+) -> (Vec<Place>, Vec<String>) {
+    let (mut places, mut unreached) = (Vec::new(), Vec::new());
+    for name in record.owing_elsewhere() {
+        let reached = way_to(arguments, record, &name)
+            .and_then(|target| accounts.reach(&arguments.real, &name, &target));
+        match reached {
+            Ok(place) => places.push(place),
+            Err(Refusal(words)) => {
+                let words = words.replace("nothing was touched", "nothing was touched there");
+                unreached.push(format!("the target `{name}` is not reached: {words}"));
+            }
+        }
+    }
+    (places, unreached)
+}
+
+/// How a target is reached: as the drill's plan says, if that is where its timeline says that it was.
+fn way_to(arguments: &RevertArgs, record: &Record, name: &str) -> Result<PlannedTarget, Refusal> {
+    let plan = record.plan()?;
+    let (Some(planned), Some(was)) = (plan.targets.get(name), record.target(name)) else {
+        let words = "the drill's plan.json or timeline does not have it\n  revert what is there with \
+                     `firedrill revert --sweep ID` and that account's credentials";
+        return Err(Refusal(words.to_owned()));
+    };
+    if planned.account != was.account || planned.region != was.region {
+        return Err(Refusal(format!(
+            "its plan.json says account {} in {}, and the drill was in {} in {}; nothing was touched",
+            planned.account, planned.region, was.account, was.region
+        )));
+    }
+    let mut target = planned.clone();
+    let given = arguments.target_external_id.iter().find(|(of, _)| of == name);
+    target.external_id = given.map(|(_, id)| ExternalId::from(id.expose().to_owned()));
+    if target.asks_external_id && target.external_id.is_none() {
+        return Err(Refusal(format!(
+            "its role asks for an external id, which no file of the run has\n  \
+             give it with --target-external-id {name}=ID; nothing was touched"
+        )));
+    }
+    Ok(target)
 }
 
 /// Ends the record of a drill that owes nothing and was gone before it could say so.

@@ -4,7 +4,7 @@
 //! the report folder can be written; drills may run side by side but are reported in the order of the
 //! files; the exit code is that of the worst drill.
 
-mod dry_run;
+pub(super) mod dry_run;
 
 use std::fs;
 use std::io;
@@ -181,7 +181,7 @@ struct Run<'a> {
     id: String,
     folder: PathBuf,
     jobs: Vec<Job>,
-    account: Option<real::Account>,
+    accounts: Option<real::Accounts>,
     clock: Clock,
 }
 
@@ -214,13 +214,14 @@ impl<'a> Run<'a> {
             return Err(Refusal(words.to_owned()));
         }
         outside::allow(arguments, &prepared, emulated)?;
-        let account = if emulated { None } else { Some(real::connect(arguments, &prepared)?) };
         let jobs = plan_jobs(arguments, &id, &prepared, values)?;
-        if let Some(account) = &account {
-            real::confirm(arguments, account, jobs.iter().map(|job| &job.plan))?;
+        let plans: Vec<&Plan> = jobs.iter().map(|job| &job.plan).collect();
+        let accounts = if emulated { None } else { Some(real::connect(&arguments.real, &plans)?) };
+        if let Some(accounts) = &accounts {
+            real::confirm(arguments, accounts, plans.into_iter())?;
         }
         let folder = make_folder(&arguments.reports, &id)?;
-        Ok(Self { arguments, id, folder, jobs, account, clock })
+        Ok(Self { arguments, id, folder, jobs, accounts, clock })
     }
 
     /// Runs every job and writes the reports.
@@ -244,7 +245,7 @@ impl<'a> Run<'a> {
             .unzip();
         let left_out = self.jobs.len() - done.len();
         info.drills = names;
-        info.ended = match self.account {
+        info.ended = match self.accounts {
             Some(_) => Some(self.clock.now()),
             None => done.iter().filter_map(|(_, timeline)| Some(timeline.last()?.at)).max(),
         };
@@ -279,11 +280,13 @@ impl<'a> Run<'a> {
 
     /// How to take back what drills leave behind; a rehearsal leaves nothing.
     fn way_out(&self) -> Option<String> {
-        self.account.as_ref().map(|_| {
+        self.accounts.as_ref().map(|_| {
             let folder = self.folder.display();
+            let asks = |job: &Job| job.plan.targets.values().any(|one| one.asks_external_id);
+            let more = if self.jobs.iter().any(asks) { ", and --target-external-id" } else { "" };
             format!(
                 "`firedrill revert {folder}` takes back what is left; give it the same --profile, \
-                 --role-arn or --endpoint-url"
+                 --role-arn or --endpoint-url{more}"
             )
         })
     }
@@ -296,19 +299,19 @@ impl<'a> Run<'a> {
             ended: None,
             target: self.target(),
             versions: versions(),
-            seed: self.account.is_none().then_some(self.arguments.seed),
+            seed: self.accounts.is_none().then_some(self.arguments.seed),
             drills,
         }
     }
 
     /// The drill's own beginning: virtual on the emulated account, so that reports can be compared.
     fn started(&self) -> jiff::Timestamp {
-        if self.account.is_some() { self.clock.now() } else { epoch() }
+        if self.accounts.is_some() { self.clock.now() } else { epoch() }
     }
 
     fn target(&self) -> Target {
-        match (&self.account, self.jobs.first().and_then(|job| job.stage.as_ref())) {
-            (Some(account), _) => account.target(),
+        match (&self.accounts, self.jobs.first().and_then(|job| job.stage.as_ref())) {
+            (Some(accounts), _) => accounts.target(),
             (None, Some(stage)) => {
                 let identity = stage.account.identity();
                 Target {
@@ -323,7 +326,7 @@ impl<'a> Run<'a> {
 
     /// Runs the jobs on as many threads as wanted; answers each job's timeline, in order.
     fn run_jobs(&self, interrupts: &Interrupts, live: &Live) -> Vec<Option<Vec<Entry>>> {
-        let threads = if self.account.is_some() {
+        let threads = if self.accounts.is_some() {
             1
         } else {
             let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -389,7 +392,7 @@ impl<'a> Run<'a> {
 
     fn conduct(&self) -> Conduct {
         // An emulated account is this drill's own: there is nobody to keep out.
-        let lock = self.account.is_some() && !self.arguments.no_lock;
+        let lock = self.accounts.is_some() && !self.arguments.no_lock;
         Conduct { lock, dry_run: self.arguments.dry_run }
     }
 
@@ -408,8 +411,8 @@ impl<'a> Run<'a> {
                 Box::new(move |_: &Entry| Err(io::Error::other(error.to_string())))
             }
         };
-        let finished = match (&self.account, &job.stage) {
-            (Some(account), _) => account.drill(self.conduct(), &job.plan, &stop, sink),
+        let finished = match (&self.accounts, &job.stage) {
+            (Some(accounts), _) => accounts.drill(self.conduct(), &job.plan, &stop, sink),
             (None, Some(stage)) => {
                 let accounts = copy(stage, &job.targets, job.seed);
                 let conduct = self.conduct();
@@ -430,7 +433,7 @@ impl<'a> Run<'a> {
         write_json(&folder.join(PLAN_FILE), &job.plan).map_err(io::Error::other)?;
         let mut file = super::output::TimelineFile::create(
             &folder.join(TIMELINE_FILE),
-            self.account.is_some(),
+            self.accounts.is_some(),
         )?;
         let mut stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
         let mut view = live.drill(&job.name);

@@ -24,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::account::Account;
 use super::belongings::{alarm_states, belongings};
 use super::error::ServiceError;
 use super::transport::Emulator;
@@ -182,15 +183,23 @@ fn write(response: wire::Response) -> HttpResponse {
 /// What stands in the account, its time and its place, as JSON.
 fn control(emulator: &Emulator) -> HttpResponse {
     // Looking goes on on a copy, so that nobody waits for it.
-    let account = emulator.now(|account| account.clone());
-    let identity = account.identity();
-    let shown = json!({
-        "account": identity.account,
-        "region": identity.region,
-        "now": account.now(),
-        "belongings": belongings(&account),
-        "alarm_states": alarm_states(&account),
-    });
+    let accounts = emulator.estate_now();
+    let show = |account: &Account| {
+        let identity = account.identity();
+        json!({
+            "account": identity.account,
+            "region": identity.region,
+            "now": account.now(),
+            "belongings": belongings(account),
+            "alarm_states": alarm_states(account),
+        })
+    };
+    let mut shown = show(accounts.home());
+    if let [_, others @ ..] = accounts.accounts()
+        && !others.is_empty()
+    {
+        shown["others"] = others.iter().map(show).collect();
+    }
     write(wire::Response {
         status: 200,
         headers: vec![("content-type", "application/json".to_owned())],

@@ -131,6 +131,11 @@ impl Emulator {
         self.step(|estate| what(estate.home_mut()))
     }
 
+    /// A copy of all accounts at the present moment of their clock.
+    pub(crate) fn estate_now(&self) -> Estate {
+        self.step(|estate| estate.clone())
+    }
+
     fn step<T>(&self, what: impl FnOnce(&mut Estate) -> T) -> T {
         let (done, changes) = {
             let mut estate = self.lock();

@@ -21,8 +21,16 @@ pub struct PlannedTarget {
     /// What the role's trust policy asks for.
     #[serde(skip)]
     pub external_id: Option<ExternalId>,
+    /// Whether the role's trust policy asks for an external id, which is given again for a revert.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub asks_external_id: bool,
     /// The profile whose credentials are used instead.
     pub profile: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The targets of a scenario, by name.
@@ -31,6 +39,7 @@ pub(super) fn planned(scenario: &Scenario) -> IndexMap<String, PlannedTarget> {
         account: target.account.clone(),
         region: target.region.clone(),
         role: target.role.clone(),
+        asks_external_id: target.external_id.is_some(),
         external_id: target.external_id.clone(),
         profile: target.profile.clone(),
     };

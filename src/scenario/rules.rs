@@ -156,6 +156,9 @@ rules! {
         "A deadline of zero can't be met, since nothing happens in no time; a window of zero looks at nothing.";
     DURATION_TOO_LONG = "duration-too-long": "A duration is longer than 24 hours.",
         "A FIS experiment lasts 12 hours at most, credentials expire sooner, and a drill is attended by people.";
+    ACTION_PAST_MAX_DURATION = "action-past-max-duration": "An action of an inline experiment outlasts `guardrails.max_duration`.",
+        "The drill is stopped, and the experiment with it, when `guardrails.max_duration` is over. An action whose \
+         `duration` is longer never ends by itself. Raise the limit, or shorten the action.";
     DEADLINE_PAST_MAX_DURATION = "deadline-past-max-duration": "A deadline lies past `guardrails.max_duration`.",
         "The drill would be stopped and reverted before the expectation could be judged.";
 

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use firedrill::clock::Clock;
 use firedrill::commands::prepare::Workshop;
-use firedrill::emulator::Account;
-use firedrill::emulator::belongings::{alarm_states, belongings};
+use firedrill::emulator::Estate;
+use firedrill::emulator::belongings::{self, alarm_states};
 use firedrill::emulator::served::Server;
 use firedrill::emulator::transport::Emulator;
 use firedrill::scenario::Values;
@@ -53,17 +53,17 @@ struct Served {
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
-fn serve(account: &Account) -> Served {
-    let mut account = account.clone();
+fn serve(accounts: &Estate) -> Served {
+    let mut accounts = accounts.clone();
     let (told, heard) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let clock = Clock::system();
-            account.advance(clock.now());
+            accounts.advance(clock.now());
             let clock = clock.at_speed(NonZeroU32::new(SPEED).unwrap());
-            let (emulator, _wakeups) = Emulator::new(account, clock);
+            let (emulator, _wakeups) = Emulator::new(accounts, clock);
             let server = Server::bind(emulator.clone(), 0).await.expect("there is a port");
             let url = format!("http://{}", server.address().expect("it is bound"));
             told.send((url, emulator)).expect("the test waits");
@@ -248,16 +248,16 @@ fn changing(request: &[u8]) -> Option<String> {
 struct Subject {
     name: String,
     text: String,
-    account: Account,
+    accounts: Estate,
 }
 
 fn subjects() -> Vec<Subject> {
     let mut files = scenarios("scenarios");
     files.push(root().join("tests/data/every-fault/scenario.yaml"));
-    files.iter().filter_map(|file| subject(file)).collect()
+    files.iter().map(|file| subject(file)).collect()
 }
 
-fn subject(file: &Path) -> Option<Subject> {
+fn subject(file: &Path) -> Subject {
     let text = fs::read_to_string(file).expect("it is shipped");
     let mut delay = 0;
     let lines: Vec<String> = text
@@ -275,11 +275,9 @@ fn subject(file: &Path) -> Option<Subject> {
     let values = Values { run_id: "fd-0000000000".to_owned(), ..Values::default() };
     let prepared = workshop.prepare(file, &values, true);
     let prepared = prepared.unwrap_or_else(|| panic!("{}: not in order", file.display()));
-    if !prepared.targets.is_empty() {
-        return None;
-    }
-    let account = prepared.stage.expect("it has an environment").account.clone();
-    Some(Subject { name: prepared.scenario.name, text: lines.join("\n") + "\n", account })
+    let accounts = prepared.estate().expect("it has an environment");
+    // Rehearsed from another folder, it has no use for its environments' relative paths.
+    Subject { name: prepared.scenario.name, text: lines.join("\n") + "\n", accounts }
 }
 
 /// A drill that is over, one way or the other.
@@ -293,7 +291,7 @@ struct Crashed {
 /// Drills against a fresh copy of the account. Once every fault was tried, the process is interrupted, so
 /// that it reverts; it is killed where the proxy is told to.
 fn drill(subject: &Subject, kill_at: Option<(usize, Moment)>) -> Crashed {
-    let served = serve(&subject.account);
+    let served = serve(&subject.accounts);
     let (proxy, url) = Proxy::start(&served.url, kill_at);
     let folder = scratch();
     let file = folder.path().join("scenario.yaml");
@@ -367,13 +365,20 @@ impl Crashed {
         let first: Value =
             timeline.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap();
         let run_id = first["run_id"].as_str().expect("the drill's id").to_owned();
-        let states = alarm_states(&self.served.emulator.account());
-        let ours = states.as_object().unwrap().iter().filter(|(_, alarm)| {
+        let estate = self.served.emulator.estate();
+        let states: Vec<Value> = estate.accounts().iter().map(alarm_states).collect();
+        let all = states.iter().flat_map(|states| states.as_object().unwrap());
+        let ours = all.filter(|(_, alarm)| {
             let reason = alarm["reason"].as_str().unwrap_or_default();
             reason.contains(&run_id) && !reason.contains("set back")
         });
         ours.map(|(name, alarm)| format!("{name}: {alarm}")).collect()
     }
+}
+
+/// What stands in each of the accounts.
+fn belongings(accounts: &Estate) -> Vec<Value> {
+    accounts.accounts().iter().map(belongings::belongings).collect()
 }
 
 /// Kills one drill at one point, reverts it, and holds the account against how it was. False where this
@@ -385,15 +390,15 @@ fn crash_and_revert(subject: &Subject, number: usize, moment: Moment) -> bool {
         subject.name, crashed.requests
     );
     if crashed.requests.len() < number {
-        let after = crashed.served.emulator.account();
-        assert_eq!(belongings(&after), belongings(&subject.account), "{words}");
+        let after = crashed.served.emulator.estate();
+        assert_eq!(belongings(&after), belongings(&subject.accounts), "{words}");
         return false;
     }
     let reverted = crashed.revert();
     let told = || format!("{words}\n{}\n{}", reverted.err, crashed.timeline(subject));
     assert_eq!(reverted.code, 0, "{}", told());
-    let after = crashed.served.emulator.account();
-    assert_eq!(belongings(&after), belongings(&subject.account), "{}", told());
+    let after = crashed.served.emulator.estate();
+    assert_eq!(belongings(&after), belongings(&subject.accounts), "{}", told());
     assert_eq!(crashed.set_by_hand(subject), Vec::<String>::new(), "{}", told());
     let calls = crashed.served.emulator.calls();
     let timeline = crashed.timeline(subject);
@@ -443,8 +448,8 @@ fn a_drill_that_is_killed_at_any_intent_or_receipt_is_reverted_from_its_timeline
     side_by_side(&indices, |&index| {
         let subject = &subjects[index];
         let undisturbed = drill(subject, None);
-        let after = undisturbed.served.emulator.account();
-        assert_eq!(belongings(&after), belongings(&subject.account), "{}", subject.name);
+        let after = undisturbed.served.emulator.estate();
+        assert_eq!(belongings(&after), belongings(&subject.accounts), "{}", subject.name);
         lengths.lock().unwrap()[index] = undisturbed.requests.len();
     });
     let lengths = lengths.into_inner().unwrap();
@@ -472,11 +477,11 @@ fn a_drill_that_is_killed_at_any_intent_or_receipt_is_reverted_from_its_timeline
 #[test]
 fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let subject = subject(&root().join("tests/data/every-fault/scenario.yaml"));
-    let subject = subject.expect("one account");
     let crashed = drill(&subject, Some((0, Moment::TakesBack)));
-    let left = belongings(&crashed.served.emulator.account());
+    let left = belongings::belongings(&crashed.served.emulator.account());
+    let before = belongings::belongings(subject.accounts.home());
     for kind in ["queues", "rules", "subscriptions", "running_experiments", "templates"] {
-        assert_ne!(left[kind], belongings(&subject.account)[kind], "{kind} are left behind");
+        assert_ne!(left[kind], before[kind], "{kind} are left behind");
     }
     for kind in ["runbooks", "commands", "executions"] {
         assert_ne!(left["started"][kind], Value::Array(Vec::new()), "{kind} still run");
@@ -493,9 +498,8 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let said = swept();
     assert_eq!(said.code, 0, "{}", said.err);
     // The rule that a fault disabled is the one thing among these that carries no id.
-    let after = belongings(&crashed.served.emulator.account()).to_string();
-    let before = belongings(&subject.account).to_string();
-    assert_eq!(after.replace("DISABLED", "ENABLED"), before, "{}", said.err);
+    let after = belongings::belongings(&crashed.served.emulator.account()).to_string();
+    assert_eq!(after.replace("DISABLED", "ENABLED"), before.to_string(), "{}", said.err);
     assert!(said.err.contains("a rule that a fault disabled"), "{}", said.err);
     let again = swept();
     assert_eq!(again.code, 0, "{}", again.err);

@@ -17,17 +17,15 @@ use super::prepare::{Prepared, Workshop};
 use super::real::{self, RealArgs};
 use super::run::{Refusal, TargetArg};
 use super::values::{parse_var, values};
-use crate::aws::Aws;
 use crate::cli::Exit;
 use crate::clock::Clock;
-use crate::context::{Place, Places};
+use crate::context::Places;
 use crate::diagnostic::Severity;
 use crate::emulator::transport::Emulator;
 use crate::emulator::{Estate, Identity};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::runner::{Conduct, Drill, StopSwitch};
-use crate::timeline::{Target, TargetKind};
 use crate::wakeup::{Pace, Urgency};
 
 pub use rows::{Health, Row};
@@ -102,7 +100,7 @@ pub fn doctor(
     let rows = if is_emulated {
         rehearsed(&plan, &prepared)
     } else {
-        real::visit(&arguments.real, async |config, kind| visit_real(&plan, &config, kind).await)
+        real::visit(&arguments.real, &plan, async |places| visit_real(&plan, &places).await)
     };
     let rows = match rows {
         Ok(rows) => rows,
@@ -179,17 +177,8 @@ async fn examine(
     .await
 }
 
-async fn visit_real(plan: &Plan, config: &aws_types::SdkConfig, kind: TargetKind) -> Vec<Row> {
-    let aws = Aws::new(config);
-    let region = config.region().map(ToString::to_string).unwrap_or_default();
-    // Who we are is the visit's own first look; only topics' ARNs need the account before.
-    let identity = aws.identity().await.ok();
-    let account = identity.as_ref().map(|one| one.account.clone()).unwrap_or_default();
-    let partition = identity.as_ref().and_then(|one| one.arn.split(':').nth(1));
-    let partition = partition.unwrap_or("aws").to_owned();
-    let target = Target { account, region, kind };
+async fn visit_real(plan: &Plan, places: &Places) -> Vec<Row> {
     let (pace, urgency) = Pace::paced();
     let recorder = Recorder::new(Clock::system(), Box::new(|_| Ok(())));
-    let places = Places::new(Place { name: None, aws, target, partition }, Vec::new());
-    examine(plan, &places, &recorder, &pace, &urgency).await
+    examine(plan, places, &recorder, &pace, &urgency).await
 }

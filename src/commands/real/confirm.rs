@@ -7,8 +7,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use super::{Account, Refusal, RunArgs, say};
+use super::{Account, Accounts, Refusal, RunArgs, say};
 use crate::plan::{Plan, text};
+use crate::timeline::Target;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: u64 = 256;
@@ -16,23 +17,27 @@ const LONGEST: u64 = 256;
 /// Prints what will be done, and has it confirmed.
 pub(in crate::commands) fn confirm<'a>(
     arguments: &RunArgs,
-    account: &Account,
+    accounts: &Accounts,
     plans: impl Iterator<Item = &'a Plan>,
 ) -> Result<(), Refusal> {
-    say(&announcement(account, plans));
+    say(&announcement(accounts, plans));
     // A dry run injects nothing, so there is nothing to confirm.
     if arguments.real.yes || arguments.dry_run {
         return Ok(());
     }
-    let (id, region) = (&account.target.account, &account.target.region);
+    let (id, region) = (&accounts.home.target.account, &accounts.home.target.region);
+    let mut more = String::new();
+    for (target, _) in &accounts.others {
+        more.extend([" and account ", &target.account, " in ", &target.region]);
+    }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(Refusal(format!(
-            "this would inject faults into account {id} in {region}: add --yes if that is meant\n  \
-             `firedrill plan` shows what each scenario would do; nothing was touched"
+            "this would inject faults into account {id} in {region}{more}: add --yes if that is \
+             meant\n  `firedrill plan` shows what each scenario would do; nothing was touched"
         )));
     }
     let mut err = anstream::stderr();
-    let asked = ask(id, &mut io::stdin().lock(), &mut err);
+    let asked = ask(id, &more, &mut io::stdin().lock(), &mut err);
     if asked.is_ok_and(|meant| meant) {
         return Ok(());
     }
@@ -40,15 +45,21 @@ pub(in crate::commands) fn confirm<'a>(
 }
 
 /// Where, as whom, and what: each scenario once, however often it is repeated.
-fn announcement<'a>(account: &Account, plans: impl Iterator<Item = &'a Plan>) -> String {
-    let mut words = format!(
-        "account {} in {}, as {}\n",
-        account.target.account, account.target.region, account.caller
-    );
+fn announcement<'a>(accounts: &Accounts, plans: impl Iterator<Item = &'a Plan>) -> String {
+    let told_of = |account: &Account| {
+        let Target { account: id, region, .. } = &account.target;
+        format!("account {id} in {region}, as {}\n", account.caller)
+    };
+    let mut words = told_of(&accounts.home);
     let mut told = BTreeSet::new();
     for plan in plans {
         if told.insert(plan.scenario.name.as_str()) {
             words.push('\n');
+            for (name, target) in &plan.targets {
+                if let Some(account) = accounts.of(target) {
+                    words.extend([name.as_str(), " is ", &told_of(account)]);
+                }
+            }
             words.push_str(&text::brief(plan));
         }
     }
@@ -56,8 +67,13 @@ fn announcement<'a>(account: &Account, plans: impl Iterator<Item = &'a Plan>) ->
 }
 
 /// Asks; true where the account id or `yes` is answered.
-fn ask(account: &str, input: &mut impl BufRead, output: &mut impl Write) -> io::Result<bool> {
-    write!(output, "Type the account id or `yes` to inject this into {account}: ")?;
+fn ask(
+    account: &str,
+    more: &str,
+    input: &mut impl BufRead,
+    output: &mut impl Write,
+) -> io::Result<bool> {
+    write!(output, "Type the account id or `yes` to inject this into {account}{more}: ")?;
     output.flush()?;
     let mut answer = String::new();
     input.take(LONGEST).read_line(&mut answer)?;
@@ -83,7 +99,7 @@ mod tests {
             ("yes please\n", false),
         ] {
             let mut output = Vec::new();
-            let said = ask("111122223333", &mut answer.as_bytes(), &mut output);
+            let said = ask("111122223333", "", &mut answer.as_bytes(), &mut output);
             assert_eq!(said.unwrap(), meant, "{answer:?}");
             assert!(String::from_utf8(output).unwrap().contains("111122223333"));
         }
@@ -92,6 +108,6 @@ mod tests {
     #[test]
     fn an_endless_answer_is_not_read_to_its_end() {
         let mut input = io::BufReader::new(io::repeat(b'x'));
-        assert!(!ask("111122223333", &mut input, &mut Vec::new()).unwrap());
+        assert!(!ask("111122223333", "", &mut input, &mut Vec::new()).unwrap());
     }
 }

@@ -20,6 +20,7 @@ use aws_types::region::Region;
 
 use super::super::run::Refusal;
 use crate::aws::{CALL_TIMEOUT, secrets};
+use crate::plan::PlannedTarget;
 
 /// The name of our session where a role is assumed; CloudTrail shows it with every call.
 const SESSION_NAME: &str = "firedrill";
@@ -27,6 +28,13 @@ const SESSION_NAME: &str = "firedrill";
 /// Text that is shown to nobody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for the one call that needs it.
+    pub(in crate::commands) fn expose(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -107,6 +115,31 @@ pub(in crate::commands) async fn configuration(reach: &Reach) -> Result<SdkConfi
 
 fn with_provider(config: &SdkConfig, provider: SharedCredentialsProvider) -> SdkConfig {
     config.clone().into_builder().credentials_provider(provider).build()
+}
+
+/// The SDK's configuration for another target of a scenario: by its profile, by its role, which the home
+/// target's credentials assume, or by those credentials themselves. No call is made.
+pub(in crate::commands) async fn elsewhere(
+    home: &SdkConfig,
+    target: &PlannedTarget,
+    endpoint_url: Option<&String>,
+) -> Result<SdkConfig, Refusal> {
+    if let Some(profile) = &target.profile {
+        let reach = Reach {
+            profile: Some(profile.clone()),
+            region: Some(target.region.clone()),
+            endpoint_url: endpoint_url.cloned(),
+            ..Reach::default()
+        };
+        return configuration(&reach).await;
+    }
+    let external_id = target.external_id.as_ref().map(|id| Secret::from(id.expose().to_owned()));
+    let config = match &target.role {
+        // STS is asked in the home region: that one is surely enabled for these credentials.
+        Some(role) => assume(home, role, external_id.as_ref()).await,
+        None => home.clone(),
+    };
+    Ok(config.into_builder().region(Region::new(target.region.clone())).build())
 }
 
 /// The credentials of a profile that was named: those in the environment are not even looked at, so that

@@ -3,15 +3,17 @@
 //! Main type: [`Record`]. Invariants: a record that another process holds is only looked at; what is whole
 //! in it is never changed, only what a crash cut off at its end is taken away before anything is added.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::super::output::TimelineFile;
-use super::super::report::TIMELINE_FILE;
+use super::super::report::{PLAN_FILE, TIMELINE_FILE};
 use super::super::run::Refusal;
 use crate::clock::Clock;
 use crate::faults::revert::pending;
+use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::timeline::{Entry, EntryKind, Purpose, Target, TargetKind, parse_lines};
 
@@ -26,6 +28,7 @@ const MOST: usize = 10_000;
 pub(super) struct Record {
     /// The drill's folder, as people are told.
     pub(super) name: String,
+    folder: PathBuf,
     file: File,
     entries: Vec<Entry>,
     /// How long the part is that can be read, and whether a line feed is missing after it.
@@ -133,6 +136,7 @@ fn open(folder: &Path) -> Result<Record, Refusal> {
     let whole = if lines.cut_off.is_some() { ended } else { text.len() };
     Ok(Record {
         name: folder.display().to_string(),
+        folder: folder.to_owned(),
         file,
         entries: lines.entries,
         whole: whole as u64,
@@ -148,6 +152,38 @@ impl Record {
             EntryKind::DrillStarted { run_id, .. } => Some(run_id.clone()),
             _ => None,
         })
+    }
+
+    /// The drill's plan.
+    pub(super) fn plan(&self) -> Result<Plan, Refusal> {
+        let path = self.folder.join(PLAN_FILE);
+        let unreadable = |why: String| {
+            let path = path.display();
+            Refusal(format!(
+                "{path} can't be read: {why}\n  without it nobody knows the way; revert what is there with \
+                 `firedrill revert --sweep ID` and that account's credentials"
+            ))
+        };
+        let mut text = Vec::new();
+        let file = File::open(&path).map_err(|error| unreadable(error.to_string()))?;
+        file.take(LARGEST).read_to_end(&mut text).map_err(|error| unreadable(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Where one of the drill's other targets was.
+    pub(super) fn target(&self, name: &str) -> Option<&Target> {
+        self.entries.iter().find_map(|entry| match &entry.kind {
+            EntryKind::DrillStarted { targets, .. } => targets.get(name),
+            _ => None,
+        })
+    }
+
+    /// The names of the other targets where a change is not taken back.
+    pub(super) fn owing_elsewhere(&self) -> BTreeSet<String> {
+        let all = Purpose::TO_TAKE_BACK.iter();
+        all.flat_map(|purpose| pending(&self.entries, *purpose))
+            .filter_map(|change| change.target)
+            .collect()
     }
 
     /// What the drill owes.

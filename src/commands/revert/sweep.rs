@@ -30,8 +30,8 @@ pub(super) fn drill_id(text: &str) -> Result<String, String> {
 
 /// Looks for what carries the id, and undoes it.
 pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
-    let account = real::reconnect(&arguments.real)?;
-    let target = account.target();
+    let accounts = real::reconnect(&arguments.real)?;
+    let target = accounts.target();
     say(&format!("looking for {id} in account {}, {}", target.account, target.region));
     let clock = Clock::system();
     let path = arguments
@@ -45,10 +45,10 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
     let file = File::create_new(&path).map_err(failed)?;
     let mut file = TimelineFile::resume(file, 0, false).map_err(failed)?;
     let recorder = Recorder::resume(clock, Vec::new(), Box::new(move |entry| file.append(entry)));
-    let home = account.place(None);
+    let home = accounts.home();
     let (pace, _urgency) = Pace::paced();
     let context = Context::new(&home, &recorder, &pace, id);
-    let (done, left) = real::runtime()?.block_on(async {
+    let (done, left) = accounts.runtime().block_on(async {
         let (found, mut left) = sweep(context).await;
         let mut done = 0;
         for change in &found {

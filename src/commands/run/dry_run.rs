@@ -10,7 +10,7 @@ use crate::plan::{Plan, Start};
 use crate::timeline::{Entry, EntryKind};
 
 /// The file of a drill's folder that has the same words.
-pub(super) const FILE: &str = "dry-run.txt";
+pub(in crate::commands) const FILE: &str = "dry-run.txt";
 
 /// What one drill's dry run came to.
 pub(super) fn words(plan: &Plan, name: &str, timeline: &[Entry]) -> String {

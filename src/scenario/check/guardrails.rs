@@ -1,5 +1,6 @@
 //! Rules about the guardrails: each must be able to hold, and to have something to guard.
 
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde_json::Value;
 
 use super::Check;
@@ -123,6 +124,31 @@ fn targets(check: &mut Check<'_>) {
     }
     for (index, fault) in scenario.faults.iter().enumerate() {
         tags(check, fault, index);
+        lasts(check, fault, index);
+    }
+}
+
+/// An action of an inline template that outlasts the drill would be cut off in its middle. Durations are
+/// ISO 8601: <https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html>.
+fn lasts(check: &mut Check<'_>, fault: &Fault, index: usize) {
+    let Some(limit) = check.scenario().guardrails.max_duration else { return };
+    let Ok(limit) = SignedDuration::try_from(limit.0) else { return };
+    let inline = fault.fis.as_ref().and_then(|fis| fis.inline.as_ref());
+    let actions = inline.and_then(|inline| inline["actions"].as_object());
+    for (name, action) in actions.into_iter().flatten() {
+        let Some(text) = action["parameters"]["duration"].as_str() else { continue };
+        // What is no duration is refused by FIS itself, which knows each action's parameters.
+        let Ok(span) = text.parse::<Span>() else { continue };
+        let Ok(length) = span.to_duration(SpanRelativeTo::days_are_24_hours()) else { continue };
+        if length > limit {
+            let message = format!(
+                "the action `{}` lasts {length:#}, but the drill is stopped after {limit:#}",
+                shortened(name)
+            );
+            let hint = "raise `guardrails.max_duration`, or shorten the action".to_owned();
+            let path = format!("faults/{index}/fis/inline/actions/{name}/parameters/duration");
+            check.error(code::ACTION_PAST_MAX_DURATION, &path, message, hint);
+        }
     }
 }
 
@@ -208,6 +234,20 @@ expect:
              \"aws:ec2:stop-instances\", targets: {{Instances: one}}}}}}, stopConditions: [{{source: \
              none}}], roleArn: \"arn:aws:iam::111122223333:role/fis\"}}}}"
         )
+    }
+
+    #[test]
+    fn an_inline_action_ends_before_the_drill_is_stopped() {
+        let lasting = |text: &str| {
+            format!(
+                "fis: {{inline: {{actions: {{wait: {{actionId: \"aws:fis:wait\", parameters: {{duration: \
+                 {text}}}}}}}, stopConditions: [{{source: none}}]}}}}"
+            )
+        };
+        assert_eq!(told("", &lasting("PT30M")), []);
+        assert_eq!(told("", &lasting("soon")), []);
+        tells("", &lasting("PT30M1S"), "action-past-max-duration");
+        tells("", &lasting("P1D"), "action-past-max-duration");
     }
 
     #[test]

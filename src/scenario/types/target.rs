@@ -43,6 +43,12 @@ impl ExternalId {
     }
 }
 
+impl From<String> for ExternalId {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for ExternalId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[redacted]")
