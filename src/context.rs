@@ -53,6 +53,14 @@ impl Place {
         topic_arn(&self.partition, &self.target.region, &self.target.account, topic)
     }
 
+    /// A rule's ARN in this place; rules of the default bus have no bus in it.
+    pub(crate) fn rule_arn(&self, bus: &str, name: &str) -> String {
+        let Target { region, account, .. } = &self.target;
+        let bus = bus.rsplit('/').next().unwrap_or(bus);
+        let path = if bus == "default" { String::new() } else { format!("{bus}/") };
+        format!("arn:{}:events:{region}:{account}:rule/{path}{name}", self.partition)
+    }
+
     /// A state machine's ARN in this place; one that is given by its ARN is itself.
     pub(crate) fn state_machine_arn(&self, name: &str) -> String {
         if name.starts_with("arn:") {

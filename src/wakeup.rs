@@ -1,12 +1,14 @@
 //! When to look again: what may have changed since the last look.
 //!
-//! Main types: [`Wakeups`] and [`Pace`]. On a real account events ring a [`Bell`] per [`Topic`] where they
-//! come, and pollers keep a cadence besides: every [`NEAR`] while a window closes within [`NEAR_ENDS`],
-//! every [`FAR`] within [`FAR_ENDS`], every [`FARTHEST`] beyond. Looks stand on a grid of the wall clock, so
-//! that the pollers of all drills ask at the same instants and share their calls. The emulated account
-//! rings for every change, so that a rehearsal costs tens of calls instead of one every few seconds. Invariant: a wake-up is only a hint to look. What was seen always comes from
-//! an API call.
+//! Main types: [`Wakeups`] and [`Pace`]. On a real account the drill's own queue brings events, whose
+//! reader rings a [`Bell`] per [`Topic`], and pollers keep a cadence besides: every [`NEAR`] while a window
+//! closes within [`NEAR_ENDS`], every [`FAR`] within [`FAR_ENDS`], every [`FARTHEST`] beyond. Looks stand on
+//! a grid of the wall clock, so that the pollers of all drills ask at the same instants and share their
+//! calls. The emulated account rings for every change, so that a rehearsal costs tens of calls instead of
+//! one every few seconds. Invariant: a wake-up is only a hint to look. What was seen always comes from an
+//! API call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -95,6 +97,11 @@ impl Bell {
         (Self { counts: sender }, Wakeups { counts: receiver })
     }
 
+    /// One more listener.
+    pub fn listen(&self) -> Wakeups {
+        Wakeups { counts: self.counts.subscribe() }
+    }
+
     /// Tells every listener that these may have changed.
     pub fn ring(&self, topics: &[Topic]) {
         if topics.is_empty() {
@@ -134,8 +141,22 @@ pub struct Pace {
 enum Mode {
     /// Somebody rings when something changed.
     OnChange(Wakeups),
-    /// Somebody may ring; look every so often besides, the more often the nearer a window's end is.
-    Paced(Wakeups),
+    /// Who reads the drill's queue may ring; look every so often besides, the more often the nearer a
+    /// window's end is.
+    Paced(Arc<Bell>, Wakeups),
+}
+
+impl Mode {
+    fn paced() -> Self {
+        let (bell, wakeups) = Bell::new();
+        Self::Paced(Arc::new(bell), wakeups)
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        match self {
+            Self::OnChange(wakeups) | Self::Paced(_, wakeups) => wakeups,
+        }
+    }
 }
 
 /// Between two looks while a window closes soon. A window closes a grace period after its deadline, so
@@ -182,9 +203,51 @@ impl Pace {
         Self::new(Mode::OnChange(wakeups))
     }
 
-    /// Rests until the bell rings, and no longer than the cadence says.
-    pub fn paced(wakeups: Wakeups) -> (Self, Urgency) {
-        Self::new(Mode::Paced(wakeups))
+    /// Rests until somebody rings ([`Pace::ring`]), and no longer than the cadence says.
+    pub fn paced() -> (Self, Urgency) {
+        Self::new(Mode::paced())
+    }
+
+    /// The same pace at one of a drill's places, where what rings at another is not heard.
+    #[must_use]
+    pub fn at_a_place(&self) -> Self {
+        let mode = match &self.mode {
+            Mode::OnChange(wakeups) => Mode::OnChange(wakeups.clone()),
+            Mode::Paced(..) => Mode::paced(),
+        };
+        Self { mode, look_at: self.look_at.clone() }
+    }
+
+    /// Whether looks come at a cadence, so that events are worth a queue that tells of them.
+    pub fn is_paced(&self) -> bool {
+        match self.mode {
+            Mode::OnChange(_) => false,
+            Mode::Paced(..) => true,
+        }
+    }
+
+    /// Tells every poller of this place that these may have changed. An account that rings by itself has
+    /// told them already.
+    pub fn ring(&self, topics: &[Topic]) {
+        match &self.mode {
+            Mode::OnChange(_) => {}
+            Mode::Paced(bell, _) => bell.ring(topics),
+        }
+    }
+
+    /// For how long one call may wait for news, if it is to be back when the next window closes: `most`
+    /// where that is far away. `through` and `lag` are those of [`Pace::rest`].
+    pub fn patience(
+        &self,
+        now: Timestamp,
+        lag: SignedDuration,
+        through: Timestamp,
+        most: Duration,
+    ) -> Duration {
+        let urgent = (*self.look_at.borrow()).filter(|at| *at > through);
+        let Some(at) = urgent else { return most };
+        let left = (at + lag).duration_since(now);
+        Duration::try_from(left).unwrap_or_default().min(most)
     }
 
     fn new(mode: Mode) -> (Self, Urgency) {
@@ -194,9 +257,7 @@ impl Pace {
 
     /// Where the topic's bell stands: taken before a look, waited from after it.
     pub fn mark(&self, topic: Topic) -> u64 {
-        match &self.mode {
-            Mode::OnChange(wakeups) | Mode::Paced(wakeups) => wakeups.mark(topic),
-        }
+        self.mode.wakeups().mark(topic)
     }
 
     /// Rests until it is time to look again.
@@ -253,7 +314,7 @@ impl Pace {
             Mode::OnChange(_) => {
                 looked.max(now - SignedDuration::try_from(QUIET).expect("a few seconds"))
             }
-            Mode::Paced(_) => looked - lag,
+            Mode::Paced(..) => looked - lag,
         }
     }
 
@@ -267,7 +328,7 @@ impl Pace {
     pub async fn back_off(&self, failures: u32) {
         let rest = match &self.mode {
             Mode::OnChange(_) => AFTER_FAILURE,
-            Mode::Paced(_) => {
+            Mode::Paced(..) => {
                 let doubled = AFTER_FAILURE * (1 << failures.saturating_sub(1).min(8));
                 doubled.min(LONGEST_REST).mul_f64(0.5 + fastrand::f64() / 2.0)
             }
@@ -282,7 +343,7 @@ impl Pace {
                 wakeups.clone().after(topic, mark).await;
                 tokio::time::sleep(QUIET).await;
             }
-            Mode::Paced(wakeups) => {
+            Mode::Paced(_, wakeups) => {
                 let mut wakeups = wakeups.clone();
                 let next = async {
                     match cadence {
@@ -376,16 +437,34 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bell_wakes_before_the_cadence_does() {
-        let (bell, wakeups) = Bell::new();
-        let (pace, urgency) = Pace::paced(wakeups);
+        let (pace, urgency) = Pace::paced();
+        let (pace, elsewhere) = (pace.at_a_place(), pace.at_a_place());
         let clock = Clock::starting_at(at(0));
         urgency.look_at(Some(at(3_600_000)));
         let mark = pace.mark(Topic::Alarms);
-        bell.ring(&[Topic::Alarms]);
+        elsewhere.ring(&[Topic::Alarms]);
+        assert_eq!(pace.mark(Topic::Alarms), mark, "a bell is heard where it hangs");
+        pace.ring(&[Topic::Alarms]);
         pace.rest(clock, Topic::Alarms, mark, SignedDuration::ZERO, at(0)).await;
         assert_eq!(clock.now(), at(2_000), "the quiet time");
         let mark = pace.mark(Topic::Alarms);
         pace.rest(clock, Topic::Alarms, mark, SignedDuration::ZERO, at(2_000)).await;
         assert_eq!(clock.now(), at(30_000), "nobody rang");
+    }
+
+    #[test]
+    fn a_call_waits_for_news_no_longer_than_until_the_next_window_closes() {
+        let (pace, urgency) = Pace::paced();
+        let most = Duration::from_secs(20);
+        let lag = SignedDuration::from_secs(5);
+        let patience = |through| pace.patience(at(0), lag, at(through), most);
+        assert_eq!(patience(0), most, "nobody waits");
+        urgency.look_at(Some(at(3_000)));
+        assert_eq!(patience(0), Duration::from_secs(8));
+        assert_eq!(patience(3_000), most, "it was looked at");
+        urgency.look_at(Some(at(-60_000)));
+        assert_eq!(patience(-70_000), Duration::ZERO, "late");
+        urgency.look_at(Some(at(3_600_000)));
+        assert_eq!(patience(0), most);
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aws_sdk_cloudwatch::operation::describe_alarms::builders::DescribeAlarmsFluentBuilder;
 use aws_sdk_cloudwatch::types::{AlarmMuteRuleStatus, AlarmType, HistoryItemType, ScanBy};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -128,12 +129,8 @@ async fn describe_batch(
     client: &aws_sdk_cloudwatch::Client,
     names: &[String],
 ) -> Result<Vec<Snapshot>, CallError> {
-    let answer = client
-        .describe_alarms()
+    let answer = listing(client)
         .set_alarm_names(Some(names.to_vec()))
-        .alarm_types(AlarmType::MetricAlarm)
-        .alarm_types(AlarmType::CompositeAlarm)
-        .max_records(100)
         .send()
         .await
         .map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
@@ -145,15 +142,18 @@ async fn describe_batch(
     Ok(metric.chain(composite).collect())
 }
 
-/// Every alarm of both types in the account.
-pub(crate) async fn all(aws: &Aws) -> Result<Vec<Snapshot>, CallError> {
-    let listing = aws
-        .cloudwatch
+/// A list of alarms of both types, a hundred on a page.
+fn listing(client: &aws_sdk_cloudwatch::Client) -> DescribeAlarmsFluentBuilder {
+    client
         .describe_alarms()
         .alarm_types(AlarmType::MetricAlarm)
         .alarm_types(AlarmType::CompositeAlarm)
-        .max_records(100);
-    let mut pages = listing.into_paginator().send();
+        .max_records(100)
+}
+
+/// Every alarm of both types in the account.
+pub(crate) async fn all(aws: &Aws) -> Result<Vec<Snapshot>, CallError> {
+    let mut pages = listing(&aws.cloudwatch).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| CallError::of("cloudwatch:DescribeAlarms", &error))?;
@@ -190,13 +190,7 @@ pub(crate) async fn state_before(
 
 /// The names of the account's first alarms, for a guess at what was meant; none where they can't be had.
 pub(crate) async fn names(aws: &Aws) -> Vec<String> {
-    let request = aws
-        .cloudwatch
-        .describe_alarms()
-        .alarm_types(AlarmType::MetricAlarm)
-        .alarm_types(AlarmType::CompositeAlarm)
-        .max_records(100);
-    let Ok(answer) = request.send().await else { return Vec::new() };
+    let Ok(answer) = listing(&aws.cloudwatch).send().await else { return Vec::new() };
     let metric = answer.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name());
     let composite = answer.composite_alarms().iter().filter_map(|alarm| alarm.alarm_name());
     metric.chain(composite).map(str::to_owned).collect()

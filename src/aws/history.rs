@@ -6,13 +6,10 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarmHistory.html>; its
 //! `AlarmTypes` defaults to metric alarms alone, so both are asked for.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use aws_sdk_cloudwatch::types::{AlarmHistoryItem, AlarmType, ScanBy};
 use jiff::Timestamp;
 
-use super::shared::Shared;
+use super::shared::Since;
 use super::{Aws, CallError, CallErrorKind, date_time};
 
 /// The most pages of one history that are read, a hundred items each: far more than an alarm that is
@@ -27,34 +24,19 @@ const KEPT_HOURS: i64 = 30 * 24;
 type Answer = Result<Vec<AlarmHistoryItem>, CallError>;
 
 /// The reader that everybody shares who reads histories.
-pub(super) type Reader = Shared<(String, Timestamp), Arc<BTreeMap<String, Answer>>>;
+pub(super) type Reader = Since<Vec<AlarmHistoryItem>>;
 
 /// Everything that happened to an alarm since then, oldest first; `now` is the present.
 pub(crate) async fn history(aws: &Aws, alarm: &str, since: Timestamp, now: Timestamp) -> Answer {
     if now.duration_since(since).as_hours() >= KEPT_HOURS {
         return Err(truncated(alarm, "CloudWatch keeps it for 30 days"));
     }
-    let reader = aws.readers.histories.clone();
-    let client = aws.cloudwatch.clone();
-    let moment = aws.readers.moment;
-    let ask = (alarm.to_owned(), since);
-    let read = reader
-        .ask(ask, moment, move |asks| async move {
-            let mut wanted: BTreeMap<String, Timestamp> = BTreeMap::new();
-            for (alarm, since) in asks {
-                let first = wanted.entry(alarm).or_insert(since);
-                *first = since.min(*first);
-            }
-            let mut answers = BTreeMap::new();
-            for (alarm, since) in wanted {
-                let answer = read_all(&client, &alarm, since).await;
-                answers.insert(alarm, answer);
-            }
-            Arc::new(answers)
-        })
-        .await;
-    let answer = read.get(alarm).cloned();
-    answer.unwrap_or_else(|| Err(truncated(alarm, "it was not read")))
+    let (client, name) = (aws.cloudwatch.clone(), alarm.to_owned());
+    let read = move |since| {
+        let (client, name) = (client.clone(), name.clone());
+        async move { read_all(&client, &name, since).await }
+    };
+    aws.readers.histories.read(alarm.to_owned(), since, aws.readers.moment, read).await
 }
 
 async fn read_all(client: &aws_sdk_cloudwatch::Client, alarm: &str, since: Timestamp) -> Answer {
@@ -87,5 +69,28 @@ fn truncated(alarm: &str, why: &str) -> CallError {
         operation: "cloudwatch:DescribeAlarmHistory",
         code: None,
         message: format!("the history of alarm `{alarm}` is not whole: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::region::Region;
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_history_that_cloudwatch_no_longer_keeps_is_no_answer() {
+        let config = aws_types::SdkConfig::builder();
+        let config = config.behavior_version(
+            aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest(),
+        );
+        let aws = Aws::new(&config.region(Region::from_static("eu-west-1")).build());
+        let now = Timestamp::from_second(1_767_603_600).expect("in range");
+        let since = now - SignedDuration::from_hours(KEPT_HOURS);
+        let error = history(&aws, "errors", since, now).await.expect_err("it is not kept");
+        assert_eq!(error.kind, CallErrorKind::Unreachable);
+        assert!(error.message.contains("`errors` is not whole"), "{error}");
+        assert!(error.message.contains("30 days"), "{error}");
     }
 }

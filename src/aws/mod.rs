@@ -6,13 +6,16 @@
 
 pub(crate) mod alarms;
 pub(crate) mod asked_for;
+pub(crate) mod automations;
 pub(crate) mod configurations;
 mod credentials;
+pub(crate) mod deployments;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
 pub(crate) mod history;
 pub(crate) mod metrics;
+pub(crate) mod once;
 pub mod permissions;
 pub(crate) mod queues;
 pub mod quotas;
@@ -88,8 +91,11 @@ pub(crate) struct Readers {
     moment: Duration,
     alarms: alarms::Reader,
     histories: history::Reader,
-    trails: trail::Reader,
+    automations: automations::Reader,
+    executions: automations::WholeReader,
     metrics: metrics::Reader,
+    deployments: deployments::Reader,
+    trails: trail::Reader,
 }
 
 /// Who the credentials belong to, and where the calls go.

@@ -1,6 +1,7 @@
 //! One call for many who ask: readers of every drill of a run share what they read.
 //!
-//! Main type: [`Shared`]. Whoever asks within one short moment is served by one call. Invariants: an answer
+//! Main types: [`Shared`], and [`Since`] for what is known by a name and read from a moment on. Whoever asks
+//! within one short moment is served by one call. Invariants: an answer
 //! is never older than the question, because nobody joins a call that is on its way; what takes a change
 //! back asks for itself and waits for nobody.
 
@@ -11,7 +12,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+use jiff::Timestamp;
 
+use super::CallError;
 use super::gate::is_undoing;
 
 /// A reader that collects questions and answers them together.
@@ -91,6 +95,60 @@ impl<Ask: Send + 'static, Answer: Clone + Send + Sync + 'static> Shared<Ask, Ans
     }
 }
 
+/// A reader of things that have names; each is read once for all who ask for it, from the earliest moment
+/// that any of them asks for on.
+pub(crate) type Since<Found> = Shared<Question<Found>, Answers<Found>>;
+
+/// What came of each name.
+type Answers<Found> = Arc<IndexMap<String, Result<Found, CallError>>>;
+
+/// How something is read from a moment on.
+type Read<Found> =
+    Arc<dyn Fn(Timestamp) -> BoxFuture<'static, Result<Found, CallError>> + Send + Sync>;
+
+/// Something that is asked for.
+pub(crate) struct Question<Found> {
+    name: String,
+    since: Timestamp,
+    read: Read<Found>,
+}
+
+impl<Found: Clone + Send + Sync + 'static> Since<Found> {
+    /// What `read` finds from `since` on, or from earlier where somebody else asks for that.
+    pub(crate) async fn read<Work>(
+        &self,
+        name: String,
+        since: Timestamp,
+        moment: Duration,
+        read: impl Fn(Timestamp) -> Work + Send + Sync + 'static,
+    ) -> Result<Found, CallError>
+    where
+        Work: Future<Output = Result<Found, CallError>> + Send + 'static,
+    {
+        let read: Read<Found> = Arc::new(move |since| read(since).boxed());
+        let question = Question { name: name.clone(), since, read };
+        let answers = self.ask(question, moment, answer_all).await;
+        answers.get(&name).cloned().expect("each question is answered")
+    }
+}
+
+async fn answer_all<Found>(questions: Vec<Question<Found>>) -> Answers<Found> {
+    let mut distinct: IndexMap<String, Question<Found>> = IndexMap::new();
+    for question in questions {
+        match distinct.get_mut(&question.name) {
+            Some(known) => known.since = known.since.min(question.since),
+            None => {
+                distinct.insert(question.name.clone(), question);
+            }
+        }
+    }
+    let mut answers = IndexMap::new();
+    for (name, question) in distinct {
+        answers.insert(name, (question.read)(question.since).await);
+    }
+    Arc::new(answers)
+}
+
 /// Lets others ask too. Without a moment, those that ask in this very instant still do.
 async fn gather(moment: Duration) {
     if moment.is_zero() {
@@ -130,6 +188,24 @@ mod tests {
         let answers = join_all((0..50).map(|number| ask(&shared, number, &calls))).await;
         assert_eq!(calls.load(Ordering::SeqCst), 1);
         assert!(answers.iter().all(|answer| answer.len() == 50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_a_name_is_read_once_from_the_earliest_moment_that_is_asked_for() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let (since, calls): (Since<Timestamp>, Arc<AtomicUsize>) =
+            (Since::default(), Arc::default());
+        let read = |name: &str, second| {
+            let calls = Arc::clone(&calls);
+            let moment = Duration::from_millis(100);
+            since.read(name.to_owned(), at(second), moment, move |since| {
+                calls.fetch_add(1, Ordering::SeqCst);
+                async move { Ok(since) }
+            })
+        };
+        let answers = tokio::join!(read("a", 30), read("b", 20), read("a", 10));
+        assert_eq!(answers, (Ok(at(10)), Ok(at(20)), Ok(at(10))));
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test(start_paused = true)]

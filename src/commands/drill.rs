@@ -31,7 +31,7 @@ use crate::plan::Plan;
 use crate::recorder::{Recorder, Sink};
 use crate::runner::{self, Conduct, Drill, StopSwitch};
 use crate::timeline::{Entry, Target, TargetKind};
-use crate::wakeup::{Bell, Pace};
+use crate::wakeup::Pace;
 
 /// How long a real account may take until a new rule delivers ("allow a short period of time").
 const SETTLE: Duration = Duration::from_secs(10);
@@ -189,7 +189,7 @@ fn rehearse_on<T>(
 }
 
 /// Drills side by side on one emulated account, at the cadence of a real one: nobody rings when something
-/// changed. What it costs to watch a real account is measured with this.
+/// changed, but who reads a drill's own queue. What it costs to watch a real account is measured with this.
 ///
 /// # Panics
 /// Never: a runtime without I/O needs nothing that could be missing.
@@ -212,7 +212,7 @@ pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
         let aws = Aws::new(&config).gathering_for(MOMENT);
         let home = Place { name: None, aws, target, partition: identity.partition };
         let places = Places::new(home, Vec::new());
-        let drills = plans.iter().map(|plan| paced(plan, &places, clock));
+        let drills = plans.iter().map(|plan| paced(Conduct::default(), plan, &places, clock));
         tokio::select! {
             biased;
             finished = join_all(drills) => finished,
@@ -221,11 +221,48 @@ pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
     })
 }
 
+/// Drills like [`rehearse_as`] in virtual time, but at the cadence of a real account, and with whatever a
+/// real run makes to be woken.
+///
+/// # Panics
+/// Never: a runtime without I/O needs nothing that could be missing.
+pub fn rehearse_paced(
+    conduct: Conduct,
+    plan: &Plan,
+    accounts: impl Into<Estate>,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
+) -> (Finished, Account) {
+    let accounts = accounts.into();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing that could be missing");
+    runtime.block_on(async {
+        let clock = Clock::starting_at(accounts.now());
+        let identities: Vec<Identity> =
+            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let (emulator, _rings) = Emulator::new(accounts, clock);
+        let client = between(SharedHttpClient::new(emulator.clone()));
+        let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
+        let config = |region: &str| {
+            let config = emulated_config(&client, region, clock).into_builder();
+            config.timeout_config(timeouts.clone()).build()
+        };
+        let places = emulated_places(plan, &identities, config).await;
+        let finished = tokio::select! {
+            biased;
+            finished = paced(conduct, plan, &places, clock) => finished,
+            () = emulator.live() => unreachable!("the account lives on"),
+        };
+        (finished, emulator.account())
+    })
+}
+
 /// One drill at the cadence of a real account.
-async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
+async fn paced(conduct: Conduct, plan: &Plan, places: &Places, clock: Clock) -> Finished {
     let recorder = Recorder::new(clock, Box::new(|_| Ok(())));
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let drill = Drill {
         plan,
         places,
@@ -234,7 +271,7 @@ async fn paced(plan: &Plan, places: &Places, clock: Clock) -> Finished {
         urgency: &urgency,
         stop: &StopSwitch::default(),
         settle: SETTLE,
-        conduct: Conduct::default(),
+        conduct,
     };
     // On the heap, as in [`perform`].
     Box::pin(runner::run(drill)).await;
@@ -300,8 +337,7 @@ pub async fn perform(
     sink: Sink,
 ) -> Finished {
     let recorder = Recorder::new(Clock::system(), sink);
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let drill = Drill {
         plan,
         places,

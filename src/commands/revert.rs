@@ -22,7 +22,7 @@ use crate::plan::PlannedTarget;
 use crate::recorder::Recorder;
 use crate::scenario::types::ExternalId;
 use crate::timeline::{EntryKind, Purpose, StopReason, Target, TargetKind};
-use crate::wakeup::{Bell, Pace};
+use crate::wakeup::Pace;
 
 /// Takes back what drills left behind.
 ///
@@ -198,8 +198,7 @@ fn take_back(
     let recorder = record.resume(clock)?;
     say_gone(&recorder);
     let places = Places::new(accounts.home(), others);
-    let (_bell, wakeups) = Bell::new();
-    let (pace, _urgency) = Pace::paced(wakeups);
+    let (pace, _urgency) = Pace::paced();
     accounts.runtime().block_on(async {
         for purpose in Purpose::TO_TAKE_BACK {
             for change in recorder.read(|timeline| pending(timeline, purpose)) {

@@ -21,6 +21,7 @@ pub(crate) mod error;
 pub mod estate;
 pub(crate) mod facts;
 pub(crate) mod ids;
+mod long_poll;
 pub(crate) mod operation;
 pub(crate) mod policy;
 pub mod served;

@@ -28,7 +28,7 @@ use super::account::Account;
 use super::belongings::{alarm_states, belongings};
 use super::error::ServiceError;
 use super::transport::Emulator;
-use super::wire;
+use super::{long_poll, wire};
 
 /// How many connections are open at a time; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -153,7 +153,11 @@ async fn respond(
     match tokio::time::timeout(PATIENCE, Limited::new(body, wire::MAX_BODY).collect()).await {
         Ok(Ok(whole)) => {
             request.body = whole.to_bytes().into();
-            Ok(write(emulator.answer(&request)))
+            let answer = match long_poll::asked_for(&request) {
+                Some(wait) => long_poll::answer(emulator, &request, wait).await,
+                None => emulator.answer(&request),
+            };
+            Ok(write(answer))
         }
         Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(refuse(&request, wire::too_large())),
         Ok(Err(error)) => Err(io::Error::other(error)),

@@ -15,6 +15,10 @@ pub(crate) const EVENT_TO_TARGET: SignedDuration = SignedDuration::from_millis(5
 /// From a service's state change until its event is on the default bus ("near real time"; ours).
 pub(crate) const SERVICE_EVENT: SignedDuration = SignedDuration::from_millis(1000);
 
+/// From a step of a bus until its record is in the log group: "best effort", without a figure
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-logs.html>); ours.
+pub(crate) const BUS_LOG: SignedDuration = SignedDuration::from_secs(5);
+
 // --- EC2 ---
 
 /// From `RunInstances` or `StartInstances` until the instance is `running` (AWS: "typically within a

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::account::Account;
 use super::estate::Estate;
-use super::wire;
+use super::{long_poll, wire};
 use crate::clock::Clock;
 use crate::wakeup::{Bell, Wakeups};
 
@@ -105,9 +105,24 @@ impl Emulator {
         self.inner.estate.lock().expect("no call panics while it holds the account")
     }
 
+    /// Hears every change from here on.
+    pub(super) fn wakeups(&self) -> Wakeups {
+        self.inner.bell.listen()
+    }
+
     /// Answers one request, at the present moment of the account's clock.
     pub(crate) fn answer(&self, request: &wire::Request) -> wire::Response {
+        self.count();
+        self.ask(request)
+    }
+
+    /// One more call is answered.
+    pub(super) fn count(&self) {
         self.inner.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What the account answers now; whoever waits for an answer asks more than once.
+    pub(super) fn ask(&self, request: &wire::Request) -> wire::Response {
         self.step(|estate| estate.answer(request))
     }
 
@@ -136,8 +151,14 @@ impl Emulator {
 
 impl HttpConnector for Emulator {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let response = self.answer(&read_request(&request));
-        HttpConnectorFuture::ready(write_response(response))
+        let request = read_request(&request);
+        let Some(wait) = long_poll::asked_for(&request) else {
+            return HttpConnectorFuture::ready(write_response(self.answer(&request)));
+        };
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            write_response(long_poll::answer(&this, &request, wait).await)
+        })
     }
 }
 

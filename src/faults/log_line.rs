@@ -6,6 +6,7 @@
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
 
 use super::{ChangeError, Context, Injected, ids, started};
+use crate::aws::once::Once;
 use crate::plan::PlannedFault;
 use crate::timeline::{Purpose, Undo};
 
@@ -61,8 +62,9 @@ async fn put(
     let events = vec![event; usize::try_from(count).unwrap_or(1)];
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, None)?;
     let request = context.aws.logs.put_log_events().log_group_name(group).log_stream_name(stream);
-    let answer =
-        context.recorder.heard(intent, CALL, request.set_log_events(Some(events)).send().await)?;
+    let once = aws_sdk_cloudwatchlogs::config::Builder::new().retry_classifier(Once);
+    let request = request.set_log_events(Some(events)).customize().config_override(once);
+    let answer = context.recorder.heard(intent, CALL, request.send().await)?;
     context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
     // AWS answers success for events that it threw away.
     answer.rejected_log_events_info().map_or(Ok(()), |info| Err(rejected(group, info)))

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{ChangeError, Context, Injected, ids, started};
+use crate::aws::once::Once;
 use crate::plan::{Message, PlannedFault};
 use crate::timeline::Purpose;
 
@@ -33,6 +34,8 @@ pub(super) async fn inject<'a>(
         .set_message_attributes(Some(attributes))
         .set_message_group_id(message.group.clone())
         .set_message_deduplication_id(message.deduplication.clone())
+        .customize()
+        .config_override(aws_sdk_sns::config::Builder::new().retry_classifier(Once))
         .send()
         .await;
     let answer = context.recorder.heard(intent, CALL, sent)?;

@@ -8,6 +8,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
+use crate::aws::once::Once;
 use crate::plan::PlannedFault;
 use crate::scenario::types::EventEntry;
 use crate::timeline::Purpose;
@@ -53,7 +54,9 @@ async fn put(
     let intent =
         context.recorder.intent(Some(&fault.id), Purpose::Inject, "events:PutEvents", None)?;
     let requests = batch.iter().map(|entry| request(bus, entry)).collect();
-    let sent = context.aws.events.put_events().set_entries(Some(requests)).send().await;
+    let call = context.aws.events.put_events().set_entries(Some(requests)).customize();
+    let once = aws_sdk_eventbridge::config::Builder::new().retry_classifier(Once);
+    let sent = call.config_override(once).send().await;
     let answer = context.recorder.heard(intent, "events:PutEvents", sent)?;
     let results = answer.entries.unwrap_or_default();
     let accepted: Vec<String> =

@@ -7,10 +7,12 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
-use crate::aws::CallError;
+use crate::aws::deployments::{Reached, of_release};
+use crate::aws::{Aws, CallError};
 use crate::plan::{Becomes, Kind, Release};
 use crate::wakeup::Topic;
 
@@ -28,23 +30,6 @@ struct Subject<'a> {
     becomes: &'a Becomes,
 }
 
-/// A state that a deployment reached.
-struct Reached {
-    /// The deployment's id in the service's own words.
-    deployment: String,
-    /// The service's own word.
-    state: String,
-    at: Timestamp,
-    /// The deployment was taken back by the service, whole.
-    rolled_back: bool,
-    /// It won't leave this state.
-    is_final: bool,
-    /// Who or what brought it about, in the service's own word.
-    triggered_by: String,
-    /// The service's own words about it.
-    reason: String,
-}
-
 /// Watches everything of the plan that is deployed. Never returns.
 pub(super) async fn poll(watch: &Watch<'_>) {
     let subjects = watch.pick(|expectation| {
@@ -60,12 +45,12 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         }
     }
     let mut told = BTreeSet::new();
-    let mut names = appconfig::Names::default();
+    let names = appconfig::Names::default();
     watch
         .keep_looking("deployment states", Topic::Deployments, LAG, &expectations, async || {
-            for release in &releases {
-                let reached = look(watch, release, &mut names).await?;
-                for one in reached.iter().filter(|one| one.at >= watch.since) {
+            let looks = releases.iter().map(|release| look(watch, release, &names));
+            for (release, reached) in releases.iter().zip(join_all(looks).await) {
+                for one in reached?.iter().filter(|one| one.at >= watch.since) {
                     for subject in subjects.iter().filter(|subject| subject.release == *release) {
                         tell(watch, subject, one, &mut told);
                     }
@@ -76,21 +61,35 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         .await;
 }
 
-/// The states that were reached, oldest first.
+/// The states that were reached, oldest first; read together with whoever else asks for this release.
 async fn look(
     watch: &Watch<'_>,
     release: &Release,
-    names: &mut appconfig::Names,
+    names: &appconfig::Names,
+) -> Result<Vec<Reached>, CallError> {
+    let (aws, wanted, names) = (watch.aws.clone(), release.clone(), names.clone());
+    let read = move |since| {
+        let (aws, wanted, names) = (aws.clone(), wanted.clone(), names.clone());
+        async move { read(&aws, &wanted, &names, since).await }
+    };
+    of_release(watch.aws, release.words(), watch.since, read).await
+}
+
+async fn read(
+    aws: &Aws,
+    release: &Release,
+    names: &appconfig::Names,
+    since: Timestamp,
 ) -> Result<Vec<Reached>, CallError> {
     let mut reached = match release {
         Release::CodeDeploy { application, group } => {
-            codedeploy::look(watch, application, group).await?
+            codedeploy::look(aws, since, application, group).await?
         }
-        Release::CloudFormation { stack } => cloudformation::look(watch, stack).await?,
+        Release::CloudFormation { stack } => cloudformation::look(aws, since, stack).await?,
         Release::AppConfig { application, environment } => {
-            appconfig::look(watch, application, environment, names).await?
+            appconfig::look(aws, since, application, environment, names).await?
         }
-        Release::Ecs { cluster, service } => ecs::look(watch, cluster, service).await?,
+        Release::Ecs { cluster, service } => ecs::look(aws, since, cluster, service).await?,
     };
     reached.sort_by_key(|one| one.at);
     Ok(reached)

@@ -1,44 +1,47 @@
-//! The drill's own queue: events that match a pattern, and messages on a topic.
+//! The drill's own queue: events that match a pattern, messages on a topic, and events that say that it is
+//! time to look.
 //!
 //! Main types: [`Listener`] (what stands in the account while a drill runs) and [`Matches`]. One queue per
-//! drill, fed by one temporary rule per pattern and one subscription per topic; everything is named after
-//! the run id and announced before it is made. Messages are left in the queue (it goes away with the
-//! drill), so nothing is lost between reading and recording. A listener rule proves that an event matched
-//! the pattern on that bus, not that the real rule acted: the rule's own metrics say that.
+//! drill and place, fed by one temporary rule per pattern, one subscription per topic, and one rule for all
+//! wake-ups where looks come at a cadence; everything is named after the run id and announced before it is
+//! made. A listener rule proves that an event matched the pattern on that bus, not that the real rule
+//! acted: the rule's own metrics say that. Where the account has no such thing as a rule or a queue, what
+//! only wakes is done without; where it is denied, the drill is refused, since the policy has it.
+
+mod build;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Seen, Watch, queue};
-use crate::aws::CallError;
-use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
+use self::build::{Builder, Names, create_queue};
+use super::mailbox::{self, Mailbox};
+use super::wakeups::WakeUps;
+use super::{Looking, Seen, Watch};
+use crate::aws::{CallError, CallErrorKind};
+use crate::context::{ChangeError, Context};
 use crate::pattern::Pattern;
-use crate::plan::{Kind, PlannedExpectation};
+use crate::plan::{Kind, PlannedExpectation, WakeUpRule};
 use crate::scenario::types::Correlation;
-use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
+
+/// What the record calls the poller of the queue.
+const OBSERVER: &str = "listener queue";
 
 /// Delivery from a bus or a topic to the queue takes up to this long.
 const LAG: SignedDuration = SignedDuration::from_secs(5);
 
-/// The queue keeps a message hidden for this long once it was given out. What was read is deleted; what
-/// was given out in an answer that never arrived comes back.
-pub(super) const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
-
-/// The queue forgets messages after this long: what a crash leaves behind empties itself.
-const RETENTION_SECONDS: &str = "3600";
-
 /// What the drill listens with.
 #[derive(Debug)]
 pub struct Listener {
-    queue: String,
+    mailbox: Mailbox,
     subjects: Vec<Subject>,
+    wake_ups: WakeUps,
 }
 
 /// One expectation that is seen through the queue.
@@ -78,6 +81,13 @@ impl Matches {
         self.0.lock().expect("no poller panics while it adds").push(found);
     }
 
+    /// What an event held that matched for this expectation.
+    pub(super) fn of_event(&self, expectation: &str, event: &str) -> Option<String> {
+        let matches = self.0.lock().expect("no poller panics while it reads");
+        let mut of_it = matches.iter().filter(|found| found.expectation == expectation);
+        of_it.find(|found| found.event == event).map(|found| found.payload.clone())
+    }
+
     /// The matches of this expectation that belong to a minute of the rule's metrics, in order. One that
     /// was given to an earlier minute is not given again.
     pub(super) fn of_minute(&self, expectation: &str, minute: Timestamp) -> Vec<RuleMatch> {
@@ -92,61 +102,6 @@ impl Matches {
         let of_minute =
             |found: &&RuleMatch| found.expectation == expectation && found.minute == Some(minute);
         matches.iter().filter(of_minute).cloned().collect()
-    }
-}
-
-/// What a queue, its policy, its rules and its subscriptions are named after.
-struct Names<'a> {
-    run_id: &'a str,
-    account: &'a str,
-    region: &'a str,
-    partition: &'a str,
-}
-
-impl<'a> Names<'a> {
-    fn new(context: &Context<'a>) -> Self {
-        let place = context.place;
-        Names {
-            run_id: context.run_id,
-            account: &place.target.account,
-            region: &place.target.region,
-            partition: &place.partition,
-        }
-    }
-
-    fn queue(&self) -> String {
-        format!("firedrill-{}", self.run_id)
-    }
-
-    fn queue_arn(&self) -> String {
-        let Names { account, region, partition, .. } = self;
-        format!("arn:{partition}:sqs:{region}:{account}:{}", self.queue())
-    }
-
-    fn topic_arn(&self, topic: &str) -> String {
-        topic_arn(self.partition, self.region, self.account, topic)
-    }
-
-    /// Only the drill's own rules and the topics that it listens to may send to the queue.
-    fn policy(&self, topics: &[String]) -> String {
-        let Names { account, region, partition, run_id } = self;
-        let rules = format!("arn:{partition}:events:{region}:{account}:rule/*firedrill-{run_id}-*");
-        let may_send = |service: &str, condition: Value| {
-            json!({
-                "Effect": "Allow",
-                "Principal": {"Service": service},
-                "Action": "sqs:SendMessage",
-                "Resource": self.queue_arn(),
-                "Condition": condition,
-            })
-        };
-        let mut statements =
-            vec![may_send("events.amazonaws.com", json!({"ArnLike": {"aws:SourceArn": rules}}))];
-        if !topics.is_empty() {
-            let condition = json!({"ArnEquals": {"aws:SourceArn": topics}});
-            statements.push(may_send("sns.amazonaws.com", condition));
-        }
-        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
     }
 }
 
@@ -180,9 +135,35 @@ impl Listener {
     pub async fn arm(watch: &Watch<'_>, context: Context<'_>) -> Result<Option<Self>, ChangeError> {
         let expectations: Vec<&PlannedExpectation> =
             watch.expectations().filter(|expectation| listens(expectation)).collect();
-        if expectations.is_empty() {
+        let rules = if watch.pace.is_paced() {
+            watch.plan.wake_up_rules(watch.place.name.as_deref())
+        } else {
+            Vec::new()
+        };
+        if !expectations.is_empty() {
+            return Self::arm_for(context, &expectations, &rules).await.map(Some);
+        }
+        if rules.is_empty() {
             return Ok(None);
         }
+        // Nothing but wake-ups: what the account does not have is done without.
+        match Self::arm_for(context, &[], &rules).await {
+            Ok(listener) => Ok((!listener.wake_ups.is_empty()).then_some(listener)),
+            Err(error) if is_not_offered(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether anything is seen through the queue alone, so that injecting waits until it delivers.
+    pub fn is_evidence(&self) -> bool {
+        self.mailbox.evidence
+    }
+
+    async fn arm_for(
+        context: Context<'_>,
+        expectations: &[&PlannedExpectation],
+        rules: &[WakeUpRule],
+    ) -> Result<Self, ChangeError> {
         let names = Names::new(&context);
         let topics: BTreeSet<String> = expectations
             .iter()
@@ -192,198 +173,38 @@ impl Listener {
             })
             .collect();
         let topics: Vec<String> = topics.into_iter().collect();
-        let queue = create_queue(context, &names, &topics).await?;
+        let evidence = !expectations.is_empty();
+        let url = create_queue(context, &names, &topics, evidence).await?;
+        let mailbox = Mailbox { url, evidence };
         let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new() };
         let mut subjects = Vec::new();
-        for expectation in &expectations {
+        for expectation in expectations {
             if let Some(wanted) = builder.listen_for(expectation).await? {
                 subjects.push(Subject { expectation: expectation.id.clone(), wanted });
             }
         }
-        Ok(Some(Self { queue, subjects }))
-    }
-}
-
-async fn create_queue(
-    context: Context<'_>,
-    names: &Names<'_>,
-    topics: &[String],
-) -> Result<String, ChangeError> {
-    let undo = Undo::DeleteQueue { name: names.queue() };
-    let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
-    let hidden = VISIBILITY_TIMEOUT.as_secs().to_string();
-    let sent = context
-        .aws
-        .sqs
-        .create_queue()
-        .queue_name(names.queue())
-        .attributes(QueueAttributeName::Policy, names.policy(topics))
-        .attributes(QueueAttributeName::VisibilityTimeout, hidden)
-        .attributes(QueueAttributeName::MessageRetentionPeriod, RETENTION_SECONDS)
-        .tags("firedrill:run", context.run_id)
-        .send()
-        .await;
-    let answer = context.recorder.heard(intent, "sqs:CreateQueue", sent)?;
-    let url = answer.queue_url.unwrap_or_default();
-    context.recorder.receipt(intent, Ok(ids([("url", &url)])));
-    Ok(url)
-}
-
-/// Adds rules and subscriptions, each once.
-struct Builder<'a> {
-    context: Context<'a>,
-    names: Names<'a>,
-    /// Bus and pattern of the rules so far.
-    rules: Vec<(String, String)>,
-    topics: Vec<String>,
-}
-
-impl Builder<'_> {
-    async fn listen_for(
-        &mut self,
-        expectation: &PlannedExpectation,
-    ) -> Result<Option<Wanted>, ChangeError> {
-        match &expectation.kind {
-            Kind::Event { bus, pattern } => {
-                let parsed = parse(pattern)?;
-                self.add_rule(bus, pattern).await?;
-                Ok(Some(Wanted::Event(Box::new(parsed))))
+        let mut wake_ups = WakeUps::default();
+        for rule in rules {
+            match builder.add_rule("default", &rule.pattern).await {
+                Ok(()) => wake_ups.add(&rule.wake_ups)?,
+                // The receipt says why; the cadence goes on.
+                Err(error) if is_not_offered(&error) => {}
+                Err(error) => return Err(error),
             }
-            Kind::Rule { name, bus, .. } => {
-                let Some(pattern) = self.pattern_of(name, bus).await? else { return Ok(None) };
-                let parsed = parse(&pattern)?;
-                self.add_rule(bus, &pattern).await?;
-                Ok(Some(Wanted::RuleMatch(Box::new(parsed))))
-            }
-            Kind::Notification { topic, contains } => {
-                let topic = self.names.topic_arn(topic);
-                self.subscribe(&topic).await?;
-                Ok(Some(Wanted::Message { topic, contains: contains.clone() }))
-            }
-            Kind::Alarm { .. }
-            | Kind::Runbook { .. }
-            | Kind::CodeDeployRollback { .. }
-            | Kind::Experiment { .. }
-            | Kind::Finding(_)
-            | Kind::OpsItem(_)
-            | Kind::Incident(_)
-            | Kind::ApiCall(_)
-            | Kind::Metric(_)
-            | Kind::Compliance { .. }
-            | Kind::Queue { .. }
-            | Kind::Deployment { .. }
-            | Kind::Log { .. }
-            | Kind::Execution { .. }
-            | Kind::Http { .. } => Ok(None),
         }
-    }
-
-    /// The pattern of a real rule; nothing for a scheduled one.
-    async fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, ChangeError> {
-        let answer = self
-            .context
-            .aws
-            .events
-            .describe_rule()
-            .name(name)
-            .event_bus_name(bus)
-            .send()
-            .await
-            .map_err(|error| CallError::of("events:DescribeRule", &error))?;
-        Ok(answer.event_pattern)
-    }
-
-    async fn add_rule(&mut self, bus: &str, pattern: &str) -> Result<(), ChangeError> {
-        let wanted = (bus.to_owned(), pattern.to_owned());
-        if self.rules.contains(&wanted) {
-            return Ok(());
-        }
-        self.rules.push(wanted);
-        let name = format!("firedrill-{}-{}", self.context.run_id, self.rules.len());
-        let undo = Undo::DeleteRule { bus: bus.to_owned(), name: name.clone() };
-        let recorder = self.context.recorder;
-        let ids = || ids([("rule", &name), ("bus", bus)]);
-        let intent = recorder.intent(None, Purpose::Listen, "events:PutRule", Some(undo))?;
-        let put = self.put_rule(&name, bus, pattern).await;
-        recorder.receipt(intent, put.as_ref().map(|()| ids()));
-        put?;
-        // An intent of its own: were its refusal the answer to the rule, the rule would be left behind.
-        let intent = recorder.intent(None, Purpose::Listen, "events:PutTargets", None)?;
-        let put = self.put_target(&name, bus).await;
-        recorder.receipt(intent, put.as_ref().map(|()| ids()));
-        Ok(put?)
-    }
-
-    async fn put_rule(&self, name: &str, bus: &str, pattern: &str) -> Result<(), CallError> {
-        let events = &self.context.aws.events;
-        let tag = Tag::builder().key("firedrill:run").value(self.context.run_id).build();
-        let tag = tag.map_err(|error| incomplete("events:PutRule", &error))?;
-        let sent = events
-            .put_rule()
-            .name(name)
-            .event_bus_name(bus)
-            .event_pattern(pattern)
-            .state(RuleState::Enabled)
-            .tags(tag)
-            .send()
-            .await;
-        sent.map_err(|error| CallError::of("events:PutRule", &error))?;
-        Ok(())
-    }
-
-    async fn put_target(&self, name: &str, bus: &str) -> Result<(), CallError> {
-        let events = &self.context.aws.events;
-        let target = Target::builder().id(LISTENER_TARGET).arn(self.names.queue_arn()).build();
-        let target = target.map_err(|error| incomplete("events:PutTargets", &error))?;
-        let answer = events
-            .put_targets()
-            .rule(name)
-            .event_bus_name(bus)
-            .targets(target)
-            .send()
-            .await
-            .map_err(|error| CallError::of("events:PutTargets", &error))?;
-        match answer.failed_entries().first() {
-            None => Ok(()),
-            Some(entry) => Err(CallError {
-                kind: crate::aws::CallErrorKind::Refused,
-                operation: "events:PutTargets",
-                code: entry.error_code.clone(),
-                message: entry.error_message.clone().unwrap_or_default(),
-            }),
-        }
-    }
-
-    async fn subscribe(&mut self, topic: &str) -> Result<(), ChangeError> {
-        if self.topics.iter().any(|known| known == topic) {
-            return Ok(());
-        }
-        self.topics.push(topic.to_owned());
-        let endpoint = self.names.queue_arn();
-        let undo = Undo::Unsubscribe { topic: topic.to_owned(), endpoint: endpoint.clone() };
-        let recorder = self.context.recorder;
-        let intent = recorder.intent(None, Purpose::Listen, "sns:Subscribe", Some(undo))?;
-        let sent = self
-            .context
-            .aws
-            .sns
-            .subscribe()
-            .topic_arn(topic)
-            .protocol("sqs")
-            .endpoint(endpoint)
-            .return_subscription_arn(true)
-            .send()
-            .await;
-        let answer = recorder.heard(intent, "sns:Subscribe", sent)?;
-        let arn = answer.subscription_arn.unwrap_or_default();
-        recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
-        Ok(())
+        Ok(Self { mailbox, subjects, wake_ups })
     }
 }
 
-fn incomplete(operation: &'static str, error: &dyn std::error::Error) -> CallError {
-    let message = error.to_string();
-    CallError { kind: crate::aws::CallErrorKind::Refused, operation, code: None, message }
+/// Whether the account does not have what was asked for, rather than keeping it from us.
+fn is_not_offered(error: &ChangeError) -> bool {
+    match error {
+        ChangeError::Call(error) => match error.kind {
+            CallErrorKind::Refused | CallErrorKind::NotFound => true,
+            CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => false,
+        },
+        ChangeError::Record(_) | ChangeError::NoEffect(_) => false,
+    }
 }
 
 fn parse(pattern: &str) -> Result<Pattern, ChangeError> {
@@ -401,13 +222,48 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         .collect();
     let mut told = BTreeSet::new();
     let mut lost = None;
-    watch
-        .keep_looking("listener queue", Topic::Messages, LAG, &expectations, async || {
-            let read = |message: &Message| read(watch, listener, matches, &mut told, message);
-            let received = queue::receive(watch, &listener.queue, read).await;
-            queue::without_doubt(watch.clock().now(), received, &mut lost)
-        })
-        .await;
+    let mut look = async |wait: Duration| {
+        let read = |message: &Message| read(watch, listener, matches, &mut told, message);
+        let received = listener.mailbox.receive(watch, wait, read).await;
+        mailbox::without_doubt(watch.clock().now(), received, &mut lost)
+    };
+    if watch.pace.is_paced() {
+        keep_waiting(watch, &expectations, look).await;
+    } else {
+        // An account that rings by itself shows all that it holds at once.
+        let look = async || look(Duration::ZERO).await.map(|_any| ());
+        watch.keep_looking(OBSERVER, Topic::Messages, LAG, &expectations, look).await;
+    }
+}
+
+/// One long poll after the other, so that a message is read when it comes. Never returns.
+async fn keep_waiting(
+    watch: &Watch<'_>,
+    expectations: &[String],
+    mut look: impl AsyncFnMut(Duration) -> Result<bool, CallError>,
+) {
+    let (mut looking, mut looked) = (Looking::default(), None);
+    loop {
+        let mark = watch.pace.mark(Topic::Messages);
+        let wait = mailbox::patience(watch, LAG, looked);
+        let asked = watch.clock().now();
+        let received = look(wait).await;
+        let now = watch.clock().now();
+        let through = now - LAG;
+        let any = received.as_ref().is_ok_and(|any| *any);
+        match watch.note(OBSERVER, expectations, &mut looking, received.map(|_any| through)) {
+            0 => {
+                looked = Some(through);
+                // A server that answers before the time is up does not wait for messages: it is asked at
+                // the cadence.
+                let waited = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
+                if !any && waited < wait / 2 {
+                    watch.pace.rest(watch.clock(), Topic::Messages, mark, LAG, through).await;
+                }
+            }
+            failures => watch.pace.back_off(failures).await,
+        }
+    }
 }
 
 /// The envelope that SNS puts around a message for a queue.
@@ -445,6 +301,8 @@ fn read(
         .and_then(|text| text.parse::<i64>().ok())
         .and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok())
         .unwrap_or_else(|| watch.clock().now());
+    let topics = listener.wake_ups.told_by(body);
+    watch.pace.ring(&topics);
     read_event(watch, listener, matches, told, body, sent);
 }
 

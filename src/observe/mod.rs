@@ -17,13 +17,14 @@ mod http;
 mod incidents;
 mod listener;
 mod logs;
+mod mailbox;
 mod metrics;
 mod ops_items;
-mod queue;
 mod queues;
 mod rollbacks;
 mod rules;
 mod runbooks;
+mod wakeups;
 
 use std::sync::Mutex;
 
@@ -62,7 +63,8 @@ pub struct Watch<'a> {
     pub(crate) place: &'a Place,
     pub(crate) aws: &'a Aws,
     pub(crate) recorder: &'a Recorder,
-    pub(crate) pace: &'a Pace,
+    /// That of this place.
+    pub(crate) pace: Pace,
     pub(crate) plan: &'a Plan,
     /// Nothing that occurred before this is of interest.
     pub(crate) since: Timestamp,
@@ -72,9 +74,10 @@ pub struct Watch<'a> {
 }
 
 /// What a look shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Shows {
     /// Everything that happened since the last look.
+    #[default]
     ThePast,
     /// What is so now; what it was while we could not look is lost.
     ThePresent,
@@ -101,8 +104,8 @@ impl Sight {
 
 impl<'a> Watch<'a> {
     /// Nothing is seen yet; `since` is now.
-    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &'a Pace, plan: &'a Plan) -> Self {
-        let aws = &here.aws;
+    pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &Pace, plan: &'a Plan) -> Self {
+        let (aws, pace) = (&here.aws, pace.at_a_place());
         let since = recorder.clock().now();
         let unready = watch::Sender::new(None);
         Self { place: here, aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
@@ -383,35 +386,59 @@ impl<'a> Watch<'a> {
         shows: Shows,
         mut look: impl AsyncFnMut() -> Result<(), CallError>,
     ) {
-        let (mut first, mut failures) = (true, 0);
+        let mut looking = Looking { shows, ..Looking::default() };
         loop {
             let mark = self.pace.mark(topic);
             let through = self.clock().now() - lag;
-            let looked = look().await;
-            if looked.is_ok() && std::mem::take(&mut first) {
-                self.recorder.record(EntryKind::ObserverArmed {
-                    observer: observer.to_owned(),
-                    expectations: expectations.to_vec(),
-                });
-                self.armed();
-            }
-            match looked {
-                Ok(()) => {
-                    failures = 0;
-                    match shows {
-                        Shows::ThePast => self.looked(expectations, through),
-                        Shows::ThePresent => self.looked_now(expectations, through, USUAL_GAP),
-                    }
-                    self.pace.rest(self.clock(), topic, mark, lag, through).await;
-                }
-                Err(error) => {
-                    self.blind(expectations, &error);
-                    failures += 1;
-                    self.pace.back_off(failures).await;
-                }
+            let looked = look().await.map(|()| through);
+            match self.note(observer, expectations, &mut looking, looked) {
+                0 => self.pace.rest(self.clock(), topic, mark, lag, through).await,
+                failures => self.pace.back_off(failures).await,
             }
         }
     }
+
+    /// Notes what came of a look: how far it reached, or why it failed. Answers how many have failed since
+    /// the last good one.
+    fn note(
+        &self,
+        observer: &str,
+        expectations: &[String],
+        looking: &mut Looking,
+        looked: Result<Timestamp, CallError>,
+    ) -> u32 {
+        match looked {
+            Ok(through) => {
+                if !std::mem::replace(&mut looking.armed, true) {
+                    self.recorder.record(EntryKind::ObserverArmed {
+                        observer: observer.to_owned(),
+                        expectations: expectations.to_vec(),
+                    });
+                    self.armed();
+                }
+                looking.failures = 0;
+                match looking.shows {
+                    Shows::ThePast => self.looked(expectations, through),
+                    Shows::ThePresent => self.looked_now(expectations, through, USUAL_GAP),
+                }
+            }
+            Err(error) => {
+                self.blind(expectations, &error);
+                looking.failures += 1;
+            }
+        }
+        looking.failures
+    }
+}
+
+/// How a poller fares.
+#[derive(Debug, Default)]
+struct Looking {
+    shows: Shows,
+    /// It has looked once.
+    armed: bool,
+    /// How many looks have failed since the last good one.
+    failures: u32,
 }
 
 /// Something that a poller saw, before it is known whether it was ours.

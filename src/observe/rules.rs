@@ -1,22 +1,23 @@
 //! `EventBridge` rules: whether the real rule matched, invoked its targets or failed to.
 //!
-//! Main function: [`poll`]. AWS has no API that says which rule fired for an event, so two means are put
-//! together: the rule's own metrics in AWS/Events (they prove that it was this rule, once a minute) and
-//! the drill's listener, which has the event itself with its id and time (it proves that the pattern
-//! matched). Where no event can be paired with a minute's count, the evidence is only exact to that
-//! minute, and says so. Source:
+//! Main function: [`poll`]. The best means that the account offers shows it, and the observation says which:
+//! the bus's own logs, where it has any (they say what this rule did with which event); else the event
+//! itself, which the drill's listener has (it proves that the pattern matched), put together with the
+//! rule's own metrics in AWS/Events (they prove that it was this rule, once a minute); else the metrics
+//! alone, which are exact to their minute. Nothing but the metrics can show that a rule did nothing. Source:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
-use std::collections::BTreeMap;
+mod bus_logs;
 
-use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StatusCode,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
 use jiff::{SignedDuration, Timestamp};
 
+use self::bus_logs::{BusLogs, Did, Step};
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
-use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
+use crate::aws::CallError;
+use crate::aws::metrics::{self, Question, Series, Source};
 use crate::plan::Kind;
 use crate::scenario::types::RuleState;
 use crate::wakeup::Topic;
@@ -27,10 +28,16 @@ pub(super) const LAG: SignedDuration = SignedDuration::from_mins(3);
 /// Metrics come by the minute.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
+/// A step that is logged at the end of a minute may be counted in the next one.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
 /// More occurrences in one minute than this are told as this many.
 const MOST_PER_MINUTE: u32 = 50;
 
-/// How it is known that a rule acted, where an event could be paired with its metric.
+/// How it is known that a rule acted, where the bus logs it.
+const BY_LOGS: &str = "the bus's logs, by the event's id";
+
+/// The same, where an event could be paired with its metric.
 const BY_BOTH: &str =
     "the rule's metric in AWS/Events, and the event itself by the drill's listener";
 
@@ -41,6 +48,7 @@ struct Subject {
     expectation: String,
     rule: String,
     bus: String,
+    arn: String,
     state: RuleState,
 }
 
@@ -52,95 +60,195 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
             expectation: expectation.id.clone(),
             rule: name.clone(),
             bus: bus.clone(),
+            arn: watch.place.rule_arn(bus, name),
             state: *state,
         })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
-    let mut counted = BTreeMap::new();
+    let mut progress = Progress::default();
     watch
         .keep_looking("rule metrics", Topic::RuleMetrics, LAG, &expectations, async || {
-            look(watch, &subjects, matches, &mut counted).await
+            read_logs(watch, &subjects, matches, &mut progress).await?;
+            look(watch, &subjects, matches, &mut progress).await
         })
         .await;
 }
 
-/// How many occurrences were told, by subject and minute.
-type Counted = BTreeMap<(usize, Timestamp), u32>;
+/// What was found out and told so far.
+#[derive(Default)]
+struct Progress {
+    /// Where each bus logs, once that is known.
+    logs: BTreeMap<String, Option<BusLogs>>,
+    /// How many occurrences were told of a minute's count, by subject.
+    counted: BTreeMap<(usize, Timestamp), u32>,
+    /// What the logs showed, by subject: each step once.
+    logged: BTreeSet<(usize, Step)>,
+    /// The minutes of counts that were told without a step in the logs, by subject. A step that is logged
+    /// late is one of those.
+    unlogged: BTreeMap<usize, Vec<Timestamp>>,
+}
+
+/// Tells what the buses logged.
+async fn read_logs(
+    watch: &Watch<'_>,
+    subjects: &[Subject],
+    matches: &Matches,
+    progress: &mut Progress,
+) -> Result<(), CallError> {
+    let buses: BTreeSet<&str> = subjects.iter().map(|subject| subject.bus.as_str()).collect();
+    for bus in buses {
+        if !progress.logs.contains_key(bus) {
+            progress.logs.insert(bus.to_owned(), BusLogs::of(watch.aws, bus).await?);
+        }
+        let Some(logs) = progress.logs[bus].clone() else { continue };
+        let of_bus: Vec<(usize, &Subject)> =
+            subjects.iter().enumerate().filter(|(_, subject)| subject.bus == bus).collect();
+        let rules: BTreeSet<&str> =
+            of_bus.iter().map(|(_, subject)| subject.arn.as_str()).collect();
+        for step in logs.steps(watch, &rules, minute_of(watch.since)).await? {
+            let of_rule = of_bus.iter().filter(|(_, subject)| subject.arn == step.rule_arn);
+            for (index, subject) in of_rule.filter(|(_, subject)| logs.show(subject.state)) {
+                if shows(subject.state, step.did) && progress.logged.insert((*index, step.clone()))
+                {
+                    tell_step(watch, (*index, subject), matches, progress, &step);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a step says something of what is expected: that it was done, or that it was not.
+fn shows(state: RuleState, did: Did) -> bool {
+    match (state, did) {
+        (RuleState::Matched, Did::Matched)
+        | (RuleState::Invoked, Did::Invoked | Did::Failed)
+        | (RuleState::Failed, Did::Failed) => true,
+        (RuleState::Matched, Did::Invoked | Did::Failed)
+        | (RuleState::Invoked, Did::Matched)
+        | (RuleState::Failed, Did::Matched | Did::Invoked) => false,
+    }
+}
+
+fn tell_step(
+    watch: &Watch<'_>,
+    (index, subject): (usize, &Subject),
+    matches: &Matches,
+    progress: &mut Progress,
+    step: &Step,
+) {
+    let unlogged = progress.unlogged.entry(index).or_default();
+    let counted = |minute: &Timestamp| step.at >= *minute - SLACK && step.at < *minute + MINUTE;
+    let known = unlogged.iter().position(counted);
+    if let Some(known) = known {
+        unlogged.remove(known);
+        return;
+    }
+    let delivered = step.did != Did::Failed || subject.state == RuleState::Failed;
+    let summary = if delivered {
+        format!("rule {} {}", subject.rule, did(subject.state))
+    } else {
+        format!("rule {} matched, and its target was not invoked: {}", subject.rule, step.error)
+    };
+    let mut seen = Seen::new(&subject.expectation, step.at, summary)
+        .with("rule", &subject.rule)
+        .with("bus", &subject.bus)
+        .with("event", &step.event)
+        .with("target", &step.target)
+        .with("error", &step.error)
+        .with("seen by", BY_LOGS);
+    seen.holds = delivered;
+    // The event itself, where the listener has it, may carry more that is ours than its id.
+    let payload = matches.of_event(&subject.expectation, &step.event).unwrap_or_default();
+    watch.saw(seen, &format!("{} {payload}", step.event));
+}
 
 async fn look(
     watch: &Watch<'_>,
     subjects: &[Subject],
     matches: &Matches,
-    counted: &mut Counted,
+    progress: &mut Progress,
 ) -> Result<(), CallError> {
-    let queries = subjects.iter().enumerate().map(|(index, subject)| query(index, subject));
     let start = minute_of(watch.since);
-    let end = minute_of(watch.clock().now()) + MINUTE;
-    let mut pages = watch
-        .aws
-        .cloudwatch
-        .get_metric_data()
-        .set_metric_data_queries(Some(queries.collect()))
-        .start_time(date_time(start))
-        .end_time(date_time(end))
-        .scan_by(ScanBy::TimestampAscending)
-        .into_paginator()
-        .send();
-    let mut statuses: BTreeMap<usize, Option<StatusCode>> = BTreeMap::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| CallError::of("cloudwatch:GetMetricData", &error))?;
-        for result in page.metric_data_results() {
-            let index = result.id().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-            let Some(index) = index.filter(|index| *index < subjects.len()) else { continue };
-            statuses.insert(index, result.status_code().cloned());
-            let points = result.timestamps().iter().filter_map(timestamp).zip(result.values());
-            for (minute, count) in points {
-                tell(watch, subjects, matches, counted, index, minute, *count);
+    let now = watch.clock().now();
+    let questions: Vec<Question> =
+        subjects.iter().map(|subject| question(subject, start)).collect();
+    let answers = metrics::answers(watch.aws, &questions, now).await;
+    let mut failed = None;
+    for ((index, subject), answer) in subjects.iter().enumerate().zip(answers) {
+        match answer {
+            Ok(counts) => match &progress.logs[&subject.bus] {
+                Some(logs) if logs.show(subject.state) => {
+                    // The logs have until then to show it better.
+                    let late: Series =
+                        counts.range(..=now - LAG).map(|(at, n)| (*at, *n)).collect();
+                    tell_unlogged(watch, (index, subject), matches, progress, &late);
+                }
+                Some(_) | None => {
+                    for (minute, count) in counts {
+                        tell(watch, (index, subject), matches, progress, minute, count);
+                    }
+                }
+            },
+            Err(error) => {
+                let message = format!("rule `{}`: {}", subject.rule, error.message);
+                failed = failed.or(Some(CallError { message, ..error }));
             }
         }
     }
-    whole(subjects, &statuses)
+    failed.map_or(Ok(()), Err)
 }
 
-/// Whether every metric was answered in full. `PartialData` on a page means that more follows; on the last
-/// one it means that CloudWatch holds some of it back.
-fn whole(
-    subjects: &[Subject],
-    statuses: &BTreeMap<usize, Option<StatusCode>>,
-) -> Result<(), CallError> {
-    for (index, subject) in subjects.iter().enumerate() {
-        let status = match statuses.get(&index) {
-            Some(Some(StatusCode::Complete)) => continue,
-            Some(Some(status)) => status.as_str(),
-            Some(None) => "no status",
-            None => "no answer",
-        };
-        return Err(CallError {
-            kind: CallErrorKind::Unreachable,
-            operation: "cloudwatch:GetMetricData",
-            code: Some(status.to_owned()),
-            message: format!("the metrics of rule `{}` are not whole: {status}", subject.rule),
-        });
+/// Tells what the metrics count and the logs never showed: AWS delivers logs as well as it can.
+fn tell_unlogged(
+    watch: &Watch<'_>,
+    (index, subject): (usize, &Subject),
+    matches: &Matches,
+    progress: &mut Progress,
+    counts: &Series,
+) {
+    let mut counted = 0;
+    for (minute, count) in counts {
+        counted += whole(*count) as usize;
+        let of_subject = progress.logged.iter().filter(|(of, _)| *of == index);
+        // A step near the end of a minute may be counted in the next one.
+        let until = *minute + MINUTE + SLACK;
+        let logged = of_subject.clone().filter(|(_, step)| step.at < until).count();
+        let unlogged = progress.unlogged.entry(index).or_default();
+        let missing = counted.saturating_sub(logged + unlogged.len());
+        let mut events = matches.of_minute(&subject.expectation, *minute);
+        events.retain(|found| !of_subject.clone().any(|(_, step)| step.event == found.event));
+        for position in 0..missing {
+            unlogged.push(*minute);
+            let event = events.get(position * events.len() / missing);
+            tell_one(watch, subject, *minute, event);
+        }
     }
-    Ok(())
 }
 
-fn query(index: usize, subject: &Subject) -> MetricDataQuery {
-    let name = match subject.state {
+/// The rule's count in each minute since then.
+fn question(subject: &Subject, from: Timestamp) -> Question {
+    let metric = match subject.state {
         RuleState::Matched => "TriggeredRules",
         RuleState::Invoked => "Invocations",
         RuleState::Failed => "FailedInvocations",
     };
-    let mut metric = Metric::builder().namespace("AWS/Events").metric_name(name);
+    let mut dimensions = Vec::new();
     // A rule of the default bus is known by its name alone.
     if subject.bus != "default" {
         let bus = subject.bus.rsplit('/').next().unwrap_or(&subject.bus);
-        metric = metric.dimensions(Dimension::builder().name("EventBusName").value(bus).build());
+        dimensions.push(("EventBusName".to_owned(), bus.to_owned()));
     }
-    let rule = Dimension::builder().name("RuleName").value(&subject.rule).build();
-    let stat = MetricStat::builder().metric(metric.dimensions(rule).build()).period(60).stat("Sum");
-    MetricDataQuery::builder().id(format!("q{index}")).metric_stat(stat.build()).build()
+    dimensions.push(("RuleName".to_owned(), subject.rule.clone()));
+    let source = Source {
+        namespace: "AWS/Events".to_owned(),
+        name: metric.to_owned(),
+        dimensions,
+        statistic: "Sum".to_owned(),
+    };
+    let metrics = vec![("count".to_owned(), source)];
+    Question { expression: None, metrics, period: MINUTE, from }
 }
 
 fn minute_of(at: Timestamp) -> Timestamp {
@@ -148,26 +256,30 @@ fn minute_of(at: Timestamp) -> Timestamp {
     Timestamp::from_second(second - second.rem_euclid(60)).expect("earlier by less than a minute")
 }
 
-fn tell(
-    watch: &Watch<'_>,
-    subjects: &[Subject],
-    matches: &Matches,
-    counted: &mut Counted,
-    index: usize,
-    minute: Timestamp,
-    count: f64,
-) {
+/// A count of a metric, bounded on both sides.
+fn whole(count: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a count, bounded on both sides"
     )]
     let count = count.clamp(0.0, f64::from(MOST_PER_MINUTE)).round() as u32;
-    let told = counted.entry((index, minute)).or_insert(0);
+    count
+}
+
+fn tell(
+    watch: &Watch<'_>,
+    (index, subject): (usize, &Subject),
+    matches: &Matches,
+    progress: &mut Progress,
+    minute: Timestamp,
+    count: f64,
+) {
+    let count = whole(count);
+    let told = progress.counted.entry((index, minute)).or_insert(0);
     if *told >= count {
         return;
     }
-    let subject = &subjects[index];
     let events = matches.of_minute(&subject.expectation, minute);
     for position in *told..count {
         // A rule with several targets invokes each of them for each event: the events are dealt out
@@ -178,12 +290,17 @@ fn tell(
     *told = count;
 }
 
-fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Option<&RuleMatch>) {
-    let did = match subject.state {
+/// What a rule did, in words.
+fn did(state: RuleState) -> &'static str {
+    match state {
         RuleState::Matched => "matched",
         RuleState::Invoked => "invoked a target",
         RuleState::Failed => "failed to invoke a target",
-    };
+    }
+}
+
+fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Option<&RuleMatch>) {
+    let did = did(subject.state);
     let (at, payload, event) = match paired {
         Some(found) => (found.at, found.payload.as_str(), found.event.as_str()),
         None => (minute, "", ""),

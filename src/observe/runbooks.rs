@@ -7,15 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ssm::types::{
-    AutomationExecution, AutomationExecutionFilter, AutomationExecutionFilterKey,
-    AutomationExecutionMetadata, AutomationExecutionStatus, StepExecution,
+    AutomationExecution, AutomationExecutionMetadata, AutomationExecutionStatus, StepExecution,
 };
+use futures_util::future::join_all;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
-use crate::aws::asked_for::automation_execution;
-use crate::aws::{CallError, CallErrorKind, timestamp};
+use crate::aws::{CallError, automations, timestamp};
 use crate::plan::Kind;
 use crate::wakeup::Topic;
 
@@ -69,8 +68,11 @@ pub(super) async fn poll(watch: &Watch<'_>) {
     let mut progress = Progress::default();
     watch
         .keep_looking("runbook executions", Topic::Automations, LAG, &expectations, async || {
-            for document in &documents {
-                look(watch, &subjects, document, &mut progress).await?;
+            // All at once, so that one list serves them.
+            let lists = documents.iter();
+            let lists = lists.map(|document| automations::list(watch.aws, document, watch.since));
+            for (document, found) in documents.iter().zip(join_all(lists).await) {
+                look(watch, &subjects, document, found?, &mut progress).await?;
             }
             Ok(())
         })
@@ -89,9 +91,10 @@ async fn look(
     watch: &Watch<'_>,
     subjects: &[Subject<'_>],
     document: &str,
+    found: Vec<AutomationExecutionMetadata>,
     progress: &mut Progress,
 ) -> Result<(), CallError> {
-    for execution in list(watch, document).await? {
+    for execution in found {
         let Some(id) = execution.automation_execution_id() else { continue };
         let status = execution.automation_execution_status();
         let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
@@ -103,50 +106,13 @@ async fn look(
         if progress.read.get(id) == Some(&now) || !(resting || wanted) {
             continue;
         }
-        let whole = automation_execution(watch.aws, id).await?;
+        let whole = automations::get(watch.aws, id).await?;
         progress.read.insert(id.to_owned(), now);
         for subject in subjects.iter().filter(|subject| subject.document == document) {
             tell(watch, subject, id, &whole, &mut progress.told);
         }
     }
     Ok(())
-}
-
-async fn list(
-    watch: &Watch<'_>,
-    document: &str,
-) -> Result<Vec<AutomationExecutionMetadata>, CallError> {
-    let filter = |key: AutomationExecutionFilterKey, value: String| {
-        AutomationExecutionFilter::builder().key(key).values(value).build().map_err(|error| {
-            CallError {
-                kind: CallErrorKind::Refused,
-                operation: "ssm:DescribeAutomationExecutions",
-                code: None,
-                message: error.to_string(),
-            }
-        })
-    };
-    let since = watch.since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut pages = watch
-        .aws
-        .ssm
-        .describe_automation_executions()
-        .filters(filter(AutomationExecutionFilterKey::DocumentNamePrefix, document.to_owned())?)
-        .filters(filter(AutomationExecutionFilterKey::StartTimeAfter, since)?)
-        .into_paginator()
-        .items()
-        .send();
-    let mut found = Vec::new();
-    while let Some(execution) = pages.next().await {
-        let execution =
-            execution.map_err(|error| CallError::of("ssm:DescribeAutomationExecutions", &error))?;
-        if execution.document_name() == Some(document) {
-            found.push(execution);
-        }
-    }
-    // AWS lists the newest first; the record is in the order of events.
-    found.reverse();
-    Ok(found)
 }
 
 fn tell(

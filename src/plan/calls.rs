@@ -9,7 +9,7 @@ mod records;
 use super::{AutomationStart, CommandSend, Demand, FaultAction, Kind, Plan, RUN_MARKER};
 use crate::scenario::names::at_target;
 use crate::scenario::types::{RuleState, StateValue};
-use listening::{listener_rule_calls, notification_calls};
+use listening::{bus_log_calls, listener_rule_calls, notification_calls, rule_of_ours_calls};
 use records::{
     compliance_calls, deployment_calls, evaluation_calls, finding_calls, incident_calls, log_calls,
     log_group, replay_calls,
@@ -17,6 +17,10 @@ use records::{
 
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
+
+/// What the names of the log groups begin with in which buses' logs are read: AWS's own prefix for them.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-CloudWatchLogs.html>
+pub const BUS_LOG_GROUPS: &str = "/aws/vendedlogs/events/";
 
 /// The part of a run in which a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +107,7 @@ impl Plan {
         self.alarms_before(&mut calls);
         self.locks(&mut calls);
         self.guardrails_before(&mut calls);
+        self.woken(&mut calls);
         for fault in &self.faults {
             calls.turn_to(fault.target.as_deref());
             fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
@@ -119,6 +124,17 @@ impl Plan {
         reverts.reverse();
         all.append(&mut reverts);
         all
+    }
+
+    /// The rules on each default bus that wake whoever looks there; a rehearsal needs none.
+    fn woken(&self, calls: &mut Calls) {
+        let others = self.targets.keys().map(|name| Some(name.as_str()));
+        for target in std::iter::once(None).chain(others) {
+            if !self.wake_up_rules(target).is_empty() {
+                calls.turn_to(target);
+                rule_of_ours_calls(calls, "wake-ups", "default");
+            }
+        }
     }
 
     /// Who we are at each target, and the roles that take us there.
@@ -510,6 +526,7 @@ fn expectation_calls(calls: &mut Calls, id: &str, kind: &Kind, happens: bool) {
             if happens && *state != RuleState::Matched {
                 calls.add(Step::Preflight, "events:ListTargetsByRule", id, rule(bus, name));
             }
+            bus_log_calls(calls, id, bus);
             // A rule of the run with the same pattern shows which event it was.
             listener_rule_calls(calls, id, bus);
             calls.add(Step::Observe, "cloudwatch:GetMetricData", id, any(NO_LEVEL));

@@ -21,6 +21,7 @@ mod resolve;
 mod schedule;
 mod target;
 pub mod text;
+mod wakeups;
 
 use indexmap::IndexMap;
 use jiff::SignedDuration;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::types::{Correlation, Guardrails, Objectives, Stage, StateValue};
 
 pub use action::{FaultAction, Message, Replay, Span};
+pub use calls::BUS_LOG_GROUPS;
 pub use kind::{Becomes, Kind, Level, LogSearch, Release};
 pub(crate) use machines::token;
 pub use machines::{AutomationStart, CommandSend, ExecutionStart, FunctionInvoke};
@@ -40,6 +42,7 @@ pub use resolve::{
 };
 pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
 pub use target::PlannedTarget;
+pub use wakeups::{Subject, WakeUp, WakeUpRule};
 
 /// The resolved, immutable schedule of one drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

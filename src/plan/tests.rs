@@ -60,34 +60,42 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  cloudwatch:ListAlarmMuteRules      detected
                  sns:GetTopicAttributes             paged, no-second-page
                  ssm:DescribeDocument               diagnosed
-      listen     sqs:CreateQueue                    paged, no-second-page
-                 sqs:TagQueue                       paged, no-second-page
+      listen     sqs:CreateQueue                    wake-ups, paged, no-second-page
+                 sqs:TagQueue                       wake-ups, paged, no-second-page
+                 events:PutRule                     wake-ups
+                 events:TagResource                 wake-ups
+                 events:PutTargets                  wake-ups
                  sns:Subscribe                      paged, no-second-page
       inject     fis:StartExperiment                tunnel-down
                  fis:TagResource                    tunnel-down
       observe    cloudwatch:DescribeAlarms          stop condition checkout-errors-critical
                  cloudwatch:DescribeAlarmHistory    stop condition checkout-errors-critical, detected, recovery-1
+                 sqs:ReceiveMessage                 wake-ups, paged, no-second-page
                  fis:GetExperiment                  tunnel-down
-                 sqs:ReceiveMessage                 paged, no-second-page
                  sqs:DeleteMessage                  paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
       revert     sns:ListSubscriptionsByTopic       no-second-page, paged
                  sns:Unsubscribe                    no-second-page, paged
-                 sqs:GetQueueUrl                    no-second-page, paged
-                 sqs:DeleteQueue                    no-second-page, paged
+                 sqs:GetQueueUrl                    no-second-page, paged, wake-ups
+                 sqs:DeleteQueue                    no-second-page, paged, wake-ups
                  fis:StopExperiment                 tunnel-down
                  fis:ListExperiments                tunnel-down
+                 events:DescribeRule                wake-ups
+                 events:RemoveTargets               wake-ups
+                 events:DeleteRule                  wake-ups
                  ssm:DeleteParameter                lock
                  ssm:GetParameter                   lock
 
     Cadence on a real account
-      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s,
+                and when an event on the default bus tells of a change, where AWS has one
       budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
                 whose quota AWS does not publish; undoing has a share of its own
 
     Blast radius
       changes   the targets of the experiment template vpn-tunnel-outage
+      listens   event bus default, to look when something changes
       listens   topic oncall
       creates   queue and rules named firedrill-run-1…, deleted at the end
       ends      when all is judged, at the latest +24m
@@ -116,6 +124,21 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
           ],
           "Resource": [
             "*"
+          ]
+        },
+        {
+          "Sid": "Events",
+          "Effect": "Allow",
+          "Action": [
+            "events:DeleteRule",
+            "events:DescribeRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+            "events:TagResource"
+          ],
+          "Resource": [
+            "arn:aws:events:eu-west-1:111122223333:rule/firedrill-*"
           ]
         },
         {
@@ -475,11 +498,11 @@ fn the_dry_run_of_everything_names_everything() {
                  ssm:DescribeDocument               expect-3
                  codedeploy:GetDeploymentGroup      expect-4
                  sns:GetTopicAttributes             expect-6
-      listen     sqs:CreateQueue                    expect-2, expect-5, expect-6, expect-9
-                 sqs:TagQueue                       expect-2, expect-5, expect-6, expect-9
-                 events:PutRule                     expect-2, expect-5, expect-9
-                 events:TagResource                 expect-2, expect-5, expect-9
-                 events:PutTargets                  expect-2, expect-5, expect-9
+      listen     sqs:CreateQueue                    wake-ups, expect-2, expect-5, expect-6, expect-9
+                 sqs:TagQueue                       wake-ups, expect-2, expect-5, expect-6, expect-9
+                 events:PutRule                     wake-ups, expect-2, expect-5, expect-9
+                 events:TagResource                 wake-ups, expect-2, expect-5, expect-9
+                 events:PutTargets                  wake-ups, expect-2, expect-5, expect-9
                  sns:Subscribe                      expect-6
       inject     cloudwatch:SetAlarmState           fault-2
                  cloudwatch:DescribeAlarmHistory    fault-2
@@ -489,20 +512,25 @@ fn the_dry_run_of_everything_names_everything() {
                  fis:CreateExperimentTemplate       stress
                  iam:PassRole                       stress
                  events:PutEvents                   fault-1
-      observe    fis:GetExperiment                  known, stress, expect-7, expect-8
+      observe    sqs:ReceiveMessage                 wake-ups, expect-2, expect-5, expect-6, expect-9
+                 fis:GetExperiment                  known, stress, expect-7, expect-8
                  cloudwatch:DescribeAlarmHistory    expect-1, recovery-1
-                 sqs:ReceiveMessage                 expect-2, expect-5, expect-6, expect-9
+                 events:DescribeEventBus            expect-2, expect-9
+                 logs:DescribeDeliverySources       expect-2, expect-9
+                 logs:DescribeDeliveries            expect-2, expect-9
+                 logs:DescribeDeliveryDestinations  expect-2, expect-9
+                 logs:FilterLogEvents               expect-2, expect-9
                  sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
                  ssm:GetAutomationExecution         expect-3
                  codedeploy:ListDeployments         expect-4
                  codedeploy:GetDeployment           expect-4
-      revert     events:DescribeRule                expect-9, expect-5, expect-2
-                 events:RemoveTargets               expect-9, expect-5, expect-2
-                 events:DeleteRule                  expect-9, expect-5, expect-2
-                 sqs:GetQueueUrl                    expect-9, expect-6, expect-5, expect-2
-                 sqs:DeleteQueue                    expect-9, expect-6, expect-5, expect-2
+      revert     events:DescribeRule                expect-9, expect-5, expect-2, wake-ups
+                 events:RemoveTargets               expect-9, expect-5, expect-2, wake-ups
+                 events:DeleteRule                  expect-9, expect-5, expect-2, wake-ups
+                 sqs:GetQueueUrl                    expect-9, expect-6, expect-5, expect-2, wake-ups
+                 sqs:DeleteQueue                    expect-9, expect-6, expect-5, expect-2, wake-ups
                  sns:ListSubscriptionsByTopic       expect-6
                  sns:Unsubscribe                    expect-6
                  fis:DeleteExperimentTemplate       stress
@@ -514,7 +542,8 @@ fn the_dry_run_of_everything_names_everything() {
                  ssm:GetParameter                   lock
 
     Cadence on a real account
-      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s
+      looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s,
+                and when an event on the default bus tells of a change, where AWS has one
       budget    2 DescribeAlarms a second of the account's 9; 1 call a second of a service
                 whose quota AWS does not publish; undoing has a share of its own
 
@@ -525,6 +554,7 @@ fn the_dry_run_of_everything_names_everything() {
       changes   metric App m, and the alarms on it
       changes   the targets of the experiment template EXT1a2b3c4d5e6f7
       listens   event bus default
+      listens   event bus default, to look when something changes
       listens   event bus orders
       listens   topic arn:aws:sns:eu-west-1:111122223333:oncall
       creates   queue and rules named firedrill-run-1…, deleted at the end

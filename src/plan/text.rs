@@ -427,7 +427,13 @@ fn cadence(text: &mut String) {
     line(
         text,
         format_args!(
-            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s"
+            "  looks     every 5s while a window closes within 2m, every 10s within 10m, else every 30s,"
+        ),
+    );
+    line(
+        text,
+        format_args!(
+            "            and when an event on the default bus tells of a change, where AWS has one"
         ),
     );
     line(
@@ -565,6 +571,10 @@ fn targets(template: &serde_json::Value) -> Vec<String> {
 
 /// Whom the run listens to with something of its own.
 fn listened(plan: &Plan) -> BTreeSet<String> {
+    let targets = plan.targets.keys().map(|name| Some(name.as_str()));
+    let mut targets = std::iter::once(None).chain(targets);
+    let wakes = targets.any(|target| !plan.wake_up_rules(target).is_empty());
+    let wakes = wakes.then(|| "event bus default, to look when something changes".to_owned());
     plan.expectations
         .iter()
         .filter_map(|one| match &one.kind {
@@ -586,5 +596,6 @@ fn listened(plan: &Plan) -> BTreeSet<String> {
             | Kind::Execution { .. }
             | Kind::Http { .. } => None,
         })
+        .chain(wakes)
         .collect()
 }

@@ -220,8 +220,8 @@ impl<'a> Drill<'a> {
             places.map(|place| Watch::new(place, self.recorder, self.pace, self.plan)).collect();
         match self.listen(&watches).await {
             Ok(listeners) => {
-                // Without a listener nothing new has to begin to deliver.
-                let listens = listeners.iter().any(Option::is_some);
+                // Where nothing is seen by what was just made, nothing new has to begin to deliver.
+                let listens = listeners.iter().flatten().any(Listener::is_evidence);
                 let settle = if listens { self.settle } else { Duration::ZERO };
                 tokio::select! {
                     biased;

@@ -19,7 +19,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
-use firedrill::commands::drill::{Finished, emulated_config, emulated_places, rehearse_as};
+use firedrill::commands::drill::{
+    Finished, emulated_config, emulated_places, rehearse_as, rehearse_paced,
+};
 use firedrill::context::Context;
 use firedrill::emulator::estate::access_key;
 use firedrill::emulator::services::Service;
@@ -31,7 +33,7 @@ use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
 use firedrill::runner::{self, Conduct, Drill, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose};
-use firedrill::wakeup::Pace;
+use firedrill::wakeup::{Pace, Urgency};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -42,10 +44,22 @@ use crate::support::scenarios;
 /// As on a real account: the lock is part of the policy.
 const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
 
+/// How a drill comes to look again.
+#[derive(Debug, Clone, Copy)]
+enum Looks {
+    /// The account rings for every change. What such a drill calls, one on a real account calls, too.
+    Rung,
+    /// At the cadence of a real account, and woken as on one.
+    Paced,
+}
+
 /// Drills with the lock.
-fn locked(plan: &Plan, accounts: Estate) -> Finished {
+fn locked(looks: Looks, plan: &Plan, accounts: Estate) -> Finished {
     let (stop, sink) = (StopSwitch::default(), stage::unheard());
-    rehearse_as(LOCKED, plan, accounts, &stop, sink, |inner| inner, |_| ()).0
+    match looks {
+        Looks::Rung => rehearse_as(LOCKED, plan, accounts, &stop, sink, |inner| inner, |_| ()).0,
+        Looks::Paced => rehearse_paced(LOCKED, plan, accounts, |inner| inner).0,
+    }
 }
 
 /// The policy of each place, by its target's name; nothing for home.
@@ -134,9 +148,14 @@ fn restricted(plan: &Plan, accounts: &Estate, policies: &Policies) -> Estate {
 }
 
 /// What a whole drill comes to when its caller may do this.
-fn drilled(plan: &Plan, account: &Estate, policies: &Policies) -> (Outcome, Vec<Entry>) {
+fn drilled(
+    looks: Looks,
+    plan: &Plan,
+    account: &Estate,
+    policies: &Policies,
+) -> (Outcome, Vec<Entry>) {
     let account = restricted(plan, account, policies);
-    let finished = locked(plan, account);
+    let finished = locked(looks, plan, account);
     (judge(plan, &finished.timeline).outcome, finished.timeline)
 }
 
@@ -183,7 +202,13 @@ fn changes(entry: &Entry) -> bool {
 
 /// Crashes at the nth change, right after AWS made it, and takes everything back from the record alone.
 /// Answers what could not be taken back.
-fn crashed(plan: &Plan, account: &Estate, policies: &Policies, nth: usize) -> Vec<String> {
+fn crashed(
+    looks: Looks,
+    plan: &Plan,
+    account: &Estate,
+    policies: &Policies,
+    nth: usize,
+) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -193,9 +218,13 @@ fn crashed(plan: &Plan, account: &Estate, policies: &Policies, nth: usize) -> Ve
         let account = restricted(plan, account, policies);
         let clock = Clock::starting_at(account.now());
         let (emulator, wakeups) = Emulator::new(account, clock);
+        let pace = match looks {
+            Looks::Rung => Pace::on_change(wakeups),
+            Looks::Paced => Pace::paced(),
+        };
         tokio::select! {
             biased;
-            left = crash_and_revert(plan, &emulator, clock, wakeups, nth) => left,
+            left = crash_and_revert(plan, &emulator, clock, pace, nth) => left,
             () = emulator.live() => unreachable!("the account lives on"),
         }
     })
@@ -205,7 +234,7 @@ async fn crash_and_revert(
     plan: &Plan,
     emulator: &Emulator,
     clock: Clock,
-    wakeups: firedrill::wakeup::Wakeups,
+    (pace, urgency): (Pace, Urgency),
     nth: usize,
 ) -> Vec<String> {
     let identities = identities(&emulator.estate());
@@ -226,7 +255,6 @@ async fn crash_and_revert(
     let recorder = Recorder::new(clock, sink);
     let places =
         emulated_places(plan, &identities, |region| emulated_config(&crash, region, clock)).await;
-    let (pace, urgency) = Pace::on_change(wakeups);
     let drill = Drill {
         plan,
         places: &places,
@@ -296,6 +324,36 @@ fn with_actions(accounts: &Estate) -> Estate {
         account
             .call(Service::CloudWatch, "PutMetricAlarm", Value::Object(input))
             .expect("the alarm as it was, with an action");
+    }
+    accounts
+}
+
+/// The same account, where every bus logs what its rules do.
+fn with_bus_logs(accounts: &Estate) -> Estate {
+    let mut accounts = accounts.clone();
+    let account = accounts.home_mut();
+    let mut call = |service, operation: &str, input: Value| {
+        account.call(service, operation, input).expect("the account takes it")
+    };
+    let name = "/aws/vendedlogs/events/all";
+    call(Service::Logs, "CreateLogGroup", json!({"logGroupName": name}));
+    let group = format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
+    let configuration = json!({"destinationResourceArn": group});
+    let destination = json!({"name": "all", "deliveryDestinationConfiguration": configuration});
+    let made = call(Service::Logs, "PutDeliveryDestination", destination);
+    let destination = made["deliveryDestination"]["arn"].clone();
+    let buses = call(Service::Events, "ListEventBuses", json!({}));
+    for bus in items(&buses["EventBuses"]) {
+        let config = json!({"Name": bus["Name"], "LogConfig": {"Level": "INFO"}});
+        call(Service::Events, "UpdateEventBus", config);
+        for log_type in ["INFO_LOGS", "ERROR_LOGS"] {
+            let name = format!("{}-{log_type}", bus["Name"].as_str().expect("a name"));
+            let source = json!({"name": name, "resourceArn": bus["Arn"], "logType": log_type});
+            call(Service::Logs, "PutDeliverySource", source);
+            let delivery =
+                json!({"deliverySourceName": name, "deliveryDestinationArn": destination});
+            call(Service::Logs, "CreateDelivery", delivery);
+        }
     }
     accounts
 }
@@ -372,26 +430,32 @@ fn identities(accounts: &Estate) -> Vec<Identity> {
 /// Holds a plan's policy against the account: enough, and nothing to spare.
 fn hold(name: &str, plan: &Plan, account: &Estate) {
     let policy = least(plan);
-    let (outcome, timeline) = drilled(plan, account, &policy);
-    assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
-    let points = timeline.iter().filter(|entry| changes(entry)).count();
-    assert!(points > 0, "{name} changes nothing");
-    for nth in 1..=points {
-        let left = crashed(plan, account, &policy, nth);
+    let points = |looks| {
+        let (outcome, timeline) = drilled(looks, plan, account, &policy);
+        assert_eq!(outcome, Outcome::Passed, "{name}: its own policy is not enough: {timeline:#?}");
+        timeline.iter().filter(|entry| changes(entry)).count()
+    };
+    let [rung, paced] = [Looks::Rung, Looks::Paced].map(points);
+    assert!(paced > 0, "{name} changes nothing");
+    for nth in 1..=paced {
+        let left = crashed(Looks::Paced, plan, account, &policy, nth);
         assert!(left.is_empty(), "{name}: after a crash at change {nth}: {left:?}");
     }
     for target in policy.keys() {
         let mut without = policy.clone();
         without.insert(target.clone(), json!({"Version": "2012-10-17", "Statement": []}));
-        let (nothing, _) = drilled(plan, account, &without);
+        let (nothing, _) = drilled(Looks::Paced, plan, account, &without);
         assert_ne!(nothing, Outcome::Passed, "{name}: {target:?} enforces no policy");
     }
     let telling = with_actions(account);
     assert_eq!(
-        drilled(plan, &telling, &policy).0,
+        drilled(Looks::Rung, plan, &telling, &policy).0,
         Outcome::Passed,
         "{name}: its alarms tell a topic"
     );
+    let logging = with_bus_logs(account);
+    let (outcome, timeline) = drilled(Looks::Rung, plan, &logging, &policy);
+    assert_eq!(outcome, Outcome::Passed, "{name}: its buses log: {timeline:#?}");
     let guarded = !plan.stop_conditions.is_empty();
     if guarded {
         let outcome = drilled_while_stops_move(plan, account, &policy);
@@ -399,11 +463,20 @@ fn hold(name: &str, plan: &Plan, account: &Estate) {
     }
     let mut spare = Vec::new();
     for cut in cuts(&policy) {
-        let breaks = drilled(plan, account, &cut.policies).0 != Outcome::Passed
-            || drilled(plan, &telling, &cut.policies).0 != Outcome::Passed
+        let fails =
+            |looks, account| drilled(looks, plan, account, &cut.policies).0 != Outcome::Passed;
+        let leaves = |looks, points: usize| {
+            (1..=points).any(|nth| !crashed(looks, plan, account, &cut.policies, nth).is_empty())
+        };
+        // The quickest first: a paced drill looks hundreds of times.
+        let breaks = fails(Looks::Rung, account)
+            || fails(Looks::Rung, &telling)
+            || fails(Looks::Rung, &logging)
             || (guarded
                 && drilled_while_stops_move(plan, account, &cut.policies) != Outcome::Passed)
-            || (1..=points).any(|nth| !crashed(plan, account, &cut.policies, nth).is_empty());
+            || leaves(Looks::Rung, rung)
+            || fails(Looks::Paced, account)
+            || leaves(Looks::Paced, paced);
         if !breaks {
             spare.push(cut.without);
         }
@@ -500,7 +573,7 @@ fn an_environment_says_what_its_callers_may_do() {
         \"cloudwatch:DescribeAlarms\", Resource: \"*\"}]}]}\n";
     let (plan, account) =
         stage::built(SCENARIO, &format!("{ENVIRONMENT}{caller}")).expect("in order");
-    let finished = locked(&plan, account.into());
+    let finished = locked(Looks::Rung, &plan, account.into());
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{:#?}", finished.timeline);
     let words = format!("{:?}", finished.timeline);

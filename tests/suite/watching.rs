@@ -3,11 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use firedrill::commands::drill::{Finished, rehearse_together};
-use firedrill::judge::{VerdictKind, judge};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use firedrill::commands::drill::{Finished, rehearse_paced, rehearse_together};
+use firedrill::emulator::Account;
+use firedrill::judge::{Outcome, VerdictKind, judge};
 use firedrill::plan::Plan;
+use firedrill::runner::Conduct;
 use firedrill::timeline::EntryKind;
 
+use crate::between::{between, refuse};
 use crate::stage;
 
 /// An environment with this many quiet alarms.
@@ -92,4 +96,80 @@ fn more_alarms_than_one_call_names_cost_a_call_a_hundred() {
     let hundred = counted(&watched(1, 100, 100))[DESCRIBE];
     let three_hundred = counted(&watched(2, 150, 300))[DESCRIBE];
     assert_eq!(three_hundred, 3 * hundred);
+}
+
+/// A drill whose alarm rings a while after its fault, far from every deadline.
+fn slow_alarm() -> (Plan, Account) {
+    let scenario = "version: 1\nname: slow-alarm\nguardrails: {max_duration: 2h}\nfaults:\n  - id: one\n    \
+        put_metric_data: {namespace: Shop, metric: Errors, value: 60, every: 1m, duration: 20m}\n    at: 3m\nexpect:\n  \
+        - {id: rang, alarm: {name: a0, state: ALARM}, within: 40m}\n  \
+        - {id: quiet, never: {alarm: {name: a1}}, for: 40m}\n";
+    stage::built(scenario, &environment(2)).expect("in order")
+}
+
+/// How long after it occurred the alarm's change was seen, in seconds, and the drill's calls.
+fn seen_after(over: &Finished) -> (f64, BTreeMap<String, u64>) {
+    let seen = over.timeline.iter().find_map(|entry| match &entry.kind {
+        EntryKind::Observation(seen)
+            if seen.expectation == "rang"
+                && seen.resolution_ms == 0
+                && seen.evidence.contains_key("from") =>
+        {
+            Some(seen.seen_at.duration_since(seen.occurred_at).as_secs_f64())
+        }
+        _ => None,
+    });
+    let calls = over.timeline.iter().find_map(|entry| match &entry.kind {
+        EntryKind::Calls { counts } => Some(counts.clone().into_iter().collect()),
+        _ => None,
+    });
+    (seen.expect("it was seen"), calls.expect("they are counted"))
+}
+
+#[test]
+fn an_alarm_is_seen_within_seconds_though_looks_are_far_between() {
+    let (plan, account) = slow_alarm();
+    let (over, after) = rehearse_paced(Conduct::default(), &plan, account.clone(), |inner| inner);
+    let (woken, calls) = seen_after(&over);
+    assert!(woken <= 4.0, "{woken} s: {}", stage::tail(&over.timeline));
+    // Long polls one after the other: three a minute, and one more for each message.
+    let minutes = u64::try_from(
+        over.timeline.last().unwrap().at.duration_since(over.timeline[0].at).as_mins(),
+    )
+    .unwrap();
+    let receives = calls["sqs:ReceiveMessage"];
+    assert!((3 * minutes..=3 * minutes + 8).contains(&receives), "{receives} in {minutes} minutes");
+    assert_eq!(calls.get("sqs:DeleteMessageBatch"), None, "{calls:?}");
+    assert_eq!(stage::belongings(&after), stage::belongings(&account));
+
+    // An account without rules: the receipt says so, and the drill goes on at the cadence.
+    let (over, after) = rehearse_paced(Conduct::default(), &plan, account.clone(), |inner| {
+        between(inner, |name, request, inner| match name {
+            "PutRule" => refuse(&request, 400, "UnknownOperationException"),
+            _ => inner.call(request),
+        })
+    });
+    let (at_the_cadence, _) = seen_after(&over);
+    assert!(at_the_cadence > 4.0 && at_the_cadence <= 31.0, "{at_the_cadence} s");
+    assert_eq!(judge(&plan, &over.timeline).verdicts[0].verdict, VerdictKind::Met);
+    assert!(over.timeline.iter().any(|entry| matches!(&entry.kind,
+        EntryKind::Receipt { error: Some(error), .. } if error.contains("events:PutRule"))));
+    assert_eq!(stage::belongings(&after), stage::belongings(&account));
+}
+
+#[test]
+fn a_drill_that_may_not_be_woken_is_refused() {
+    let (plan, account) = slow_alarm();
+    let (over, _) = rehearse_paced(Conduct::default(), &plan, account, |inner| {
+        between(inner, |name, request, inner| match name {
+            "PutRule" => refuse(&request, 400, "AccessDeniedException"),
+            _ => inner.call(request),
+        })
+    });
+    assert_eq!(judge(&plan, &over.timeline).outcome, Outcome::Inconclusive);
+    let words = stage::tail(&over.timeline);
+    assert!(
+        words.contains("listeners could not be set up") && words.contains("events:PutRule"),
+        "{words}"
+    );
 }

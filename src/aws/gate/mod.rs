@@ -198,7 +198,9 @@ impl Intercept for Gate {
 
 /// A service's prefix in IAM, from its name in the SDK.
 fn prefix(service: &str) -> String {
-    match service {
+    // The SDK's names have spaces in them: `CloudWatch Logs`, `SSM Incidents`.
+    let service: String = service.split_whitespace().collect();
+    match service.as_str() {
         "CloudWatchLogs" => "logs".to_owned(),
         "ConfigService" => "config".to_owned(),
         "EventBridge" => "events".to_owned(),

@@ -17,6 +17,9 @@ use crate::clock::Clock;
 /// How many samples are kept; the newest count.
 const KEPT: usize = 101;
 
+/// An answer that took longer than this says less than any other.
+const LONGEST_WAY: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// One second, which is as exact as the header is.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
@@ -82,9 +85,13 @@ impl Sample {
 pub(crate) struct Samples(VecDeque<Sample>);
 
 impl Samples {
-    /// Notes the `Date` header of an answer; one that can't be read says nothing.
+    /// Notes the `Date` header of an answer; one that can't be read says nothing, and one that was long on
+    /// its way (a long poll) next to nothing.
     pub(crate) fn note(&mut self, date: &str, sent: Instant, received: Instant) {
         let Ok(read) = rfc2822::parse(date) else { return };
+        if received.duration_since(sent) > LONGEST_WAY {
+            return;
+        }
         if self.0.len() == KEPT {
             self.0.pop_front();
         }

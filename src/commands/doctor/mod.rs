@@ -26,7 +26,7 @@ use crate::emulator::{Estate, Identity};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::runner::{Conduct, Drill, StopSwitch};
-use crate::wakeup::{Bell, Pace, Urgency};
+use crate::wakeup::{Pace, Urgency};
 
 pub use rows::{Health, Row};
 
@@ -178,8 +178,7 @@ async fn examine(
 }
 
 async fn visit_real(plan: &Plan, places: &Places) -> Vec<Row> {
-    let (_bell, wakeups) = Bell::new();
-    let (pace, urgency) = Pace::paced(wakeups);
+    let (pace, urgency) = Pace::paced();
     let recorder = Recorder::new(Clock::system(), Box::new(|_| Ok(())));
     examine(plan, places, &recorder, &pace, &urgency).await
 }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::faults::revert::{sweep, undo};
 use crate::recorder::Recorder;
-use crate::wakeup::{Bell, Pace};
+use crate::wakeup::Pace;
 
 /// Reads a drill's id: `fd-` and ten hexadecimal digits, as names and tags have it.
 pub(super) fn drill_id(text: &str) -> Result<String, String> {
@@ -46,8 +46,7 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
     let mut file = TimelineFile::resume(file, 0, false).map_err(failed)?;
     let recorder = Recorder::resume(clock, Vec::new(), Box::new(move |entry| file.append(entry)));
     let home = accounts.home();
-    let (_bell, wakeups) = Bell::new();
-    let (pace, _urgency) = Pace::paced(wakeups);
+    let (pace, _urgency) = Pace::paced();
     let context = Context::new(&home, &recorder, &pace, id);
     let (done, left) = accounts.runtime().block_on(async {
         let (found, mut left) = sweep(context).await;

@@ -4,30 +4,32 @@
 //! Source: <https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_DeploymentEvent.html>.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_appconfig::types::{DeploymentEvent, DeploymentEventType, TriggeredBy};
+use jiff::Timestamp;
 
-use super::Reached;
-use crate::aws::{CallError, configurations, timestamp};
-use crate::observe::Watch;
+use crate::aws::deployments::Reached;
+use crate::aws::{Aws, CallError, configurations, timestamp};
 
 /// The ids of applications and environments, once they are known by their names.
-pub(super) type Names = BTreeMap<(String, String), configurations::Ids>;
+pub(super) type Names = Arc<Mutex<BTreeMap<(String, String), configurations::Ids>>>;
 
 pub(super) async fn look(
-    watch: &Watch<'_>,
+    aws: &Aws,
+    since: Timestamp,
     application: &str,
     environment: &str,
-    names: &mut Names,
+    names: &Names,
 ) -> Result<Vec<Reached>, CallError> {
     let key = (application.to_owned(), environment.to_owned());
-    let ids = match names.get(&key) {
-        Some(ids) => ids.clone(),
-        None => configurations::ids(watch.aws, application, environment).await?,
+    let known = names.lock().expect("nobody panics while they look").get(&key).cloned();
+    let ids = match known {
+        Some(ids) => ids,
+        None => configurations::ids(aws, application, environment).await?,
     };
-    names.insert(key, ids.clone());
-    let mut pages = watch
-        .aws
+    names.lock().expect("nobody panics while they note").insert(key, ids.clone());
+    let mut pages = aws
         .appconfig
         .list_deployments()
         .application_id(&ids.application)
@@ -41,12 +43,11 @@ pub(super) async fn look(
             summary.map_err(|error| CallError::of("appconfig:ListDeployments", &error))?;
         let over = summary.completed_at().and_then(timestamp);
         // The newest come first: what was over before the watch began has nothing to add.
-        if over.is_some_and(|over| over < watch.since) {
+        if over.is_some_and(|over| over < since) {
             break;
         }
         let number = summary.deployment_number();
-        let answer = watch
-            .aws
+        let answer = aws
             .appconfig
             .get_deployment()
             .application_id(&ids.application)

@@ -4,17 +4,20 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html>.
 
 use aws_sdk_cloudformation::types::{ResourceStatus, StackEvent};
+use jiff::Timestamp;
 
-use super::Reached;
-use crate::aws::{CallError, timestamp};
-use crate::observe::Watch;
+use crate::aws::deployments::Reached;
+use crate::aws::{Aws, CallError, timestamp};
 
 /// The type of the events of a stack itself.
 const STACK: &str = "AWS::CloudFormation::Stack";
 
-pub(super) async fn look(watch: &Watch<'_>, stack: &str) -> Result<Vec<Reached>, CallError> {
-    let mut pages = watch
-        .aws
+pub(super) async fn look(
+    aws: &Aws,
+    since: Timestamp,
+    stack: &str,
+) -> Result<Vec<Reached>, CallError> {
+    let mut pages = aws
         .cloudformation
         .describe_stack_events()
         .stack_name(stack)
@@ -27,7 +30,7 @@ pub(super) async fn look(watch: &Watch<'_>, stack: &str) -> Result<Vec<Reached>,
         let event =
             event.map_err(|error| CallError::of("cloudformation:DescribeStackEvents", &error))?;
         let at = event.timestamp().and_then(timestamp);
-        if at.is_some_and(|at| at < watch.since) {
+        if at.is_some_and(|at| at < since) {
             break;
         }
         if event.resource_type() == Some(STACK) && event.physical_resource_id() == event.stack_id()

@@ -4,20 +4,20 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentInfo.html>.
 
 use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus, TimeRange};
+use jiff::Timestamp;
 
-use super::Reached;
 use crate::aws::asked_for::deployment;
-use crate::aws::{CallError, date_time, timestamp};
-use crate::observe::Watch;
+use crate::aws::deployments::Reached;
+use crate::aws::{Aws, CallError, date_time, timestamp};
 
 pub(super) async fn look(
-    watch: &Watch<'_>,
+    aws: &Aws,
+    since: Timestamp,
     application: &str,
     group: &str,
 ) -> Result<Vec<Reached>, CallError> {
-    let range = TimeRange::builder().start(date_time(watch.since)).build();
-    let mut pages = watch
-        .aws
+    let range = TimeRange::builder().start(date_time(since)).build();
+    let mut pages = aws
         .codedeploy
         .list_deployments()
         .application_name(application)
@@ -29,7 +29,7 @@ pub(super) async fn look(
     let mut reached = Vec::new();
     while let Some(id) = pages.next().await {
         let id = id.map_err(|error| CallError::of("codedeploy:ListDeployments", &error))?;
-        let deployment = deployment(watch.aws, &id).await?;
+        let deployment = deployment(aws, &id).await?;
         add(&id, &deployment, &mut reached);
     }
     Ok(reached)

@@ -6,25 +6,25 @@
 use aws_sdk_ecs::types::{
     CreatedAt, ServiceDeployment, ServiceDeploymentRollbackMonitorsStatus, ServiceDeploymentStatus,
 };
+use jiff::Timestamp;
 
-use super::Reached;
-use crate::aws::{CallError, date_time, timestamp};
-use crate::observe::Watch;
+use crate::aws::deployments::Reached;
+use crate::aws::{Aws, CallError, date_time, timestamp};
 
 /// The most deployments that one DescribeServiceDeployments takes.
 const BATCH: usize = 20;
 
 pub(super) async fn look(
-    watch: &Watch<'_>,
+    aws: &Aws,
+    since: Timestamp,
     cluster: &str,
     service: &str,
 ) -> Result<Vec<Reached>, CallError> {
-    let since = CreatedAt::builder().after(date_time(watch.since)).build();
+    let since = CreatedAt::builder().after(date_time(since)).build();
     let mut arns = Vec::new();
     let mut next = None;
     loop {
-        let answer = watch
-            .aws
+        let answer = aws
             .ecs
             .list_service_deployments()
             .cluster(cluster)
@@ -43,8 +43,7 @@ pub(super) async fn look(
     }
     let mut reached = Vec::new();
     for batch in arns.chunks(BATCH) {
-        let answer = watch
-            .aws
+        let answer = aws
             .ecs
             .describe_service_deployments()
             .set_service_deployment_arns(Some(batch.to_vec()))

@@ -1,11 +1,28 @@
-//! The calls over what a run listens with: its queue, its rules and its subscriptions.
+//! The calls of what a run makes to listen with, and of the logs that it reads instead.
 //!
-//! Invariant: whatever is made to listen with is taken away again.
+//! Invariant: everything that is made is named after the run, so that the policy names nothing else.
 
-use super::{Calls, LISTENER_PREFIX, NO_LEVEL, Step, any, named, queue, rule};
+use super::records::log_group;
+use super::{BUS_LOG_GROUPS, Calls, LISTENER_PREFIX, NO_LEVEL, Step, any, named, queue, rule};
+
+/// A bus that logs what its rules do shows it best.
+pub(super) fn bus_log_calls(calls: &mut Calls, id: &str, bus: &str) {
+    calls.add(Step::Observe, "events:DescribeEventBus", id, named("events", "event-bus/", bus));
+    calls.add(Step::Observe, "logs:DescribeDeliverySources", id, any(NO_LEVEL));
+    calls.add(Step::Observe, "logs:DescribeDeliveries", id, any(NO_LEVEL));
+    calls.add(Step::Observe, "logs:DescribeDeliveryDestinations", id, any(NO_LEVEL));
+    let groups = log_group(&format!("{BUS_LOG_GROUPS}*"), "*");
+    calls.add(Step::Observe, "logs:FilterLogEvents", id, groups);
+}
+
+/// The run's own rule on a bus, which shows what an expectation asks for.
+pub(super) fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
+    rule_of_ours_calls(calls, id, bus);
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
+}
 
 /// The run's own rule on a bus, which delivers to its queue.
-pub(super) fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
+pub(super) fn rule_of_ours_calls(calls: &mut Calls, id: &str, bus: &str) {
     let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
     queue_calls(calls, id);
     calls.add(Step::Listen, "events:PutRule", id, ours.clone());
@@ -20,6 +37,7 @@ pub(super) fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
     let watched = named("sns", "", topic);
     calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
     queue_calls(calls, id);
+    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
     calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
     // After a crash the subscription is found again by its endpoint.
@@ -31,7 +49,6 @@ pub(super) fn queue_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Listen, "sqs:CreateQueue", id, queue());
     calls.add(Step::Listen, "sqs:TagQueue", id, queue());
     calls.add(Step::Observe, "sqs:ReceiveMessage", id, queue());
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
     calls.add(Step::Revert, "sqs:DeleteQueue", id, queue());
     // After a crash only the name is known.
     calls.add(Step::Revert, "sqs:GetQueueUrl", id, queue());

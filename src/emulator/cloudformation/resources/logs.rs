@@ -1,6 +1,6 @@
 //! CloudWatch Logs: log groups, and who may write to them.
 //!
-//! Main items: [`LOG_GROUP`], [`METRIC_FILTER`] and [`RESOURCE_POLICY`].
+//! Main items: [`LOG_GROUP`], [`METRIC_FILTER`], [`RESOURCE_POLICY`] and [`DELIVERY`].
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_Logs.html>
 
@@ -75,5 +75,57 @@ pub(super) const RESOURCE_POLICY: ResourceType = ResourceType {
         maker.call(Service::Logs, "PutResourcePolicy", inputs.input)?;
         maker.undo(Service::Logs, "DeleteResourcePolicy", json!({ "policyName": name }));
         Ok(Built::new(name))
+    },
+};
+
+/// What a resource logs.
+pub(super) const DELIVERY_SOURCE: ResourceType = ResourceType {
+    name: "AWS::Logs::DeliverySource",
+    properties: &[text("LogType"), text("Name"), text("ResourceArn"), is("Tags", TAG_MAP)],
+    spelling: Spelling::Camel,
+    create: |maker, mut inputs| {
+        let name = maker.name(&mut inputs.input, "name", 60);
+        maker.call(Service::Logs, "PutDeliverySource", inputs.input)?;
+        maker.undo(Service::Logs, "DeleteDeliverySource", json!({ "name": name }));
+        let arn = maker.arn("logs", &format!("delivery-source:{name}"));
+        Ok(Built::new(name).with("Arn", arn))
+    },
+};
+
+/// Where logs are delivered to.
+pub(super) const DELIVERY_DESTINATION: ResourceType = ResourceType {
+    name: "AWS::Logs::DeliveryDestination",
+    properties: &[
+        accepted("DeliveryDestinationPolicy"),
+        text("DeliveryDestinationType"),
+        own("DestinationResourceArn", Shape::Text),
+        text("Name"),
+        text("OutputFormat"),
+        is("Tags", TAG_MAP),
+    ],
+    spelling: Spelling::Camel,
+    create: |maker, mut inputs| {
+        let name = maker.name(&mut inputs.input, "name", 60);
+        let group = inputs.take_text("DestinationResourceArn").unwrap_or_default();
+        let configuration = json!({ "destinationResourceArn": group });
+        inputs.input.insert("deliveryDestinationConfiguration".to_owned(), configuration);
+        maker.call(Service::Logs, "PutDeliveryDestination", inputs.input)?;
+        maker.undo(Service::Logs, "DeleteDeliveryDestination", json!({ "name": name }));
+        let arn = maker.arn("logs", &format!("delivery-destination:{name}"));
+        Ok(Built::new(name).with("Arn", arn))
+    },
+};
+
+/// A source and a destination, put together.
+pub(super) const DELIVERY: ResourceType = ResourceType {
+    name: "AWS::Logs::Delivery",
+    properties: &[text("DeliveryDestinationArn"), text("DeliverySourceName"), is("Tags", TAG_MAP)],
+    spelling: Spelling::Camel,
+    create: |maker, inputs| {
+        let answer = maker.call(Service::Logs, "CreateDelivery", inputs.input)?;
+        let id = answer["delivery"]["id"].as_str().unwrap_or_default().to_owned();
+        maker.undo(Service::Logs, "DeleteDelivery", json!({ "id": id }));
+        let arn = maker.arn("logs", &format!("delivery:{id}"));
+        Ok(Built::new(id.clone()).with("DeliveryId", id).with("Arn", arn))
     },
 };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::bus_logs::LogConfig;
 use super::foreign::Arrivals;
 use super::matcher::RuleIndex;
 use super::rules::{Rule, Tag};
@@ -25,6 +26,7 @@ pub(super) struct Bus {
     description: Option<String>,
     /// Only used by AWS for buses with keys of the customer's own; kept because templates set it.
     dead_letter: Option<String>,
+    pub(super) log_config: Option<LogConfig>,
     pub(super) policy: Option<Value>,
     pub(super) rules: IndexMap<String, Rule>,
     /// The patterns of the enabled rules.
@@ -43,6 +45,7 @@ impl Bus {
             arn,
             description: None,
             dead_letter: None,
+            log_config: None,
             policy: None,
             rules: IndexMap::new(),
             index: RuleIndex::default(),
@@ -124,7 +127,22 @@ pub(super) struct CreateEventBus {
     #[serde(default)]
     dead_letter_config: Option<DeadLetterConfig>,
     #[serde(default)]
+    log_config: Option<LogConfig>,
+    #[serde(default)]
     tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct UpdateEventBus {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    dead_letter_config: Option<DeadLetterConfig>,
+    #[serde(default)]
+    log_config: Option<LogConfig>,
 }
 
 #[derive(Deserialize)]
@@ -207,12 +225,28 @@ pub(super) fn create(account: &mut Account, input: CreateEventBus) -> Answer {
     let mut bus = Bus::new(&input.name, arn.clone(), account.now());
     bus.description = input.description;
     bus.dead_letter = input.dead_letter_config.and_then(|config| config.arn);
+    bus.log_config = input.log_config.map(LogConfig::check).transpose()?;
     bus.tags = input.tags;
     let mut answer = json!({ "EventBusArn": arn });
     if let Some(description) = &bus.description {
         answer["Description"] = description.as_str().into();
     }
     account.services.events.buses.insert(arn, bus);
+    Ok(answer)
+}
+
+/// `UpdateEventBus`: what is given replaces what was.
+pub(super) fn update(account: &mut Account, input: UpdateEventBus) -> Answer {
+    let log_config = input.log_config.map(LogConfig::check).transpose()?;
+    let bus = find_mut(account, input.name.as_deref())?;
+    bus.description = input.description.or(bus.description.take());
+    bus.dead_letter =
+        input.dead_letter_config.and_then(|config| config.arn).or(bus.dead_letter.take());
+    bus.log_config = log_config.or(bus.log_config);
+    let mut answer = json!({ "Arn": bus.arn, "Name": bus.name });
+    if let Some(config) = bus.log_config {
+        answer["LogConfig"] = config.show();
+    }
     Ok(answer)
 }
 
@@ -246,6 +280,9 @@ fn show(bus: &Bus) -> Value {
     }
     if let Some(arn) = &bus.dead_letter {
         shown["DeadLetterConfig"] = json!({ "Arn": arn });
+    }
+    if let Some(config) = bus.log_config {
+        shown["LogConfig"] = config.show();
     }
     shown
 }

@@ -14,7 +14,7 @@ use super::buses::arn_of_bus;
 use super::invoke::{self, Kind};
 use super::metrics::{self, Counter};
 use super::targets::Target;
-use super::{Due, ingest};
+use super::{Due, bus_logs, ingest};
 use crate::emulator::account::Account;
 use crate::emulator::error::ServiceError;
 use crate::emulator::policy::{self, ASSUME_ROLE};
@@ -72,12 +72,14 @@ pub(crate) struct Invocation {
     pub(super) rule: String,
     pub(super) rule_arn: String,
     /// The custom bus's name; nothing for the default bus.
-    bus: Option<String>,
+    pub(super) bus: Option<String>,
+    /// Its id in the bus's logs, where there are any.
+    pub(super) id: Option<String>,
     pub(super) target: Arc<Target>,
     pub(super) event: Arc<Event>,
     /// When the rule matched: from here the target's age limit counts.
     matched: Timestamp,
-    retries: u32,
+    pub(super) retries: u32,
 }
 
 /// Puts one invocation for each target of a rule on the agenda.
@@ -85,19 +87,26 @@ pub(super) fn invoke_targets(account: &mut Account, bus_arn: &str, rule: &str, e
     let matched = account.now();
     let Some(bus) = account.services.events.buses.get(bus_arn) else { return };
     let Some(found) = bus.rules.get(rule) else { return };
-    let invocations: Vec<Invocation> = found
+    let mut invocations: Vec<Invocation> = found
         .targets
         .values()
         .map(|target| Invocation {
             rule: found.name.clone(),
             rule_arn: found.arn.clone(),
             bus: bus.metric_name().map(str::to_owned),
+            id: None,
             target: Arc::clone(target),
             event: Arc::clone(event),
             matched,
             retries: 0,
         })
         .collect();
+    if bus_logs::level(account, bus_arn) > bus_logs::Level::Off {
+        for invocation in &mut invocations {
+            invocation.id = Some(account.ids.uuid());
+        }
+        bus_logs::matched(account, bus_arn, event, &invocations);
+    }
     for invocation in invocations {
         account.schedule_in(timing::EVENT_TO_TARGET, Due::Attempt(Box::new(invocation)));
     }
@@ -118,6 +127,7 @@ pub(super) fn attempt(account: &mut Account, mut invocation: Box<Invocation>) {
     let Err(error) = deliver(account, &invocation) else {
         count(account, &invocation, Counter::Invocations);
         count(account, &invocation, Counter::SuccessfulInvocationAttempts);
+        bus_logs::invoked(account, &invocation);
         return;
     };
     if !is_transient(&error) {
@@ -184,6 +194,7 @@ fn give_up(
 ) {
     count(account, invocation, Counter::Invocations);
     count(account, invocation, Counter::FailedInvocations);
+    bus_logs::failed(account, invocation, error);
     let Some(queue) = invocation.target.dead_letter() else { return };
     let sent = bury(account, invocation, queue, error, exhausted);
     let counter = if sent.is_ok() {

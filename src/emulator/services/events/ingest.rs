@@ -161,6 +161,9 @@ pub(super) fn accept_event(account: &mut Account, bus: &str, event: Arc<Event>) 
     let metric_name = found.metric_name().map(str::to_owned);
     signals::event_arrived(account, &event.value);
     archives::keep(account, &arn, &event);
+    if matched.is_empty() {
+        super::bus_logs::unmatched(account, &arn, &event);
+    }
     for rule in matched.iter().filter(|rule| event.is_meant_for(&arn, rule)) {
         metrics::count(account, metric_name.as_deref(), rule, Counter::MatchedEvents);
         metrics::count(account, metric_name.as_deref(), rule, Counter::TriggeredRules);

@@ -11,6 +11,7 @@
 )]
 
 mod archives;
+mod bus_logs;
 mod buses;
 mod delivery;
 mod foreign;
@@ -57,6 +58,8 @@ pub(crate) enum Due {
     Emitted(Box<Value>),
     /// A target is invoked, for the first time or again.
     Attempt(Box<delivery::Invocation>),
+    /// A bus's record arrives where it is delivered.
+    Logged(Box<bus_logs::Record>),
     /// A rule's schedule has come round.
     Scheduled {
         /// The bus that holds the rule.
@@ -80,6 +83,7 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "DescribeEventBus": buses::DescribeEventBus => buses::describe,
     "ListEventBuses": buses::ListEventBuses => buses::list,
     "DeleteEventBus": buses::DeleteEventBus => buses::delete,
+    "UpdateEventBus": buses::UpdateEventBus => buses::update,
     "PutPermission": buses::PutPermission => buses::put_permission,
     "RemovePermission": buses::RemovePermission => buses::remove_permission,
     "PutRule": rules::PutRule => rules::put,
@@ -117,6 +121,7 @@ pub(crate) fn happen(account: &mut Account, due: Due) {
             rules::come_round(account, &bus, &rule, generation);
         }
         Due::Minute => metrics::publish(account),
+        Due::Logged(record) => bus_logs::arrive(account, &record),
         Due::Replay(name) => archives::go_on(account, &name),
     }
 }

@@ -8,6 +8,7 @@
     reason = "every operation of the table takes its input by value and answers a Result"
 )]
 
+mod deliveries;
 mod filter;
 mod insights;
 mod metrics;
@@ -38,6 +39,8 @@ const MOST_POLICIES: usize = 10;
 pub(crate) struct State {
     groups: IndexMap<String, Group>,
     policies: IndexMap<String, Policy>,
+    /// Where other services' logs are delivered to.
+    deliveries: deliveries::Deliveries,
     /// Insights queries, by id.
     queries: IndexMap<String, insights::Running>,
 }
@@ -87,10 +90,21 @@ pub(crate) const OPERATIONS: &[Operation] = operations![
     "PutMetricFilter": metrics::PutMetricFilter => metrics::put,
     "DeleteMetricFilter": metrics::FilterOnly => metrics::delete,
     "DescribeMetricFilters": metrics::DescribeMetricFilters => metrics::describe,
+    "PutDeliverySource": deliveries::PutSource => deliveries::put_source,
+    "DescribeDeliverySources": deliveries::Page => deliveries::describe_sources,
+    "DeleteDeliverySource": deliveries::Named => deliveries::delete_source,
+    "PutDeliveryDestination": deliveries::PutDestination => deliveries::put_destination,
+    "DescribeDeliveryDestinations": deliveries::Page => deliveries::describe_destinations,
+    "DeleteDeliveryDestination": deliveries::Named => deliveries::delete_destination,
+    "CreateDelivery": deliveries::Create => deliveries::create,
+    "DescribeDeliveries": deliveries::Page => deliveries::describe,
+    "DeleteDelivery": deliveries::ById => deliveries::delete,
     "PutResourcePolicy": PutResourcePolicy => put_resource_policy,
     "DeleteResourcePolicy": PolicyOnly => delete_resource_policy,
     "DescribeResourcePolicies": Nothing => describe_resource_policies,
 ];
+
+pub(crate) use deliveries::vended;
 
 /// Sets up what every account has: no log group.
 pub(crate) fn open(_account: &mut Account) {}

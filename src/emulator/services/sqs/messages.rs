@@ -1,8 +1,8 @@
 //! Messages of SQS queues: sending, receiving, hiding, deleting, and the move to a dead-letter queue.
 //!
 //! Main type: [`Message`]. Invariant: a message can be received if and only if its `visible_at` is not
-//! in the future. `WaitTimeSeconds` is accepted and the answer comes at once: virtual time stands still
-//! during a call, so nothing could arrive while waiting.
+//! in the future. `WaitTimeSeconds` is waited for at the account's edge ([`crate::emulator::transport`]):
+//! the account's time stands still during a call.
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -97,9 +97,8 @@ pub(super) struct ReceiveMessage {
     max_number_of_messages: Option<usize>,
     #[serde(default)]
     visibility_timeout: Option<i64>,
-    // Accepted and not waited for: see the module's text.
-    #[serde(default, rename = "WaitTimeSeconds")]
-    _wait_time_seconds: Option<u8>,
+    #[serde(default)]
+    wait_time_seconds: Option<i64>,
     #[serde(default)]
     attribute_names: Vec<String>,
     #[serde(default)]
@@ -253,6 +252,11 @@ pub(super) fn receive(account: &mut Account, input: ReceiveMessage) -> Answer {
     if !(1..=MOST_ENTRIES).contains(&most) {
         return Err(invalid(format!(
             "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        )));
+    }
+    if let Some(wait) = input.wait_time_seconds.filter(|wait| !(0..=20).contains(wait)) {
+        return Err(invalid(format!(
+            "Value {wait} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided."
         )));
     }
     forget_expired(account, &input.queue_url)?;

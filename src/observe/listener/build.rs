@@ -1,0 +1,257 @@
+//! What a drill makes to listen with: its queue, a rule for each pattern, a subscription for each topic.
+//!
+//! Main type: [`Builder`]. Invariant: each thing is announced with what undoes it before it is made, and is
+//! named after the run id.
+
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use super::super::mailbox::Mailbox;
+use super::{Wanted, parse};
+use crate::aws::{CallError, CallErrorKind};
+use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
+use crate::plan::{Kind, PlannedExpectation};
+use crate::timeline::{Purpose, Undo};
+
+/// What a queue, its policy, its rules and its subscriptions are named after.
+pub(super) struct Names<'a> {
+    run_id: &'a str,
+    account: &'a str,
+    region: &'a str,
+    partition: &'a str,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(context: &Context<'a>) -> Self {
+        let place = context.place;
+        Names {
+            run_id: context.run_id,
+            account: &place.target.account,
+            region: &place.target.region,
+            partition: &place.partition,
+        }
+    }
+
+    fn queue(&self) -> String {
+        format!("firedrill-{}", self.run_id)
+    }
+
+    fn queue_arn(&self) -> String {
+        let Names { account, region, partition, .. } = self;
+        format!("arn:{partition}:sqs:{region}:{account}:{}", self.queue())
+    }
+
+    pub(super) fn topic_arn(&self, topic: &str) -> String {
+        topic_arn(self.partition, self.region, self.account, topic)
+    }
+
+    /// Only the drill's own rules and the topics that it listens to may send to the queue.
+    fn policy(&self, topics: &[String]) -> String {
+        let Names { account, region, partition, run_id } = self;
+        let rules = format!("arn:{partition}:events:{region}:{account}:rule/*firedrill-{run_id}-*");
+        let may_send = |service: &str, condition: Value| {
+            json!({
+                "Effect": "Allow",
+                "Principal": {"Service": service},
+                "Action": "sqs:SendMessage",
+                "Resource": self.queue_arn(),
+                "Condition": condition,
+            })
+        };
+        let mut statements =
+            vec![may_send("events.amazonaws.com", json!({"ArnLike": {"aws:SourceArn": rules}}))];
+        if !topics.is_empty() {
+            let condition = json!({"ArnEquals": {"aws:SourceArn": topics}});
+            statements.push(may_send("sns.amazonaws.com", condition));
+        }
+        json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+    }
+}
+
+/// Makes the queue.
+pub(super) async fn create_queue(
+    context: Context<'_>,
+    names: &Names<'_>,
+    topics: &[String],
+    evidence: bool,
+) -> Result<String, ChangeError> {
+    let undo = Undo::DeleteQueue { name: names.queue() };
+    let intent = context.recorder.intent(None, Purpose::Listen, "sqs:CreateQueue", Some(undo))?;
+    let hidden = Mailbox::hides_for(evidence).as_secs().to_string();
+    let kept = Mailbox::RETENTION.as_secs().to_string();
+    let sent = context
+        .aws
+        .sqs
+        .create_queue()
+        .queue_name(names.queue())
+        .attributes(QueueAttributeName::Policy, names.policy(topics))
+        .attributes(QueueAttributeName::VisibilityTimeout, hidden)
+        .attributes(QueueAttributeName::MessageRetentionPeriod, kept)
+        .tags("firedrill:run", context.run_id)
+        .send()
+        .await;
+    let answer = context.recorder.heard(intent, "sqs:CreateQueue", sent)?;
+    let url = answer.queue_url.unwrap_or_default();
+    context.recorder.receipt(intent, Ok(ids([("url", &url)])));
+    Ok(url)
+}
+
+/// Adds rules and subscriptions, each once.
+pub(super) struct Builder<'a> {
+    pub(super) context: Context<'a>,
+    pub(super) names: Names<'a>,
+    /// Bus and pattern of the rules so far.
+    pub(super) rules: Vec<(String, String)>,
+    pub(super) topics: Vec<String>,
+}
+
+impl Builder<'_> {
+    /// Makes what shows this expectation; nothing for a rule on a schedule.
+    pub(super) async fn listen_for(
+        &mut self,
+        expectation: &PlannedExpectation,
+    ) -> Result<Option<Wanted>, ChangeError> {
+        match &expectation.kind {
+            Kind::Event { bus, pattern } => {
+                let parsed = parse(pattern)?;
+                self.add_rule(bus, pattern).await?;
+                Ok(Some(Wanted::Event(Box::new(parsed))))
+            }
+            Kind::Rule { name, bus, .. } => {
+                let Some(pattern) = self.pattern_of(name, bus).await? else { return Ok(None) };
+                let parsed = parse(&pattern)?;
+                self.add_rule(bus, &pattern).await?;
+                Ok(Some(Wanted::RuleMatch(Box::new(parsed))))
+            }
+            Kind::Notification { topic, contains } => {
+                let topic = self.names.topic_arn(topic);
+                self.subscribe(&topic).await?;
+                Ok(Some(Wanted::Message { topic, contains: contains.clone() }))
+            }
+            Kind::Alarm { .. }
+            | Kind::Runbook { .. }
+            | Kind::CodeDeployRollback { .. }
+            | Kind::Experiment { .. }
+            | Kind::Finding(_)
+            | Kind::OpsItem(_)
+            | Kind::Incident(_)
+            | Kind::ApiCall(_)
+            | Kind::Metric(_)
+            | Kind::Compliance { .. }
+            | Kind::Queue { .. }
+            | Kind::Deployment { .. }
+            | Kind::Log { .. }
+            | Kind::Execution { .. }
+            | Kind::Http { .. } => Ok(None),
+        }
+    }
+
+    /// The pattern of a real rule; nothing for a scheduled one.
+    async fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, ChangeError> {
+        let answer = self
+            .context
+            .aws
+            .events
+            .describe_rule()
+            .name(name)
+            .event_bus_name(bus)
+            .send()
+            .await
+            .map_err(|error| CallError::of("events:DescribeRule", &error))?;
+        Ok(answer.event_pattern)
+    }
+
+    /// A rule of the drill's own, which delivers to the queue.
+    pub(super) async fn add_rule(&mut self, bus: &str, pattern: &str) -> Result<(), ChangeError> {
+        let wanted = (bus.to_owned(), pattern.to_owned());
+        if self.rules.contains(&wanted) {
+            return Ok(());
+        }
+        self.rules.push(wanted);
+        let name = format!("firedrill-{}-{}", self.context.run_id, self.rules.len());
+        let undo = Undo::DeleteRule { bus: bus.to_owned(), name: name.clone() };
+        let recorder = self.context.recorder;
+        let ids = || ids([("rule", &name), ("bus", bus)]);
+        let intent = recorder.intent(None, Purpose::Listen, "events:PutRule", Some(undo))?;
+        let put = self.put_rule(&name, bus, pattern).await;
+        recorder.receipt(intent, put.as_ref().map(|()| ids()));
+        put?;
+        // An intent of its own: were its refusal the answer to the rule, the rule would be left behind.
+        let intent = recorder.intent(None, Purpose::Listen, "events:PutTargets", None)?;
+        let put = self.put_target(&name, bus).await;
+        recorder.receipt(intent, put.as_ref().map(|()| ids()));
+        Ok(put?)
+    }
+
+    async fn put_rule(&self, name: &str, bus: &str, pattern: &str) -> Result<(), CallError> {
+        let events = &self.context.aws.events;
+        let tag = Tag::builder().key("firedrill:run").value(self.context.run_id).build();
+        let tag = tag.map_err(|error| incomplete("events:PutRule", &error))?;
+        let sent = events
+            .put_rule()
+            .name(name)
+            .event_bus_name(bus)
+            .event_pattern(pattern)
+            .state(RuleState::Enabled)
+            .tags(tag)
+            .send()
+            .await;
+        sent.map_err(|error| CallError::of("events:PutRule", &error))?;
+        Ok(())
+    }
+
+    async fn put_target(&self, name: &str, bus: &str) -> Result<(), CallError> {
+        let events = &self.context.aws.events;
+        let target = Target::builder().id(LISTENER_TARGET).arn(self.names.queue_arn()).build();
+        let target = target.map_err(|error| incomplete("events:PutTargets", &error))?;
+        let answer = events
+            .put_targets()
+            .rule(name)
+            .event_bus_name(bus)
+            .targets(target)
+            .send()
+            .await
+            .map_err(|error| CallError::of("events:PutTargets", &error))?;
+        match answer.failed_entries().first() {
+            None => Ok(()),
+            Some(entry) => Err(CallError {
+                kind: CallErrorKind::Refused,
+                operation: "events:PutTargets",
+                code: entry.error_code.clone(),
+                message: entry.error_message.clone().unwrap_or_default(),
+            }),
+        }
+    }
+
+    async fn subscribe(&mut self, topic: &str) -> Result<(), ChangeError> {
+        if self.topics.iter().any(|known| known == topic) {
+            return Ok(());
+        }
+        self.topics.push(topic.to_owned());
+        let endpoint = self.names.queue_arn();
+        let undo = Undo::Unsubscribe { topic: topic.to_owned(), endpoint: endpoint.clone() };
+        let recorder = self.context.recorder;
+        let intent = recorder.intent(None, Purpose::Listen, "sns:Subscribe", Some(undo))?;
+        let sent = self
+            .context
+            .aws
+            .sns
+            .subscribe()
+            .topic_arn(topic)
+            .protocol("sqs")
+            .endpoint(endpoint)
+            .return_subscription_arn(true)
+            .send()
+            .await;
+        let answer = recorder.heard(intent, "sns:Subscribe", sent)?;
+        let arn = answer.subscription_arn.unwrap_or_default();
+        recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
+        Ok(())
+    }
+}
+
+fn incomplete(operation: &'static str, error: &dyn std::error::Error) -> CallError {
+    let message = error.to_string();
+    CallError { kind: CallErrorKind::Refused, operation, code: None, message }
+}
