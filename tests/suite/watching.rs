@@ -2,6 +2,7 @@
 //! drill beside it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use firedrill::commands::drill::{Finished, rehearse_paced, rehearse_together};
@@ -172,4 +173,69 @@ fn a_drill_that_may_not_be_woken_is_refused() {
         words.contains("listeners could not be set up") && words.contains("events:PutRule"),
         "{words}"
     );
+}
+
+/// What several kinds of expectations look at: rules of one pattern, and runbooks.
+fn machinery(rules: usize, runbooks: usize) -> String {
+    let mut text = environment(1);
+    for number in 0..rules {
+        writeln!(
+            text,
+            "  R{number}: {{Type: AWS::Events::Rule, Properties: {{Name: r{number}, EventPattern: {{source: [shop]}}, \
+             Targets: [{{Id: inbox, Arn: !GetAtt Inbox.Arn}}]}}}}"
+        )
+        .expect("a text grows");
+    }
+    text.push_str("  Inbox: {Type: AWS::SQS::Queue, Properties: {QueueName: inbox}}\n");
+    for number in 0..runbooks {
+        writeln!(
+            text,
+            "  D{number}:\n    Type: AWS::SSM::Document\n    Properties:\n      Name: Repair-{number}\n      \
+             DocumentType: Automation\n      Content: {{schemaVersion: \"0.3\", mainSteps: [{{name: nap, action: \
+             \"aws:sleep\", inputs: {{Duration: PT1S}}}}]}}"
+        )
+        .expect("a text grows");
+    }
+    text
+}
+
+/// The calls of drills that watch for ten minutes that nothing of this happens.
+fn quiet(drills: usize, expected: &[String], environment: &str) -> BTreeMap<String, u64> {
+    let mut account = None;
+    let plans: Vec<Plan> = (0..drills)
+        .map(|drill| {
+            let expected: String = expected
+                .iter()
+                .enumerate()
+                .map(|(number, what)| {
+                    format!("  - {{id: e{number}, never: {{{what}}}, for: 10m}}\n")
+                })
+                .collect();
+            let scenario = format!(
+                "version: 1\nname: quiet-{drill}\nfaults:\n  - id: one\n    \
+                 put_metric_data: {{namespace: Shop, metric: Other, value: 1}}\nexpect:\n{expected}"
+            );
+            let (plan, built) = stage::built(&scenario, environment).expect("in order");
+            account.get_or_insert(built);
+            Plan { run_id: format!("fd-{drill}"), ..plan }
+        })
+        .collect();
+    let finished = rehearse_together(&plans, account.expect("there is a drill"));
+    counted(&plans.into_iter().zip(finished).collect::<Vec<_>>())
+}
+
+#[test]
+fn many_runbooks_are_watched_with_the_calls_of_one() {
+    let environment = machinery(0, 40);
+    let runbooks = |count: usize| -> Vec<String> {
+        let of = |number: usize| format!("runbook: {{document: Repair-{}}}", number % 40);
+        (0..count).map(of).collect()
+    };
+    let of = |drills, expectations| quiet(drills, &runbooks(expectations), &environment);
+    let (one, many, drills) = (of(1, 1), of(1, 200), of(5, 200));
+    let lists = "ssm:DescribeAutomationExecutions";
+    assert_eq!(many[lists], one[lists], "{many:?}");
+    // Drills that begin side by side are armed one after the other: their first looks are their own.
+    assert!(drills[lists] <= one[lists] + 5 * 4, "{drills:?}");
+    assert_eq!(many.get("ssm:GetAutomationExecution"), None);
 }
