@@ -194,6 +194,11 @@ impl<'a> Happening<'a> {
             let unseen = || format!("not observed, and {}", window.unseen(window.closes));
             return window.judged(VerdictKind::Inconclusive, false, window.word(unseen));
         }
+        let lacking = usize::try_from(self.count.saturating_sub(window.occurrences()));
+        let decides = lacking.unwrap_or(usize::MAX).saturating_sub(1);
+        if let Some(near) = window.undecided().nth(decides) {
+            return window.around_anchor(near);
+        }
         window.judged(VerdictKind::Missed, true, window.word(|| self.why_missed()))
     }
 

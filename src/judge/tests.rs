@@ -233,6 +233,35 @@ fn about_started(fault: &str) -> Entry {
     entry
 }
 
+/// A server that tells whole seconds dates an effect before its fault, which is exact to more than that.
+#[test]
+fn what_may_have_come_after_an_uncertain_start_is_never_called_missed() {
+    use VerdictKind::{Inconclusive, Met, Missed};
+    let exact = |seconds| {
+        let correlation = Correlation::Exact;
+        let seen = Observation { correlation, ..observation("detected", seconds, true) };
+        entry(EntryKind::Observation(seen))
+    };
+    let cases = [
+        (seen("detected", -1, true), Inconclusive),
+        (seen("detected", -3, true), Missed),
+        // It carries the id of what we injected, so it did not come first.
+        (exact(-1), Met),
+        (exact(-3), Missed),
+    ];
+    for (near, kind) in cases {
+        let looked = looked("detected", 182);
+        let timeline = [about_started("down"), near, looked, reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &timeline), "detected");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+    }
+    let near = seen("quiet", -1, true);
+    let timeline = [about_started("down"), near, looked("quiet", 602), reverted(&[])];
+    let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
+    assert_eq!(judged.verdict, Inconclusive, "{judged:?}");
+    assert!(judged.reason.starts_with("may have happened before the window"), "{judged:?}");
+}
+
 #[test]
 fn what_has_no_history_is_not_called_missed_for_a_time_in_which_we_could_not_look() {
     let once = || detected(0, 1);

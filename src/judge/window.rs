@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Kind, PlannedExpectation};
+use crate::scenario::types::Correlation;
 use crate::timeline::{Gap, Observation};
 
 use super::expectation::Judged;
@@ -120,9 +121,36 @@ impl<'a> Window<'a> {
 
     /// Strong enough, not blocked, and not wholly before the anchor.
     pub(super) fn counts(&self, observation: &Observation) -> bool {
-        observation.correlation >= self.expectation.correlation
-            && observation.blocked.is_none()
-            && end(observation) >= self.anchor
+        self.is_strong(observation)
+            && (end(observation) >= self.anchor
+                || self.is_around(observation) && self.is_an_effect(observation))
+    }
+
+    fn is_strong(&self, observation: &Observation) -> bool {
+        observation.correlation >= self.expectation.correlation && observation.blocked.is_none()
+    }
+
+    /// Before the anchor as it is told, but not as far as the anchor may be off.
+    fn is_around(&self, observation: &Observation) -> bool {
+        end(observation) < self.anchor && self.latest(observation) >= self.anchor
+    }
+
+    /// What carries an id of ours was brought about by a fault. With none started before this one it can't
+    /// have come first, whatever the clocks say: many a service tells whole seconds.
+    fn is_an_effect(&self, observation: &Observation) -> bool {
+        observation.correlation == Correlation::Exact
+            && self.facts.started.values().all(|started| *started >= self.anchor)
+    }
+
+    /// What may have happened just after the anchor or just before it: nobody can say.
+    pub(super) fn undecided(&self) -> impl Iterator<Item = &'a Observation> + '_ {
+        self.seen.observations.iter().copied().filter(|observation| {
+            let counted = self.is_an_effect(observation);
+            observation.holds
+                && !counted
+                && self.is_strong(observation)
+                && self.is_around(observation)
+        })
     }
 
     /// What satisfies the expectation, in order, with its place among all observations.
@@ -180,6 +208,14 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// The judgement where something that may have come just before the anchor would decide.
+    pub(super) fn around_anchor(&self, near: &Observation) -> Judged {
+        let words = || format!("may have happened before the window: {}", self.exactness(near));
+        let mut judged = self.judged(VerdictKind::Inconclusive, true, self.word(words));
+        judged.verdict.observation = self.proof(near);
+        judged
+    }
+
     pub(super) fn never(&self, more_than: u32) -> Judged {
         let mut certain = Vec::new();
         let mut unclear = None;
@@ -209,6 +245,8 @@ impl<'a> Window<'a> {
             let mut judged = self.judged(VerdictKind::Inconclusive, true, reason);
             judged.verdict.observation = self.proof(hit);
             judged
+        } else if let Some(near) = self.undecided().next().filter(|_| certain.len() == limit) {
+            self.around_anchor(near)
         } else {
             let times = certain.len() + usize::from(unclear.is_some());
             let reason = self.word(|| match times {

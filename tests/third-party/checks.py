@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +106,15 @@ class Check:
         return [self.binary, verb, *more, "--endpoint-url", self.server.url, "--region", self.region]
 
     def scenario(self):
-        values = ("--var", f"account={ACCOUNT}", "--var", f"region={self.region}")
-        return (HERE / "scenarios" / self.entry["scenario"], *values)
+        values = {"account": ACCOUNT, "region": self.region}
+        if "--allow-commands" in self.entry.get("with", []):
+            values |= {"python": sys.executable, "here": HERE, "url": self.server.url}
+        words = [word for name, value in values.items() for word in ("--var", f"{name}={value}")]
+        return (HERE / "scenarios" / self.entry["scenario"], *words)
 
     def drill_words(self, *more):
         reports = ("--reports", self.folder / "reports", "--run-id", "run")
-        return self.words("run", *self.scenario(), "--yes", *reports, *more)
+        return self.words("run", *self.scenario(), "--yes", *reports, *self.entry.get("with", []), *more)
 
     def environment(self):
         """No credentials but dummies, and no configuration of whoever runs this."""

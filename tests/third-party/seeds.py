@@ -49,3 +49,98 @@ def topic(account):
 
 def nothing(_account):
     """An account with nothing in it."""
+
+
+def dead_end(account):
+    """A bus whose rule sends to a queue that is gone, with a queue for dead letters."""
+    orders(account)
+    sqs = account.client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="orders-work")["QueueUrl"])
+
+
+def work(account):
+    queue(account, "work")
+
+
+def machine(account):
+    """A state machine that says what it was asked."""
+    definition = {
+        "StartAt": "Say",
+        "States": {"Say": {"Type": "Pass", "Parameters": {"said.$": "$.order"}, "End": True}},
+    }
+    role = f"arn:aws:iam::{account.account}:role/machine"
+    account.client("stepfunctions").create_state_machine(name="echo", definition=json.dumps(definition), roleArn=role)
+
+
+def log_group(account):
+    account.client("logs").create_log_group(logGroupName="/shop/log")
+
+
+def alarm(account):
+    """An alarm in OK that tells a topic."""
+    arn = account.client("sns").create_topic(Name="pager")["TopicArn"]
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName="errors",
+        Namespace="Shop",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=10,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+        AlarmActions=[arn],
+    )
+    cloudwatch.set_alarm_state(AlarmName="errors", StateValue="OK", StateReason="seeded")
+
+
+def experiment(account):
+    """A template with one action that ends by itself."""
+    account.client("fis").create_experiment_template(
+        clientToken="seed",
+        description="an outage",
+        roleArn=f"arn:aws:iam::{account.account}:role/fis",
+        stopConditions=[{"source": "none"}],
+        targets={},
+        actions={"wait": {"actionId": "aws:fis:wait", "parameters": {"duration": "PT1M"}}},
+        tags={"Name": "outage"},
+    )
+
+
+def security_hub(account):
+    account.client("securityhub").enable_security_hub()
+
+
+def detector(account):
+    account.client("guardduty").create_detector(Enable=True)
+
+
+def document(account):
+    """An Automation document."""
+    content = {
+        "schemaVersion": "0.3",
+        "parameters": {"Service": {"type": "String"}},
+        "mainSteps": [{"name": "wait", "action": "aws:sleep", "inputs": {"Duration": "PT1S"}}],
+    }
+    account.client("ssm").create_document(
+        Name="Mend", Content=json.dumps(content), DocumentType="Automation", DocumentFormat="JSON"
+    )
+
+
+def configuration(account):
+    """An AppConfig environment whose alarm is in ALARM, and a slow strategy."""
+    alarm(account)
+    cloudwatch = account.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="seeded")
+    arn = cloudwatch.describe_alarms(AlarmNames=["errors"])["MetricAlarms"][0]["AlarmArn"]
+    appconfig = account.client("appconfig")
+    application = appconfig.create_application(Name="shop")["Id"]
+    appconfig.create_environment(ApplicationId=application, Name="production", Monitors=[{"AlarmArn": arn}])
+    profile = appconfig.create_configuration_profile(ApplicationId=application, Name="flags", LocationUri="hosted")["Id"]
+    appconfig.create_hosted_configuration_version(
+        ApplicationId=application, ConfigurationProfileId=profile, Content=b"{}", ContentType="application/json"
+    )
+    appconfig.create_deployment_strategy(
+        Name="slow", DeploymentDurationInMinutes=1, GrowthFactor=50, FinalBakeTimeInMinutes=1, ReplicateTo="NONE"
+    )

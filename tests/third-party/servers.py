@@ -71,7 +71,7 @@ def start(name, home, scratch):
     words, more = command(name, home / name / "bin", port, folder)
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8"}
     environment |= {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dummy", "AWS_EC2_METADATA_DISABLED": "true"}
-    log = folder / "log"
+    log = folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             words, env=environment | more, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
