@@ -221,7 +221,7 @@ fn metrics_of_which_cloudwatch_holds_a_part_back() {
             })
         })
     });
-    let words = ["could not look", "RuleName `orders` is not whole", "PartialData"];
+    let words = ["could not look", "rule `orders`: the values are not whole", "PartialData"];
     assert_blind(&plan, &partly, &words);
 }
 

@@ -1,0 +1,96 @@
+//! What is not exactly known: when a fault began, and what was so while nobody could look.
+
+use super::*;
+
+/// The fault's start is by our clock, exact to two seconds.
+fn about_started(fault: &str) -> Entry {
+    let mut entry = started(fault);
+    if let EntryKind::FaultStarted { uncertain_ms, .. } = &mut entry.kind {
+        *uncertain_ms = 2000;
+    }
+    entry
+}
+
+/// A server that tells whole seconds dates an effect before its fault, which is exact to more than that.
+#[test]
+fn what_may_have_come_after_an_uncertain_start_is_never_called_missed() {
+    use VerdictKind::{Inconclusive, Met, Missed};
+    let exact = |seconds| {
+        let correlation = Correlation::Exact;
+        let seen = Observation { correlation, ..observation("detected", seconds, true) };
+        entry(EntryKind::Observation(seen))
+    };
+    let cases = [
+        (seen("detected", -1, true), Inconclusive),
+        (seen("detected", -3, true), Missed),
+        // It carries the id of what we injected, so it did not come first.
+        (exact(-1), Met),
+        (exact(-3), Missed),
+    ];
+    for (near, kind) in cases {
+        let looked = looked("detected", 182);
+        let timeline = [about_started("down"), near, looked, reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &timeline), "detected");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+    }
+    let near = seen("quiet", -1, true);
+    let timeline = [about_started("down"), near, looked("quiet", 602), reverted(&[])];
+    let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
+    assert_eq!(judged.verdict, Inconclusive, "{judged:?}");
+    assert!(judged.reason.starts_with("may have happened before the window"), "{judged:?}");
+}
+
+#[test]
+fn what_has_no_history_is_not_called_missed_for_a_time_in_which_we_could_not_look() {
+    let once = || detected(0, 1);
+    let blind = || blind("detected", "no answer");
+    let again = |from: i64, to: i64| {
+        let gap = Some(Gap { from: at(from), to: at(to) });
+        entry(EntryKind::Looked { expectations: vec!["detected".into()], through: at(to), gap })
+    };
+    let inside = vec![looked("detected", 20), blind(), again(20, 70), looked("detected", 400)];
+    let (verdict, _) = one(&once(), inside);
+    assert_eq!(verdict.verdict, VerdictKind::Inconclusive);
+    assert!(verdict.reason.contains("could not look from"), "{}", verdict.reason);
+    assert!(verdict.reason.contains("no answer"), "{}", verdict.reason);
+    let after = vec![looked("detected", 400), blind(), again(400, 500)];
+    assert_eq!(one(&once(), after).0.verdict, VerdictKind::Missed, "the gap is outside the window");
+    let seen_later = vec![blind(), again(0, 50), seen("detected", 60, true)];
+    assert_eq!(one(&once(), seen_later).0.verdict, VerdictKind::Met, "what was seen was seen");
+}
+
+#[test]
+fn what_happens_at_the_ends_of_a_window_over_an_uncertain_start_is_not_decided() {
+    use VerdictKind::{Inconclusive, Late, Met, Missed};
+    let cases = [
+        (seen("detected", 118, true), Met),
+        (seen("detected", 119, true), Inconclusive),
+        (seen("detected", 122, true), Inconclusive),
+        (seen("detected", 123, true), Late),
+        (seen("detected", 178, true), Late),
+        (seen("detected", 181, true), Inconclusive),
+        (looked("detected", 180), Inconclusive),
+        (looked("detected", 182), Missed),
+    ];
+    for (entry, kind) in cases {
+        let timeline = [about_started("down"), entry, reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &timeline), "detected");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+    }
+    let across = [about_started("down"), seen("detected", 119, true), reverted(&[])];
+    let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &across), "detected");
+    assert!(
+        judged.reason.ends_with("the fault's start is by our clock, exact to 2s"),
+        "{judged:?}"
+    );
+    let cases = [
+        (seen("quiet", 598, true), VerdictKind::Violated),
+        (seen("quiet", 601, true), Inconclusive),
+        (seen("quiet", 603, true), Met),
+    ];
+    for (entry, kind) in cases {
+        let timeline = [about_started("down"), entry, looked("quiet", 602), reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+    }
+}
