@@ -50,5 +50,7 @@ mod spans;
 mod stage;
 mod support;
 mod templates;
+#[cfg(unix)]
+mod terminal;
 mod tidy;
 mod watching;
