@@ -84,11 +84,32 @@ async fn put(
 }
 
 fn request(bus: &str, entry: &EventEntry) -> PutEventsRequestEntry {
+    // AWS wants an object; an event that says nothing more has an empty one.
+    let detail = if entry.detail.is_null() { "{}".to_owned() } else { entry.detail.to_string() };
     PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source(&entry.source)
         .detail_type(&entry.detail_type)
-        .detail(entry.detail.to_string())
+        .detail(detail)
         .set_resources((!entry.resources.is_empty()).then(|| entry.resources.clone()))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_event_without_detail_is_sent_with_an_empty_one() {
+        let entry = |detail: Value| EventEntry {
+            source: "my.app".to_owned(),
+            detail_type: "Done".to_owned(),
+            detail,
+            resources: Vec::new(),
+        };
+        assert_eq!(request("default", &entry(Value::Null)).detail(), Some("{}"));
+        assert_eq!(request("default", &entry(json!({"a": 1}))).detail(), Some("{\"a\":1}"));
+    }
 }

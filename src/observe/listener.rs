@@ -63,7 +63,21 @@ enum Wanted {
 
 /// Events that matched the pattern of a rule under watch.
 #[derive(Debug, Default)]
-pub(super) struct Matches(Mutex<Vec<RuleMatch>>);
+pub(super) struct Matches {
+    found: Mutex<Vec<RuleMatch>>,
+    sight: Mutex<Sight>,
+}
+
+/// How far the queue has been read.
+#[derive(Debug, Default)]
+struct Sight {
+    /// A look is on its way.
+    looking: bool,
+    /// Everything before this has been read; nothing before the first look.
+    through: Option<Timestamp>,
+    /// Why the last look failed.
+    blind: Option<CallError>,
+}
 
 /// One event that matched a rule's pattern.
 #[derive(Debug, Clone)]
@@ -78,12 +92,42 @@ pub(super) struct RuleMatch {
 
 impl Matches {
     fn add(&self, found: RuleMatch) {
-        self.0.lock().expect("no poller panics while it adds").push(found);
+        self.found.lock().expect("no poller panics while it adds").push(found);
+    }
+
+    /// Why an event of before this moment may still turn up, if it may.
+    pub(super) fn may_lack(&self, watch: &Watch<'_>, moment: Timestamp) -> Option<CallError> {
+        let sight = self.sight.lock().expect("no poller panics while it reads");
+        if let Some(blind) = &sight.blind {
+            return Some(blind.clone());
+        }
+        // Where nobody rings, nothing is known of a moment until a look after it; where somebody does, a
+        // look that is not on its way has nothing to show.
+        let behind = if watch.pace.is_paced() {
+            sight.through.is_some_and(|through| through < moment)
+        } else {
+            sight.looking
+        };
+        let why = "has not shown yet which event it was";
+        behind.then(|| CallError::unusable("sqs:ReceiveMessage", why))
+    }
+
+    fn looks(&self) {
+        self.sight.lock().expect("no poller panics while it notes").looking = true;
+    }
+
+    fn looked(&self, through: Timestamp, outcome: Result<(), &CallError>) {
+        let mut sight = self.sight.lock().expect("no poller panics while it notes");
+        sight.looking = false;
+        sight.blind = outcome.err().cloned();
+        if sight.blind.is_none() {
+            sight.through = Some(through);
+        }
     }
 
     /// What an event held that matched for this expectation.
     pub(super) fn of_event(&self, expectation: &str, event: &str) -> Option<String> {
-        let matches = self.0.lock().expect("no poller panics while it reads");
+        let matches = self.found.lock().expect("no poller panics while it reads");
         let mut of_it = matches.iter().filter(|found| found.expectation == expectation);
         of_it.find(|found| found.event == event).map(|found| found.payload.clone())
     }
@@ -92,7 +136,7 @@ impl Matches {
     /// was given to an earlier minute is not given again.
     pub(super) fn of_minute(&self, expectation: &str, minute: Timestamp) -> Vec<RuleMatch> {
         let until = minute + SignedDuration::from_mins(1) + LAG;
-        let mut matches = self.0.lock().expect("no poller panics while it reads");
+        let mut matches = self.found.lock().expect("no poller panics while it reads");
         for found in matches.iter_mut() {
             let fits = found.at >= minute && found.at < until;
             if found.expectation == expectation && fits && found.minute.is_none() {
@@ -224,8 +268,12 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
     let mut lost = None;
     let mut look = async |wait: Duration| {
         let read = |message: &Message| read(watch, listener, matches, &mut told, message);
+        matches.looks();
         let received = listener.mailbox.receive(watch, wait, read).await;
-        mailbox::without_doubt(watch.clock().now(), received, &mut lost)
+        let now = watch.clock().now();
+        let sure = mailbox::without_doubt(now, received, &mut lost);
+        matches.looked(now - LAG, sure.as_ref().map(|_any| ()));
+        sure
     };
     if watch.pace.is_paced() {
         keep_waiting(watch, &expectations, look).await;

@@ -50,6 +50,8 @@ struct Subject {
     bus: String,
     arn: String,
     state: RuleState,
+    /// A count of the metric alone is not enough: the event must be known.
+    wants_event: bool,
 }
 
 /// Watches the metrics of every rule of the plan. Never returns.
@@ -62,6 +64,7 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
             bus: bus.clone(),
             arn: watch.place.rule_arn(bus, name),
             state: *state,
+            wants_event: expectation.correlation > METRIC_CORRELATION,
         })
     });
     let expectations: Vec<String> =
@@ -187,7 +190,13 @@ async fn look(
                 }
                 Some(_) | None => {
                     for (minute, count) in counts {
-                        tell(watch, (index, subject), matches, progress, minute, count);
+                        // Which event it was may still turn up: nothing is told without it until then.
+                        let lacks = matches.may_lack(watch, minute + MINUTE);
+                        let told = progress.counted.get(&(index, minute)).copied().unwrap_or(0);
+                        match lacks.filter(|_| subject.wants_event && told < whole(count)) {
+                            Some(lacks) => failed = failed.or(Some(lacks)),
+                            None => tell(watch, (index, subject), matches, progress, minute, count),
+                        }
                     }
                 }
             },

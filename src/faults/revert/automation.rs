@@ -5,7 +5,7 @@
 use aws_sdk_ssm::types::{AutomationExecutionFilter, AutomationExecutionFilterKey, StopType};
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::context::ids;
 use crate::faults::ssm_automation::{TOKEN_TAG, end_of, get, run_tag};
@@ -22,7 +22,7 @@ pub(super) async fn undo(
     let work = async |ids: &IndexMap<String, String>| {
         let id = match ids.get("execution").cloned() {
             Some(id) => Some(id),
-            None => find(context, token).await?,
+            None => sought(async || find(context, token).await).await?,
         };
         let Some(id) = id else { return Ok(()) };
         if is_over(context, &id).await? {

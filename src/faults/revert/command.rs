@@ -7,7 +7,7 @@
 use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, CommandStatus};
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_over};
 use crate::aws::{CallError, CallErrorKind};
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -25,7 +25,7 @@ pub(super) async fn undo(
     let work = async |ids: &IndexMap<String, String>| {
         let id = match ids.get("command").cloned() {
             Some(id) => Some(id),
-            None => find(context, document, comment).await?,
+            None => sought(async || find(context, document, comment).await).await?,
         };
         let Some(id) = id else { return Ok(()) };
         if is_over(context, &id).await? {

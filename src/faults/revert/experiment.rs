@@ -4,7 +4,7 @@
 
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_over};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_over};
 use crate::aws::CallError;
 use crate::aws::experiments::{ended, get};
 use crate::context::ids;
@@ -19,7 +19,7 @@ pub(super) async fn undo(
     let work = async |ids: &IndexMap<String, String>| {
         let id = match ids.get("experiment").cloned() {
             Some(id) => Some(id),
-            None => find(context, token).await?,
+            None => sought(async || find(context, token).await).await?,
         };
         let Some(id) = id else { return Ok(()) };
         if ended(&get(context.aws, &id).await?).is_some() {

@@ -303,6 +303,17 @@ async fn until_over(
     }
 }
 
+/// What a search finds; one that finds nothing is made once more. Its answer may have been touched on its
+/// way, and nothing else would tell that something is left.
+async fn sought<T>(
+    search: impl AsyncFn() -> Result<Option<T>, CallError>,
+) -> Result<Option<T>, CallError> {
+    match search().await? {
+        Some(found) => Ok(Some(found)),
+        None => search().await,
+    }
+}
+
 /// Announces, undoes, receipts.
 async fn revert(
     context: Context<'_>,

@@ -4,7 +4,7 @@
 
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_gone};
 use crate::aws::CallError;
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -19,7 +19,7 @@ pub(super) async fn undo(
     let work = async |ids: &IndexMap<String, String>| {
         let arn = match ids.get("subscription").cloned() {
             Some(arn) => Some(arn),
-            None => find(context, topic, endpoint).await?,
+            None => sought(async || find(context, topic, endpoint).await).await?,
         };
         let Some(arn) = arn else { return Ok(()) };
         let done = context.aws.sns.unsubscribe().subscription_arn(arn).send().await;

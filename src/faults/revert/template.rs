@@ -4,7 +4,7 @@
 
 use indexmap::IndexMap;
 
-use super::{ChangeError, Context, Found, Pending, revert_unless_gone, until_gone};
+use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_gone};
 use crate::aws::CallError;
 use crate::context::ids;
 use crate::timeline::Undo;
@@ -18,7 +18,7 @@ pub(super) async fn undo(
     let work = async |ids: &IndexMap<String, String>| {
         let id = match ids.get("template").cloned() {
             Some(id) => Some(id),
-            None => find(context, token).await?,
+            None => sought(async || find(context, token).await).await?,
         };
         let Some(id) = id else { return Ok(()) };
         let deleted = context.aws.fis.delete_experiment_template().id(id).send().await;
