@@ -23,8 +23,11 @@ pub mod secrets;
 mod shared;
 pub(crate) mod trail;
 
+use std::any::Any;
+use std::borrow::Cow;
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::SdkConfig;
@@ -236,13 +239,16 @@ impl CallError {
         match error {
             SdkError::ServiceError(service) => {
                 let code = service.err().code().map(str::to_owned);
-                let text = service.err().message().unwrap_or("the service gave no message");
+                let text = match service.err().message() {
+                    Some(text) => Cow::Borrowed(text),
+                    None => Cow::Owned(no_message(code.is_none(), service.raw())),
+                };
                 let text = match code.as_deref() {
                     // AWS repeats the request here, with its session token in it.
                     Some(code) if credentials::may_repeat_the_request(code) => {
                         "the request's signature is not accepted".into()
                     }
-                    Some(_) | None => secrets::scrub(text),
+                    Some(_) | None => secrets::scrub(&text),
                 };
                 let message = match &code {
                     Some(code) => format!("{code}: {text}"),
@@ -297,6 +303,21 @@ impl CallError {
     /// Whether the thing is simply not there.
     pub fn is_not_found(&self) -> bool {
         self.kind == CallErrorKind::NotFound
+    }
+}
+
+/// Words for an error without a message. Where there is no code either, no service of AWS has answered, but
+/// a proxy or another server: its status and kind of content say more than that.
+fn no_message(is_foreign: bool, raw: &dyn Any) -> String {
+    let words = "the service gave no message";
+    match raw.downcast_ref::<HttpResponse>() {
+        Some(answer) if is_foreign => {
+            let status = answer.status().as_u16();
+            let content = answer.headers().get("content-type").unwrap_or("none");
+            let content: String = content.chars().take(100).collect();
+            format!("{words} (status {status}, content type {content})")
+        }
+        Some(_) | None => words.to_owned(),
     }
 }
 
@@ -367,4 +388,42 @@ pub fn timestamp(at: &aws_smithy_types::DateTime) -> Option<jiff::Timestamp> {
 /// Our timestamp as the SDK's.
 pub fn date_time(at: jiff::Timestamp) -> aws_smithy_types::DateTime {
     aws_smithy_types::DateTime::from_millis(at.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn told(error: ErrorMetadata, content_type: Option<&'static str>) -> String {
+        let status = StatusCode::try_from(404).expect("a status");
+        let mut answer = HttpResponse::new(status, SdkBody::from("<!doctype html>"));
+        if let Some(content_type) = content_type {
+            answer.headers_mut().insert("content-type", content_type);
+        }
+        let error = SdkError::service_error(GetCallerIdentityError::generic(error), answer);
+        CallError::of("sts:GetCallerIdentity", &error).to_string()
+    }
+
+    #[test]
+    fn an_answer_that_is_no_error_of_aws_is_told_by_its_status_and_content() {
+        let nothing = || ErrorMetadata::builder().build();
+        assert_eq!(
+            told(nothing(), Some("text/html")),
+            "sts:GetCallerIdentity: the service gave no message (status 404, content type text/html)"
+        );
+        assert_eq!(
+            told(nothing(), None),
+            "sts:GetCallerIdentity: the service gave no message (status 404, content type none)"
+        );
+        let coded = ErrorMetadata::builder().code("Odd").build();
+        assert_eq!(
+            told(coded, Some("text/html")),
+            "sts:GetCallerIdentity: Odd: the service gave no message"
+        );
+    }
 }

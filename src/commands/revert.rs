@@ -17,7 +17,7 @@ use super::run::Refusal;
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::{Context, Place, Places};
-use crate::faults::revert::{Pending, pending, undo};
+use crate::faults::revert::{pending, undo};
 use crate::plan::PlannedTarget;
 use crate::recorder::Recorder;
 use crate::scenario::types::ExternalId;
@@ -286,7 +286,7 @@ fn finish(recorder: &Recorder) -> Vec<String> {
         Purpose::TO_TAKE_BACK
             .iter()
             .flat_map(|purpose| pending(timeline, *purpose))
-            .map(|change| told(timeline, &change))
+            .map(|change| change.told(timeline))
             .collect()
     });
     recorder.record(EntryKind::Reverted { left: left.clone() });
@@ -300,26 +300,4 @@ fn finish(recorder: &Recorder) -> Vec<String> {
         left.push(format!("the timeline can't be written: {failure}"));
     }
     left
-}
-
-/// What is left, with the error that the last try to undo it met.
-fn told(timeline: &[crate::timeline::Entry], change: &Pending) -> String {
-    let tried = timeline.iter().rev().find_map(|entry| match &entry.kind {
-        EntryKind::Intent {
-            intent, purpose: Purpose::Revert, undo: Some(undo), target, ..
-        } if *undo == change.undo && *target == change.target => Some(*intent),
-        _ => None,
-    });
-    let error = tried.and_then(|tried| {
-        timeline.iter().find_map(|entry| match &entry.kind {
-            EntryKind::Receipt { intent, error: Some(error), .. } if *intent == tried => {
-                Some(error)
-            }
-            _ => None,
-        })
-    });
-    match error {
-        Some(error) => format!("{}: {error}", change.describe()),
-        None => change.describe(),
-    }
 }

@@ -492,8 +492,10 @@ impl<'a> Drill<'a> {
     }
 
     fn left_behind(&self, purpose: Purpose) -> Vec<String> {
-        let pending = self.recorder.read(|timeline| revert::pending(timeline, purpose));
-        pending.iter().map(revert::Pending::describe).collect()
+        self.recorder.read(|timeline| {
+            let pending = revert::pending(timeline, purpose);
+            pending.iter().map(|change| change.told(timeline)).collect()
+        })
     }
 }
 

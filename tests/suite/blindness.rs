@@ -170,7 +170,10 @@ fn what_can_not_be_deleted_is_named_as_left_behind() {
     let (_, plan, finished, _) = drilled(SCENARIO, "DeleteQueue", 0);
     let judgement = judge(&plan, &finished.timeline);
     assert_eq!(judgement.outcome, Outcome::Unreverted, "{:?}", judgement.reasons);
-    assert_eq!(left(&finished.timeline), ["queue `firedrill-fd-suite` exists"]);
+    assert_eq!(
+        left(&finished.timeline),
+        ["queue `firedrill-fd-suite` exists: sqs:DeleteQueue: AccessDeniedException: by the test"]
+    );
 }
 
 const BY_HAND: &str = r"
@@ -207,7 +210,12 @@ fn an_alarm_that_can_not_be_set_back_is_named() {
     let (_, plan, finished, _) = drilled(BY_HAND, "SetAlarmState", 1);
     let judgement = judge(&plan, &finished.timeline);
     assert_eq!(judgement.outcome, Outcome::Unreverted, "{:?}", judgement.reasons);
-    assert_eq!(left(&finished.timeline), ["alarm `any` may not be back in OK"]);
+    assert_eq!(
+        left(&finished.timeline),
+        [
+            "alarm `any` may not be back in OK: cloudwatch:SetAlarmState: AccessDeniedException: by the test"
+        ]
+    );
 }
 
 const OK_ACTION: &str = r"

@@ -266,12 +266,13 @@ fn findings_that_security_hub_refuses_fail_the_fault_in_its_words() {
 
 #[test]
 fn findings_that_can_not_be_taken_back_are_named() {
-    for (scenario, denied, words) in [
-        (GUARDDUTY, "findings/archive", "samples of CryptoCurrency"),
+    for (scenario, denied, words, call) in [
+        (GUARDDUTY, "findings/archive", "samples of CryptoCurrency", "guardduty:ArchiveFindings"),
         (
             SECURITY_HUB,
             "findings/batchupdate",
             "the Security Hub findings firedrill/fd-suite/import/1",
+            "securityhub:BatchUpdateFindings",
         ),
     ] {
         let drilled = drilled(scenario, ENVIRONMENT, denied, 0);
@@ -280,6 +281,13 @@ fn findings_that_can_not_be_taken_back_are_named() {
             EntryKind::Reverted { left } => Some(left.join(" ")),
             _ => None,
         });
-        assert!(left.as_ref().is_some_and(|left| left.contains(words)), "{left:?}");
+        let left = left.expect("the drill was reverted");
+        let why = format!("may not be archived: {call}: AccessDeniedException: ");
+        assert!(left.contains(words) && left.contains(&why), "{left}");
+        let because = &drilled.judgement.reasons;
+        assert!(
+            because.iter().any(|reason| reason.contains(&why)),
+            "the reports say it: {because:?}"
+        );
     }
 }

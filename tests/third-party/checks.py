@@ -11,10 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import seeds
+import served
 import state
 import yaml
 
@@ -180,7 +182,47 @@ def drill(check):
     return differences({"left": "as before"} | check.entry, found, said)
 
 
-ACTS = {"drill": drill}
+def killed(check):
+    """A drill whose process is killed once its fault is in the account; `firedrill revert` then mends all."""
+    check.seed()
+    before = state.of(check.account)
+    out = (check.folder / "drill.log").open("wb")
+    with out:
+        process = start(check.drill_words(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=check.environment())
+        injected = wait_for_fault(process, check.folder / "reports" / "run")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if not injected:
+        return ["the drill was over before it could be killed", (check.folder / "drill.log").read_text(errors="replace")]
+    between = state.of(check.account)
+    said = check.say(check.words("revert", check.folder / "reports" / "run", "--yes"))
+    found = {"exit": said.code, "left": as_before(before, state.of(check.account))}
+    wrong = [] if between != before else ["the killed drill had left nothing to revert"]
+    # A second one has nothing to do, and says so in the same way.
+    again = check.say(check.words("revert", check.folder / "reports" / "run", "--yes"))
+    if again.code != 0:
+        wrong += [f"the second revert: exit {again.code}", again.words]
+    return wrong + differences({"left": "as before"} | check.entry, found, said)
+
+
+def wait_for_fault(process, folder):
+    """Whether the timeline says that the fault has started, before the process is gone."""
+    deadline = time.monotonic() + HANGS_AFTER
+    while process.poll() is None and time.monotonic() < deadline:
+        for timeline in folder.glob("*/timeline.jsonl"):
+            if '"entry":"fault_started"' in timeline.read_text(errors="replace"):
+                return process.poll() is None
+        time.sleep(0.05)
+    return False
+
+
+ACTS = {
+    "drill": drill,
+    "killed": killed,
+    "clients": lambda check: served.clients(check),
+    "shipped": lambda check: served.shipped(check),
+}
 
 
 def of(server, binary, scratch):

@@ -65,6 +65,10 @@ def command(name, bin_folder, port, folder):
 @contextlib.contextmanager
 def start(name, home, scratch):
     """A server that is ready; it is gone when this is left."""
+    if name == "served":
+        # Each of its checks serves an account of its own.
+        yield Server(name, "", Path(os.devnull), None)
+        return
     folder = scratch / name
     folder.mkdir()
     port = free_port()

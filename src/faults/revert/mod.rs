@@ -53,6 +53,28 @@ impl Pending {
     pub fn describe(&self) -> String {
         describe(&self.undo) + &at_target(self.target.as_deref())
     }
+
+    /// The same with the error that the last try to take it back met: which call failed, and why.
+    pub fn told(&self, timeline: &[Entry]) -> String {
+        let tried = timeline.iter().rev().find_map(|entry| match &entry.kind {
+            EntryKind::Intent {
+                intent,
+                purpose: Purpose::Revert,
+                undo: Some(undo),
+                target,
+                ..
+            } if *undo == self.undo && *target == self.target => Some(*intent),
+            _ => None,
+        });
+        let error = timeline.iter().find_map(|entry| match &entry.kind {
+            EntryKind::Receipt { intent, error, .. } if Some(*intent) == tried => error.as_ref(),
+            _ => None,
+        });
+        match error {
+            Some(error) => format!("{}: {error}", self.describe()),
+            None => self.describe(),
+        }
+    }
 }
 
 /// What is still to undo, newest first.
