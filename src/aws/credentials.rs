@@ -1,8 +1,8 @@
 //! Why there are no credentials, in words with the way out and without secrets.
 //!
 //! Main functions: [`missing`], which finds the credential chain's own error below a failed call, and
-//! [`way_out`]. Invariant: what a `credential_process` wrote is never repeated, to standard error or not:
-//! it may be a secret.
+//! [`way_out`]. Invariant: what a `credential_process` wrote, or what a service said that was asked with a
+//! token, is never repeated, to standard error or not: it may be a secret.
 
 use std::error::Error;
 
@@ -63,13 +63,23 @@ fn role_refused(error: &CredentialsError) -> Option<CallError> {
     Some(CallError::of("sts:AssumeRole", sts))
 }
 
-/// The words without what a `credential_process` wrote.
+/// What the SDK writes before the refusal of a service that gives credentials.
+const SERVICE: &str = "service error: ";
+
+/// The words without what a `credential_process` wrote, and without those of a service that was asked with a
+/// token in the request: it may repeat the token.
 fn without_output(text: &str) -> String {
     for mark in PROCESS {
         if let Some((before, _)) = text.split_once(mark) {
             let before = before.trim_end_matches([' ', '.', ',']);
             return format!("{before} (its output is not repeated here: it may be a secret)");
         }
+    }
+    if let Some((before, told)) = text.split_once(SERVICE) {
+        let code = told.split([':', '\n']).next().unwrap_or_default();
+        return format!(
+            "{before}{SERVICE}{code} (its words are not repeated here: they may hold a token)"
+        );
     }
     text.to_owned()
 }
@@ -82,7 +92,7 @@ pub(super) fn way_out(code: &str) -> Option<&'static str> {
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ),
         UNUSABLE => Some(
-            "sign in again (`aws sso login`), or mend the profile; \
+            "sign in again (`aws sso login --profile NAME`), or mend the profile; \
              `aws sts get-caller-identity` shows whether it works",
         ),
         ROLE_REFUSED => Some(

@@ -1,5 +1,5 @@
 //! Ctrl-C and SIGTERM: the first ends the drills and reverts, the second says what is left, the third
-//! gives up.
+//! gives up. A terminal that is closed ends and reverts as the first does, and never gives up.
 //!
 //! Main type: [`Interrupts`]. Invariant: no interrupt skips a revert silently.
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use super::output::say;
+use super::output::{Live, say};
 use crate::cli::Exit;
 use crate::faults::revert;
 use crate::runner::StopSwitch;
@@ -19,10 +19,12 @@ pub(super) struct Interrupts {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     count: AtomicUsize,
     running: Mutex<Vec<Running>>,
+    /// Where it is told: the progress lines would wipe out what is written across them.
+    live: Live,
     /// What to do about what is left, once this process is gone; nothing for rehearsals.
     way_out: Option<String>,
 }
@@ -75,8 +77,9 @@ impl Drop for Registered {
 impl Interrupts {
     /// Starts to listen, on a thread of its own. When this returns, an interrupt is heard. `way_out` is told
     /// where something may be left behind.
-    pub(super) fn listen(way_out: Option<String>) -> Self {
-        let shared = Arc::new(Shared { way_out, ..Shared::default() });
+    pub(super) fn listen(way_out: Option<String>, live: Live) -> Self {
+        let (count, running) = (AtomicUsize::default(), Mutex::default());
+        let shared = Arc::new(Shared { count, running, live, way_out });
         let heard = Arc::clone(&shared);
         let (ready, armed) = mpsc::channel();
         let spawned = thread::Builder::new().name("interrupts".to_owned()).spawn(move || {
@@ -122,22 +125,29 @@ impl Interrupts {
 async fn hear(shared: &Shared, mut signals: Signals) {
     loop {
         let signal = signals.next().await;
+        // The system and the shell may both tell of one closed terminal: that is nobody who insists.
+        if signal == HANG_UP && shared.count.load(Ordering::SeqCst) > 0 {
+            continue;
+        }
         let count = shared.count.fetch_add(1, Ordering::SeqCst) + 1;
         let running = shared.running.lock().expect("nobody panics with the list").clone();
         match count {
             1 => {
                 let names: Vec<&str> = running.iter().map(|one| one.name.as_str()).collect();
-                say(&format!("{signal}: ending the drills and reverting ({})", names.join(", ")));
+                shared.live.line(&format!(
+                    "{signal}: ending the drills and reverting ({})",
+                    names.join(", ")
+                ));
                 for one in &running {
                     one.stop.press(StopReason::Signal, format!("interrupted by {signal}"));
                 }
             }
-            2 => say(&format!(
+            2 => shared.live.line(&format!(
                 "{signal} again: still reverting; a third one gives up and leaves this behind\n{}",
                 left(&running, shared.way_out.as_deref())
             )),
             _ => {
-                say(&format!(
+                shared.live.line(&format!(
                     "{signal} for the third time: giving up; a fault may still be active
 {}",
                     left(&running, shared.way_out.as_deref())
@@ -163,11 +173,16 @@ fn left(running: &[Running], way_out: Option<&str>) -> String {
     lines.join("\n")
 }
 
+/// How a closed terminal is told.
+const HANG_UP: &str = "hang-up";
+
 /// The signals that ask a run to end, from the moment on at which they are armed.
 #[cfg(unix)]
 pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// Nothing where it was to be ignored.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -176,15 +191,35 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt()).ok()?;
         let terminate = signal(SignalKind::terminate()).ok()?;
-        Some(Self { interrupt, terminate })
+        let hang_up = if hang_up_is_ignored() { None } else { signal(SignalKind::hangup()).ok() };
+        Some(Self { interrupt, terminate, hang_up })
     }
 
     pub(super) async fn next(&mut self) -> &'static str {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = hung_up => HANG_UP,
         }
     }
+}
+
+/// Whether we are to outlive our terminal, as `nohup` says by having the hang-up ignored.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    // Only Linux tells it in a file. Elsewhere a closed terminal ends the drills: what is reverted too early
+    // does no harm, and what is not reverted does.
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return false };
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The lowest bit is signal 1, the hang-up.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The signal that asks a run to end.

@@ -82,8 +82,8 @@ impl TimelineFile {
     }
 }
 
-/// Progress on a terminal; silent anywhere else.
-#[derive(Debug)]
+/// Progress on a terminal; silent anywhere else. A clone is the same progress.
+#[derive(Debug, Clone)]
 pub struct Live {
     bars: MultiProgress,
     total: Option<ProgressBar>,
@@ -118,9 +118,21 @@ impl Live {
         View { bar: Some(bar) }
     }
 
-    /// Says something above the progress lines.
+    /// Says something above the progress lines; nothing for empty words.
     pub fn line(&self, words: &str) {
-        self.bars.suspend(|| say(words));
+        if self.total.is_none() || self.bars.is_hidden() || words.is_empty() {
+            return say(words);
+        }
+        let words = secrets::scrub(words);
+        // `suspend` would panic where the terminal is gone, in the middle of a revert.
+        let _unheard = match anstream::AutoStream::choice(&io::stderr()) {
+            anstream::ColorChoice::Never => {
+                self.bars.println(anstream::adapter::strip_str(&words).to_string())
+            }
+            anstream::ColorChoice::Auto
+            | anstream::ColorChoice::AlwaysAnsi
+            | anstream::ColorChoice::Always => self.bars.println(words),
+        };
     }
 
     /// One drill is over.

@@ -233,8 +233,8 @@ impl<'a> Run<'a> {
             say(&format!("error: {error}\n  nothing was touched"));
             return Exit::Usage;
         }
-        let interrupts = Interrupts::listen(self.way_out());
         let live = Live::new(self.jobs.len());
+        let interrupts = Interrupts::listen(self.way_out(), live.clone());
         let finished = self.run_jobs(&interrupts, &live);
         live.finish();
         let (names, done): (Vec<String>, Vec<(Plan, Vec<Entry>)>) = self

@@ -46,6 +46,7 @@ mod reports;
 mod revert;
 mod scenarios;
 mod served;
+mod sign_in;
 mod spans;
 mod stage;
 mod support;

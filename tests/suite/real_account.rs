@@ -37,7 +37,7 @@ expect:
 
 /// A server that answers as `answer` says: a status and a body for a request's text. It lives as long as
 /// the test.
-fn server(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> String {
+pub(crate) fn server(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there are ports");
     let url = format!("http://{}", listener.local_addr().expect("it has one"));
     let answer = Arc::new(answer);

@@ -6,10 +6,13 @@
 use std::env;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -114,6 +117,25 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).expect("somebody has the terminal");
     }
 
+    /// Closes the terminal, as a window that is shut or a connection that is lost does, and waits for the end.
+    #[track_caller]
+    fn closed(mut self) -> ExitStatus {
+        // Whoever reads the screen holds the terminal as well, until there is nobody to tell.
+        let (_, nothing) = mpsc::channel();
+        self.screen = nothing;
+        // The echo wakes it.
+        self.keys("x");
+        self.keyboard = File::open("/dev/null").expect("it is there");
+        let begun = crate::stage::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end: {}", self.shown);
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits for the end, and answers with all that was shown.
     #[track_caller]
     fn ended(mut self) -> (ExitStatus, String) {
@@ -183,8 +205,12 @@ fn state(served: &Served) -> (Value, Value) {
 
 /// Starts a drill on the served account, without `--yes`.
 fn started(folder: &Path, url: &str) -> Terminal {
+    started_with(folder, url, BY_HAND)
+}
+
+fn started_with(folder: &Path, url: &str, scenario: &str) -> Terminal {
     let file = folder.join("scenario.yaml");
-    std::fs::write(&file, BY_HAND).expect("there is room");
+    std::fs::write(&file, scenario).expect("there is room");
     let (file, reports) = (file.display().to_string(), folder.join("reports"));
     let reports = reports.display().to_string();
     let arguments = ["run", &file, "--reports", &reports, "--run-id", "r"];
@@ -250,4 +276,127 @@ fn ctrl_c_at_the_question_ends_it_before_anything_is_touched() {
     assert_eq!(status.signal(), Some(rustix::process::Signal::INT.as_raw()), "{shown}");
     assert!(!folder.path().join("reports").exists(), "{shown}");
     assert_eq!(state(&served), before);
+}
+
+#[test]
+fn a_terminal_that_is_closed_at_the_question_ends_it_before_anything_is_touched() {
+    let served = shop();
+    let before = state(&served);
+    let folder = scratch();
+    let mut terminal = started(folder.path(), &served.url);
+    terminal.until(QUESTION);
+    let status = terminal.closed();
+    assert_ne!(status.code(), Some(0), "{status:?}");
+    assert!(!folder.path().join("reports").exists(), "{status:?}");
+    assert_eq!(state(&served), before);
+}
+
+/// What it waits for does not come.
+fn endless() -> String {
+    BY_HAND.replace(
+        "alarm: {name: errors}, within: 20s",
+        "alarm: {name: errors, state: INSUFFICIENT_DATA}, within: 9m",
+    )
+}
+
+fn timeline(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("reports/r/by-hand/timeline.jsonl")).unwrap_or_default()
+}
+
+/// Confirms the drill, and waits until its fault took effect.
+#[track_caller]
+fn under_way(folder: &Path, url: &str) -> Terminal {
+    let mut terminal = started_with(folder, url, &endless());
+    terminal.until(QUESTION);
+    terminal.keys("yes\n");
+    let begun = crate::stage::now();
+    while !timeline(folder).contains("\"fault_started\"") {
+        assert!(begun.elapsed() < PATIENCE, "{}", timeline(folder));
+        thread::sleep(Duration::from_millis(20));
+    }
+    terminal
+}
+
+#[test]
+fn a_terminal_that_is_closed_during_a_drill_ends_the_drill_and_everything_is_reverted() {
+    let served = shop();
+    let before = state(&served);
+    let folder = scratch();
+    let status = under_way(folder.path(), &served.url).closed();
+    let timeline = timeline(folder.path());
+    assert_eq!(status.code(), Some(4), "{status:?}: {timeline}");
+    let last: Vec<Value> =
+        timeline.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect();
+    let reverted = last.iter().find(|entry| entry["entry"] == "reverted").expect("it is reverted");
+    assert_eq!(reverted["left"], Value::Array(Vec::new()), "{timeline}");
+    assert_eq!(last.last().expect("an entry")["entry"], "drill_ended", "{timeline}");
+    let after = state(&served);
+    assert_eq!(after.0, before.0);
+    assert_eq!(after.1["state"], before.1["state"], "{after:?}");
+    assert!(folder.path().join("reports/r/junit.xml").is_file(), "what ran is reported");
+}
+
+/// A way to the served account that can be cut: what is sent after that is never answered.
+fn line_to(url: &str, cut: &Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there are ports");
+    let line = format!("http://{}", listener.local_addr().expect("it has one"));
+    let (address, cut) = (url.replace("http://", ""), Arc::clone(cut));
+    thread::spawn(move || {
+        for caller in listener.incoming().flatten() {
+            let called = TcpStream::connect(&address).expect("it is served");
+            let ends = |one: &TcpStream| one.try_clone().expect("there are file descriptors");
+            let (there, back) = ((ends(&caller), ends(&called)), (called, caller));
+            for (mut from, mut to) in [there, back] {
+                let cut = Arc::clone(&cut);
+                thread::spawn(move || {
+                    let mut bytes = [0; 8192];
+                    while let Ok(read @ 1..) = from.read(&mut bytes) {
+                        if !cut.load(Ordering::SeqCst) && to.write_all(&bytes[..read]).is_err() {
+                            break;
+                        }
+                    }
+                    let _gone = to.shutdown(Shutdown::Both);
+                });
+            }
+        }
+    });
+    line
+}
+
+#[test]
+fn the_second_ctrl_c_names_what_is_left_and_the_third_leaves_it_with_exit_code_5() {
+    let served = shop();
+    let before = state(&served);
+    let folder = scratch();
+    let cut = Arc::<AtomicBool>::default();
+    let mut terminal = under_way(folder.path(), &line_to(&served.url, &cut));
+    cut.store(true, Ordering::SeqCst);
+    terminal.keys(CTRL_C);
+    terminal.until("interrupt: ending the drills and reverting (by-hand)");
+    terminal.keys(CTRL_C);
+    let second = "interrupt again: still reverting; a third one gives up and leaves this behind";
+    terminal.until(second);
+    terminal.until("takes back what is left");
+    let (_, left) = terminal.shown.split_once(second).expect("it is shown");
+    for words in
+        ["by-hand: alarm", "`errors`", "by-hand: queue `firedrill-fd-", "`firedrill revert "]
+    {
+        assert!(left.contains(words), "{words}: {left}");
+    }
+    let begun = crate::stage::now();
+    terminal.keys(CTRL_C);
+    let (status, shown) = terminal.ended();
+    assert_eq!(status.code(), Some(5), "{shown}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "at once, not after {:?}", begun.elapsed());
+    let third = "interrupt for the third time: giving up; a fault may still be active";
+    let (_, left) = shown.split_once(third).unwrap_or_else(|| panic!("{shown}"));
+    assert!(left.contains("by-hand: alarm") && left.contains("`firedrill revert "), "{left}");
+    // It said so, and so it is: the alarm is as it was set, until it is taken back.
+    assert_ne!(state(&served).1["state"], before.1["state"]);
+    let run = folder.path().join("reports/r").display().to_string();
+    let revert = reaching(&["revert", &run], &served.url).output().expect("the binary starts");
+    let said = crate::support::said(&revert);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let after = state(&served);
+    assert_eq!((&after.0, &after.1["state"]), (&before.0, &before.1["state"]));
 }
