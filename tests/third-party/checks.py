@@ -154,6 +154,11 @@ class Check:
 
 def differences(expected, found, said):
     """Each thing that is not as the table says, and then what was said."""
+    if "or" in expected:
+        # What a defect of the server makes a matter of luck; the table says which.
+        other = {name: value for name, value in expected.items() if name != "or"}
+        if not differences(other | expected["or"], found, said):
+            return []
     lines = [
         f"{key}: expected {expected.get(key)}, found {found.get(key)}"
         for key in ("exit", "outcome", "verdicts", "left")
