@@ -5,8 +5,8 @@
 use indexmap::IndexMap;
 
 use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_over};
-use crate::aws::CallError;
 use crate::aws::experiments::{ended, get};
+use crate::aws::{CallError, CallErrorKind};
 use crate::context::ids;
 use crate::timeline::Undo;
 use crate::wakeup::Topic;
@@ -22,7 +22,15 @@ pub(super) async fn undo(
             None => sought(async || find(context, token).await).await?,
         };
         let Some(id) = id else { return Ok(()) };
-        if ended(&get(context.aws, &id).await?).is_some() {
+        let experiment = get(context.aws, &id).await?;
+        // Nobody else's experiment is stopped, whatever id was recorded.
+        let tagged = experiment.tags().and_then(|tags| tags.get("firedrill:token"));
+        if tagged.is_none_or(|tag| tag != token) {
+            let error =
+                CallError::unusable("fis:GetExperiment", &format!("shows that {id} is not ours"));
+            return Err(CallError { kind: CallErrorKind::NotFound, ..error });
+        }
+        if ended(&experiment).is_some() {
             return Ok(());
         }
         let stopped = context.aws.fis.stop_experiment().id(&id).send().await;

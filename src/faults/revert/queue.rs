@@ -16,7 +16,7 @@ pub(super) async fn undo(
 ) -> Result<(), ChangeError> {
     let is_there = async || find(context, name).await.map(|_| true);
     let work = async |ids: &IndexMap<String, String>| {
-        let url = match ids.get("url") {
+        let url = match ids.get("url").filter(|url| is_of(url, name)) {
             Some(url) => url.clone(),
             None => find(context, name).await?,
         };
@@ -30,7 +30,18 @@ pub(super) async fn undo(
 async fn find(context: Context<'_>, name: &str) -> Result<String, CallError> {
     let found = context.aws.sqs.get_queue_url().queue_name(name).send().await;
     let found = found.map_err(|error| CallError::of("sqs:GetQueueUrl", &error))?;
-    Ok(found.queue_url.unwrap_or_default())
+    let url = found.queue_url.unwrap_or_default();
+    if is_of(&url, name) {
+        return Ok(url);
+    }
+    let why = format!("is about {url}, and {name} was asked for");
+    Err(CallError::unusable("sqs:GetQueueUrl", &why))
+}
+
+/// Whether a URL is that of the queue with this name: nobody else's queue is deleted, whatever an answer
+/// says.
+fn is_of(url: &str, name: &str) -> bool {
+    url.rsplit('/').next() == Some(name)
 }
 
 /// The queues of the context's drill, by their names.
@@ -52,4 +63,20 @@ pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError>
 /// What is left, in words.
 pub(super) fn words(name: &str) -> String {
     format!("queue `{name}` exists")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_elses_queue_is_taken_for_ours() {
+        let of = |url| is_of(url, "firedrill-fd-1");
+        assert!(of("https://sqs.eu-west-1.amazonaws.com/111122223333/firedrill-fd-1"));
+        for url in
+            ["", "https://sqs.eu-west-1.amazonaws.com/111122223333/orders", "x/firedrill-fd-12"]
+        {
+            assert!(!of(url), "{url}");
+        }
+    }
 }

@@ -17,7 +17,9 @@ pub(super) async fn undo(
 ) -> Result<(), ChangeError> {
     let is_there = async || Ok(find(context, topic, endpoint).await?.is_some());
     let work = async |ids: &IndexMap<String, String>| {
-        let arn = match ids.get("subscription").cloned() {
+        // The ARN of a subscription begins with its topic's: nobody else's is cancelled.
+        let recorded = ids.get("subscription").filter(|arn| arn.starts_with(topic));
+        let arn = match recorded.cloned() {
             Some(arn) => Some(arn),
             None => sought(async || find(context, topic, endpoint).await).await?,
         };

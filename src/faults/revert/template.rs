@@ -15,11 +15,9 @@ pub(super) async fn undo(
     token: &str,
 ) -> Result<(), ChangeError> {
     let is_there = async || Ok(find(context, token).await?.is_some());
-    let work = async |ids: &IndexMap<String, String>| {
-        let id = match ids.get("template").cloned() {
-            Some(id) => Some(id),
-            None => sought(async || find(context, token).await).await?,
-        };
+    // By its tag, whatever id was recorded: nobody else's template is deleted.
+    let work = async |_: &IndexMap<String, String>| {
+        let id = sought(async || find(context, token).await).await?;
         let Some(id) = id else { return Ok(()) };
         let deleted = context.aws.fis.delete_experiment_template().id(id).send().await;
         deleted.map_err(|error| CallError::of("fis:DeleteExperimentTemplate", &error))?;

@@ -93,6 +93,12 @@ pub(super) async fn create_queue(
         .await;
     let answer = context.recorder.heard(intent, "sqs:CreateQueue", sent)?;
     let url = answer.queue_url.unwrap_or_default();
+    // What is read from it is deleted: an answer about somebody else's queue must not be believed.
+    if url.rsplit('/').next() != Some(names.queue().as_str()) {
+        let error = CallError::unusable("sqs:CreateQueue", &format!("is about the queue {url}"));
+        context.recorder.receipt(intent, Err(&error));
+        return Err(error.into());
+    }
     context.recorder.receipt(intent, Ok(ids([("url", &url)])));
     Ok(url)
 }
