@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::ids::{Ids, Named};
-use super::kinds::Kinds;
+use super::kinds::only;
 use super::{
     About, Anchor, Becomes, Demand, FaultAction, Kind, Phase, Plan, PlannedExpectation,
     PlannedFault, PlannedSteadyState, PlannedStop, Start, machines, messages, outside, schedule,
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::scenario::names;
 use crate::scenario::types::{
-    ComplianceState, Correlation, Duration, Expectation, Fault, FisFault, PutMetricDataFault,
-    Scenario, SetAlarmStateFault, Stage, StateValue,
+    ComplianceState, Correlation, Duration, Expectation, Fault, FisFault, Kinds,
+    PutMetricDataFault, Scenario, SetAlarmStateFault, Stage, StateValue,
 };
 
 /// How long to look past a deadline where the scenario does not say.
@@ -323,10 +323,10 @@ fn expectation(
     let missing = |key| Unplannable::Missing { id: id.clone(), key };
     let (kind, demand) = if let Some(never) = &one.never {
         // A never looks for the bad state, in `recovery` as well.
-        let inner = Kinds::inside(never).only(StateValue::Alarm, scenario);
+        let inner = only(&Kinds::inside(never), StateValue::Alarm, scenario);
         let watch_for = signed(one.watch_for.ok_or_else(|| missing("for"))?);
         let demand = Demand::Never { watch_for, more_than: never.more_than };
-        (inner.filter(|_| kinds.count() == 0), demand)
+        (inner.filter(|_| kinds.names().is_empty()), demand)
     } else {
         let natural = match phase {
             Phase::Expect => StateValue::Alarm,
@@ -335,7 +335,7 @@ fn expectation(
         let within = signed(one.within.ok_or_else(|| missing("within"))?);
         let sustain = one.sustain.map_or(SignedDuration::ZERO, signed);
         let count = one.count.unwrap_or(1).max(1);
-        (kinds.only(natural, scenario), Demand::Happens { within, count, sustain })
+        (only(&kinds, natural, scenario), Demand::Happens { within, count, sustain })
     };
     let kind = kind.ok_or_else(|| Unplannable::NotOneKind { id: id.clone() })?;
     let anchor = match &one.after {

@@ -3,7 +3,7 @@
 //! Main function: [`check`]. Invariant: what passes has a plan.
 
 use super::Check;
-use super::expectations::{Kinds, Placed};
+use super::expectations::Placed;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::DeploymentExpectation;
@@ -53,7 +53,7 @@ const ECS: &[&str] = &[
 ];
 
 pub(super) fn check(check: &mut Check<'_>, placed: &Placed<'_>) {
-    let kinds = Kinds::of(placed);
+    let kinds = placed.kinds();
     if let Some(rollback) = kinds.rollback {
         let services = present([
             rollback.codedeploy.is_some(),
@@ -61,19 +61,19 @@ pub(super) fn check(check: &mut Check<'_>, placed: &Placed<'_>) {
             rollback.appconfig.is_some(),
             rollback.ecs.is_some(),
         ]);
-        one_service(check, &format!("{}/rollback", kinds.path), "rollback", &services);
+        one_service(check, &format!("{}/rollback", placed.kinds_path()), "rollback", &services);
         let trigger = rollback.appconfig.as_ref().and_then(|one| one.triggered_by.as_deref());
         if let Some(trigger) = trigger.filter(|trigger| !TRIGGERS.contains(trigger)) {
             let message =
                 format!("AppConfig says of nothing that `{}` triggered it", shortened(trigger));
             let hint = hint_for(trigger, TRIGGERS.iter().copied());
             let hint = hint.unwrap_or_else(|| format!("one of {}", list(TRIGGERS)));
-            let path = format!("{}/rollback/appconfig/triggered_by", kinds.path);
+            let path = format!("{}/rollback/appconfig/triggered_by", placed.kinds_path());
             check.error(code::UNKNOWN_STATE, &path, message, hint);
         }
     }
     if let Some(deployment) = kinds.deployment {
-        let path = format!("{}/deployment", kinds.path);
+        let path = format!("{}/deployment", placed.kinds_path());
         let services = present([
             deployment.codedeploy.is_some(),
             deployment.cloudformation.is_some(),

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use super::Check;
-use super::expectations::{Kinds, Placed, all};
+use super::expectations::{Placed, all};
 use crate::scenario::inventory::{Evaluation, Inventory, short_name};
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, shortened};
-use crate::scenario::types::{DisableRuleFault, Fault, RuleExpectation, StateValue};
+use crate::scenario::types::{DisableRuleFault, Fault, Kinds, RuleExpectation, StateValue};
 
 /// How often CloudWatch evaluates an alarm whose period is a minute or longer, and a shorter one:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
@@ -161,8 +161,8 @@ fn safety(check: &mut Check<'_>) {
 }
 
 fn expectation(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>) {
-    let kinds = Kinds::of(placed);
-    let path = &kinds.path;
+    let kinds = placed.kinds();
+    let path = &placed.kinds_path();
     if kinds.alarm.is_some() {
         alarm(check, inventory, placed, &kinds);
     }
@@ -268,7 +268,7 @@ fn rule(
 
 fn alarm(check: &mut Check<'_>, inventory: &Inventory, placed: &Placed<'_>, kinds: &Kinds<'_>) {
     let Some(wanted) = kinds.alarm else { return };
-    let path = format!("{}/alarm", kinds.path);
+    let path = format!("{}/alarm", placed.kinds_path());
     let place = format!("{path}/name");
     if !known(check, "alarm", &wanted.name, &place, alarm_names(inventory)) {
         return;

@@ -7,12 +7,7 @@ use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{hint_for, list, one_of, shortened};
 use crate::scenario::types::{
-    AlarmExpectation, ApiCallExpectation, ComplianceExpectation, Correlation,
-    DeploymentExpectation, EventExpectation, ExecutionExpectation, Expectation,
-    ExperimentExpectation, FindingExpectation, HttpExpectation, IncidentExpectation,
-    LogExpectation, MetricExpectation, NotificationExpectation, OpsItemExpectation,
-    QueueExpectation, RollbackExpectation, RuleExpectation, RunbookExpectation, Scenario,
-    SetAlarmStateFault, StateValue,
+    Correlation, Expectation, Kinds, Scenario, SetAlarmStateFault, StateValue,
 };
 
 /// The statuses of an Automation execution:
@@ -64,6 +59,24 @@ pub(super) struct Placed<'a> {
     pub(super) one: &'a Expectation,
 }
 
+impl<'a> Placed<'a> {
+    /// What it looks at: its own kinds, or those inside its never.
+    pub(super) fn kinds(&self) -> Kinds<'a> {
+        match &self.one.never {
+            Some(never) => Kinds::inside(never),
+            None => Kinds::of(self.one),
+        }
+    }
+
+    /// Where these stand.
+    pub(super) fn kinds_path(&self) -> String {
+        match self.one.never {
+            Some(_) => format!("{}/never", self.path),
+            None => self.path.clone(),
+        }
+    }
+}
+
 /// All expectations, in file order.
 pub(super) fn all(scenario: &Scenario) -> Vec<Placed<'_>> {
     let lists = [("expect", false, &scenario.expect), ("recovery", true, &scenario.recovery)];
@@ -80,118 +93,6 @@ pub(super) fn all(scenario: &Scenario) -> Vec<Placed<'_>> {
         .collect()
 }
 
-/// The kinds of an expectation or of a never, each with its path.
-#[derive(Default)]
-pub(super) struct Kinds<'a> {
-    pub(super) names: Vec<&'static str>,
-    pub(super) path: String,
-    pub(super) alarm: Option<&'a AlarmExpectation>,
-    pub(super) rule: Option<&'a RuleExpectation>,
-    pub(super) runbook: Option<&'a RunbookExpectation>,
-    pub(super) rollback: Option<&'a RollbackExpectation>,
-    pub(super) event: Option<&'a EventExpectation>,
-    pub(super) notification: Option<&'a NotificationExpectation>,
-    pub(super) experiment: Option<&'a ExperimentExpectation>,
-    pub(super) finding: Option<&'a FindingExpectation>,
-    pub(super) ops_item: Option<&'a OpsItemExpectation>,
-    pub(super) incident: Option<&'a IncidentExpectation>,
-    pub(super) api_call: Option<&'a ApiCallExpectation>,
-    pub(super) metric: Option<&'a MetricExpectation>,
-    pub(super) compliance: Option<&'a ComplianceExpectation>,
-    pub(super) queue: Option<&'a QueueExpectation>,
-    pub(super) deployment: Option<&'a DeploymentExpectation>,
-    pub(super) log: Option<&'a LogExpectation>,
-    pub(super) execution: Option<&'a ExecutionExpectation>,
-    pub(super) http: Option<&'a HttpExpectation>,
-}
-
-impl<'a> Kinds<'a> {
-    /// What an expectation looks at: its own kinds, or those inside its never.
-    pub(super) fn of(placed: &Placed<'a>) -> Self {
-        let one = placed.one;
-        let kinds = match &one.never {
-            Some(never) => Self {
-                path: format!("{}/never", placed.path),
-                alarm: never.alarm.as_ref(),
-                rule: never.rule.as_ref(),
-                runbook: never.runbook.as_ref(),
-                rollback: never.rollback.as_ref(),
-                event: never.event.as_ref(),
-                notification: never.notification.as_ref(),
-                experiment: never.experiment.as_ref(),
-                finding: never.finding.as_ref(),
-                ops_item: never.ops_item.as_ref(),
-                incident: never.incident.as_ref(),
-                api_call: never.api_call.as_ref(),
-                metric: never.metric.as_ref(),
-                compliance: never.compliance.as_ref(),
-                queue: never.queue.as_ref(),
-                deployment: never.deployment.as_ref(),
-                log: never.log.as_ref(),
-                execution: never.execution.as_ref(),
-                http: never.http.as_ref(),
-                names: Vec::new(),
-            },
-            None => Self::own(placed),
-        };
-        kinds.named()
-    }
-
-    /// The kinds that stand on the expectation itself.
-    fn own(placed: &Placed<'a>) -> Self {
-        let one = placed.one;
-        Self {
-            path: placed.path.clone(),
-            alarm: one.alarm.as_ref(),
-            rule: one.rule.as_ref(),
-            runbook: one.runbook.as_ref(),
-            rollback: one.rollback.as_ref(),
-            event: one.event.as_ref(),
-            notification: one.notification.as_ref(),
-            experiment: one.experiment.as_ref(),
-            finding: one.finding.as_ref(),
-            ops_item: one.ops_item.as_ref(),
-            incident: one.incident.as_ref(),
-            api_call: one.api_call.as_ref(),
-            metric: one.metric.as_ref(),
-            compliance: one.compliance.as_ref(),
-            queue: one.queue.as_ref(),
-            deployment: one.deployment.as_ref(),
-            log: one.log.as_ref(),
-            execution: one.execution.as_ref(),
-            http: one.http.as_ref(),
-            names: Vec::new(),
-        }
-    }
-
-    fn named(mut self) -> Self {
-        self.names = [
-            ("alarm", self.alarm.is_some()),
-            ("rule", self.rule.is_some()),
-            ("runbook", self.runbook.is_some()),
-            ("rollback", self.rollback.is_some()),
-            ("event", self.event.is_some()),
-            ("notification", self.notification.is_some()),
-            ("experiment", self.experiment.is_some()),
-            ("finding", self.finding.is_some()),
-            ("ops_item", self.ops_item.is_some()),
-            ("incident", self.incident.is_some()),
-            ("api_call", self.api_call.is_some()),
-            ("metric", self.metric.is_some()),
-            ("compliance", self.compliance.is_some()),
-            ("queue", self.queue.is_some()),
-            ("deployment", self.deployment.is_some()),
-            ("log", self.log.is_some()),
-            ("execution", self.execution.is_some()),
-            ("http", self.http.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, present)| present.then_some(name))
-        .collect();
-        self
-    }
-}
-
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
         kinds(check, &placed);
@@ -203,23 +104,20 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 fn kinds(check: &mut Check<'_>, placed: &Placed<'_>) {
-    let kinds = Kinds::of(placed);
-    let (thing, path) = match &placed.one.never {
-        Some(_) => ("never", kinds.path.clone()),
-        None => ("expectation", placed.path.clone()),
-    };
-    if kinds.names.is_empty() {
+    let kinds = placed.kinds().names();
+    let path = placed.kinds_path();
+    let thing = if placed.one.never.is_some() { "never" } else { "expectation" };
+    if kinds.is_empty() {
         let hint = format!("add {}", one_of(HAPPENINGS));
         let message = format!("the {thing} says nothing of what to look at");
         check.error(code::NOT_ONE_KIND, &path, message, hint);
-    } else if kinds.names.len() > 1 {
-        let message =
-            format!("the {thing} has {} kinds: {}", kinds.names.len(), list(&kinds.names));
+    } else if kinds.len() > 1 {
+        let message = format!("the {thing} has {} kinds: {}", kinds.len(), list(&kinds));
         let hint = "make them expectations of their own; `after` chains them".to_owned();
-        let second = format!("{path}/{}", kinds.names[1]);
+        let second = format!("{path}/{}", kinds[1]);
         check.error_at_key(code::NOT_ONE_KIND, &second, message, hint);
     }
-    let outside = Kinds::own(placed).named().names;
+    let outside = Kinds::of(placed.one).names();
     if placed.one.never.is_some() && !outside.is_empty() {
         let message = format!("{} stands beside `never`", list(&outside));
         let hint = "a never holds its kind inside: `never: {alarm: {…}}`".to_owned();
@@ -277,7 +175,7 @@ fn correlation(check: &mut Check<'_>, placed: &Placed<'_>) {
         Some(own) => (own, format!("{}/correlation", placed.path)),
         None => (scenario.correlation.unwrap_or(Correlation::Window), placed.path.clone()),
     };
-    let kinds = Kinds::of(placed);
+    let kinds = placed.kinds();
     let Some(alarm) = kinds.alarm.filter(|_| demanded > Correlation::Window) else { return };
     let set_by_hand = scenario
         .faults
@@ -297,8 +195,8 @@ fn correlation(check: &mut Check<'_>, placed: &Placed<'_>) {
 
 fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
     let one = placed.one;
-    let kinds = Kinds::of(placed);
-    let &[kind] = kinds.names.as_slice() else { return };
+    let kinds = placed.kinds();
+    let &[kind] = kinds.names().as_slice() else { return };
     if one.sustain.is_some()
         && !["alarm", "experiment", "queue", "http", "metric", "compliance"].contains(&kind)
     {
@@ -323,24 +221,29 @@ fn sustain_and_count(check: &mut Check<'_>, placed: &Placed<'_>) {
 }
 
 fn words(check: &mut Check<'_>, placed: &Placed<'_>) {
-    let kinds = Kinds::of(placed);
+    let kinds = placed.kinds();
     if let Some(runbook) = kinds.runbook
         && !RUNBOOK_STATUSES.contains(&runbook.status.as_str())
     {
         let message = format!("`{}` is not a status of an execution", shortened(&runbook.status));
         let hint = hint_for(&runbook.status, RUNBOOK_STATUSES.iter().copied());
-        check.error(code::UNKNOWN_STATUS, &format!("{}/runbook/status", kinds.path), message, hint);
+        check.error(
+            code::UNKNOWN_STATUS,
+            &format!("{}/runbook/status", placed.kinds_path()),
+            message,
+            hint,
+        );
     }
     if let Some(experiment) = kinds.experiment
         && !EXPERIMENT_STATES.contains(&experiment.state.as_str())
     {
         let message = format!("`{}` is not a state of an experiment", shortened(&experiment.state));
         let hint = hint_for(&experiment.state, EXPERIMENT_STATES.iter().copied());
-        let path = format!("{}/experiment/state", kinds.path);
+        let path = format!("{}/experiment/state", placed.kinds_path());
         check.error(code::UNKNOWN_STATE, &path, message, hint);
     }
     if let Some(event) = kinds.event {
-        events::pattern(check, &event.pattern, &format!("{}/event/pattern", kinds.path));
+        events::pattern(check, &event.pattern, &format!("{}/event/pattern", placed.kinds_path()));
     }
     messages::expectation(check, &kinds, placed);
     if placed.one.never.is_none() {

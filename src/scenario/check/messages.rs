@@ -5,11 +5,11 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::Check;
-use super::expectations::{Kinds, Placed};
+use super::expectations::Placed;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
 use crate::scenario::types::{
-    Fault, LogExpectation, PublishFault, QueueExpectation, StartReplayFault,
+    Fault, Kinds, LogExpectation, PublishFault, QueueExpectation, StartReplayFault,
 };
 
 /// The largest message of SNS with its attributes, in bytes; that of SQS is larger:
@@ -157,10 +157,10 @@ fn fifo(check: &mut Check<'_>, name: &str, what: &str, group: bool, path: &str) 
 
 pub(super) fn expectation(check: &mut Check<'_>, kinds: &Kinds<'_>, placed: &Placed<'_>) {
     if let Some(wanted) = kinds.log {
-        log(check, wanted, &format!("{}/log", kinds.path));
+        log(check, wanted, &format!("{}/log", placed.kinds_path()));
     }
     if let Some(queue) = kinds.queue {
-        level(check, queue, &format!("{}/queue", kinds.path));
+        level(check, queue, &format!("{}/queue", placed.kinds_path()));
         if placed.one.count.is_some_and(|count| count > 1) {
             let message = "a queue has a number of messages, it does not happen".to_owned();
             let hint = "for several messages use `at_least` inside the queue".to_owned();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::Check;
-use super::expectations::{Kinds, all};
+use super::expectations::all;
 use super::whole::positive;
 use crate::scenario::inventory::short_name;
 use crate::scenario::rules::code;
@@ -72,9 +72,9 @@ pub(super) fn fault(check: &mut Check<'_>, fault: &Fault, path: &str) {
 /// The expectations on executions and URLs.
 pub(super) fn expectations(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
-        let kinds = Kinds::of(&placed);
+        let kinds = placed.kinds();
         if let Some(wanted) = kinds.execution {
-            let path = format!("{}/execution", kinds.path);
+            let path = format!("{}/execution", placed.kinds_path());
             if !EXECUTION_STATUSES.contains(&wanted.status.as_str()) {
                 let message =
                     format!("`{}` is not a status of an execution", shortened(&wanted.status));
@@ -89,7 +89,7 @@ pub(super) fn expectations(check: &mut Check<'_>) {
             known_machine(check, &wanted.state_machine, &format!("{path}/state_machine"));
         }
         if let Some(wanted) = kinds.http {
-            answer(check, wanted, &format!("{}/http", kinds.path));
+            answer(check, wanted, &format!("{}/http", placed.kinds_path()));
         }
     }
 }

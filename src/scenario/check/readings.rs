@@ -6,7 +6,7 @@
 
 use super::Check;
 use super::environment::known;
-use super::expectations::{Kinds, all};
+use super::expectations::all;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
 use crate::scenario::types::{ApiCallExpectation, Duration, MetricExpectation, Threshold};
@@ -24,8 +24,8 @@ const LONGEST_EXPRESSION: usize = 2048;
 
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
-        let kinds = Kinds::of(&placed);
-        let path = &kinds.path;
+        let kinds = placed.kinds();
+        let path = &placed.kinds_path();
         if let Some(call) = kinds.api_call {
             api_call(check, call, &format!("{path}/api_call"));
         }

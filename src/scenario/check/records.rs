@@ -1,7 +1,7 @@
 //! Rules about OpsItems and incidents: numbers that AWS has, and names that the environment has.
 
 use super::environment::{document, known};
-use super::expectations::{Kinds, all};
+use super::expectations::all;
 use super::{Check, findings};
 use crate::scenario::rules::code;
 
@@ -15,8 +15,8 @@ const INCIDENT_IMPACTS: std::ops::RangeInclusive<u8> = 1..=5;
 
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
-        let kinds = Kinds::of(&placed);
-        let path = &kinds.path;
+        let kinds = placed.kinds();
+        let path = &placed.kinds_path();
         if let Some(finding) = kinds.finding {
             findings::finding(check, finding, &format!("{path}/finding"));
         }

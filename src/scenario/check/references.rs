@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Check;
-use super::expectations::{Kinds, all};
+use super::expectations::all;
 use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{did_you_mean, list, shortened};
@@ -152,9 +152,9 @@ fn expectations(check: &mut Check<'_>, things: &Things) {
         if let Some(after) = &placed.one.after {
             refer(check, things, &format!("{}/after", placed.path), after, None);
         }
-        let kinds = Kinds::of(&placed);
+        let kinds = placed.kinds();
         let Some(experiment) = kinds.experiment else { continue };
-        let path = format!("{}/experiment", kinds.path);
+        let path = format!("{}/experiment", placed.kinds_path());
         let names: Vec<&str> = fis.iter().map(String::as_str).collect();
         match &experiment.fault {
             Some(fault) if things.get(fault).is_none_or(|thing| !thing.is_fault) => {

@@ -1,7 +1,7 @@
 //! Rules about targets: accounts and regions that are told apart, reached in one way, named and used.
 
 use super::Check;
-use super::expectations::{Kinds, all};
+use super::expectations::all;
 use super::guardrails::{is_account, is_region};
 use crate::diagnostic::Diagnostic;
 use crate::scenario::names;
@@ -187,7 +187,7 @@ fn references(check: &mut Check<'_>) -> Vec<String> {
 fn experiments(check: &mut Check<'_>) {
     let scenario = check.scenario();
     for placed in all(scenario) {
-        let Some(experiment) = Kinds::of(&placed).experiment else { continue };
+        let Some(experiment) = placed.kinds().experiment else { continue };
         let Some(target) = &placed.one.target else { continue };
         let mut faults = scenario.faults.iter().enumerate();
         let fault = faults.find(|(index, fault)| match &experiment.fault {
