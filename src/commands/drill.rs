@@ -57,6 +57,15 @@ pub struct Finished {
     pub failure: Option<String>,
 }
 
+/// A runtime whose clock jumps to the next moment that anybody waits for, when nobody has anything to do.
+pub(super) fn virtual_time() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O needs nothing that could be missing")
+}
+
 /// The SDK's configuration for an emulated account.
 pub fn emulated_config(
     emulator: &(impl HttpClient + Clone + 'static),
@@ -147,15 +156,9 @@ fn rehearse_on<T>(
     (between, timeouts): (impl FnOnce(SharedHttpClient) -> SharedHttpClient, TimeoutConfig),
     look: impl FnOnce(&Emulator) -> T,
 ) -> (Finished, T) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O needs nothing that could be missing");
-    runtime.block_on(async {
+    virtual_time().block_on(async {
         let clock = Clock::starting_at(accounts.now());
-        let identities: Vec<Identity> =
-            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let identities = accounts.identities();
         let (emulator, wakeups) = Emulator::new(accounts, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
         let config = |region: &str| {
@@ -194,12 +197,7 @@ fn rehearse_on<T>(
 /// # Panics
 /// Never: a runtime without I/O needs nothing that could be missing.
 pub fn rehearse_together(plans: &[Plan], account: Account) -> Vec<Finished> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O needs nothing that could be missing");
-    runtime.block_on(async {
+    virtual_time().block_on(async {
         let clock = Clock::starting_at(account.now());
         let identity = account.identity().clone();
         let (emulator, _rings) = Emulator::new(account, clock);
@@ -233,15 +231,9 @@ pub fn rehearse_paced(
     between: impl FnOnce(SharedHttpClient) -> SharedHttpClient,
 ) -> (Finished, Account) {
     let accounts = accounts.into();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O needs nothing that could be missing");
-    runtime.block_on(async {
+    virtual_time().block_on(async {
         let clock = Clock::starting_at(accounts.now());
-        let identities: Vec<Identity> =
-            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let identities = accounts.identities();
         let (emulator, _rings) = Emulator::new(accounts, clock);
         let client = between(SharedHttpClient::new(emulator.clone()));
         let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();

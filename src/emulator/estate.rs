@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::account::Account;
+use super::account::{Account, Identity};
 use super::error::{Answer, ServiceError};
 use super::policy;
 use super::services::{Service, events, iam, sts};
@@ -72,6 +72,11 @@ impl Estate {
     /// Every account, the home account first.
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
+    }
+
+    /// Who each of them is, in that order.
+    pub fn identities(&self) -> Vec<Identity> {
+        self.accounts.iter().map(|account| account.identity().clone()).collect()
     }
 
     /// The accounts' own clock.
@@ -247,7 +252,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::account::Identity;
 
     const HOME: &str = "111122223333";
     const OTHER: &str = "444455556666";

@@ -84,13 +84,11 @@ async fn put(
 }
 
 fn request(bus: &str, entry: &EventEntry) -> PutEventsRequestEntry {
-    // AWS wants an object; an event that says nothing more has an empty one.
-    let detail = if entry.detail.is_null() { "{}".to_owned() } else { entry.detail.to_string() };
     PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source(&entry.source)
         .detail_type(&entry.detail_type)
-        .detail(detail)
+        .detail(entry.sent_detail().to_string())
         .set_resources((!entry.resources.is_empty()).then(|| entry.resources.clone()))
         .build()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::drill::{emulated_config, emulated_places};
+use super::drill::{emulated_config, emulated_places, virtual_time};
 use super::prepare::{Prepared, Workshop};
 use super::real::{self, RealArgs};
 use super::run::{Refusal, TargetArg};
@@ -21,8 +21,8 @@ use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::Places;
 use crate::diagnostic::Severity;
+use crate::emulator::Estate;
 use crate::emulator::transport::Emulator;
-use crate::emulator::{Estate, Identity};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::runner::{Conduct, Drill, StopSwitch};
@@ -134,15 +134,9 @@ fn rehearsed(plan: &Plan, prepared: &Prepared) -> Result<Vec<Row>, Refusal> {
 /// Never: a runtime without I/O needs nothing that could be missing.
 pub fn examined(plan: &Plan, accounts: impl Into<Estate>) -> (Vec<Row>, Estate) {
     let accounts: Estate = accounts.into();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime without I/O needs nothing that could be missing");
-    runtime.block_on(async {
+    virtual_time().block_on(async {
         let clock = Clock::starting_at(accounts.now());
-        let identities: Vec<Identity> =
-            accounts.accounts().iter().map(|account| account.identity().clone()).collect();
+        let identities = accounts.identities();
         let (emulator, wakeups) = Emulator::new(accounts, clock);
         let config = |region: &str| emulated_config(&emulator, region, clock);
         let places = emulated_places(plan, &identities, config).await;

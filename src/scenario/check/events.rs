@@ -101,7 +101,6 @@ fn reason(mismatch: &Mismatch) -> String {
 /// The event as it arrives on the bus. The id and time stand for those of the run:
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>.
 fn envelope(entry: &EventEntry, inventory: &Inventory) -> String {
-    let detail = if entry.detail.is_null() { json!({}) } else { entry.detail.clone() };
     json!({
         "version": "0",
         "id": "00000000-0000-0000-0000-000000000000",
@@ -111,7 +110,7 @@ fn envelope(entry: &EventEntry, inventory: &Inventory) -> String {
         "time": "2026-01-01T00:00:00Z",
         "region": inventory.region,
         "resources": entry.resources,
-        "detail": detail,
+        "detail": entry.sent_detail(),
     })
     .to_string()
 }
@@ -119,7 +118,7 @@ fn envelope(entry: &EventEntry, inventory: &Inventory) -> String {
 /// The size of an entry as `PutEvents` counts it: the UTF-8 bytes of source, detail-type, detail and
 /// resources. <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
 pub(super) fn size(entry: &EventEntry) -> usize {
-    let detail = if entry.detail.is_null() { 2 } else { entry.detail.to_string().len() };
+    let detail = entry.sent_detail().to_string().len();
     let resources: usize = entry.resources.iter().map(String::len).sum();
     entry.source.len() + entry.detail_type.len() + detail + resources
 }

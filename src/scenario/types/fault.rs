@@ -129,6 +129,13 @@ pub struct EventEntry {
     pub resources: Vec<String>,
 }
 
+impl EventEntry {
+    /// The detail as it is sent: AWS wants an object, and an event that says nothing more has an empty one.
+    pub(crate) fn sent_detail(&self) -> serde_json::Value {
+        if self.detail.is_null() { serde_json::json!({}) } else { self.detail.clone() }
+    }
+}
+
 /// An alarm state set by hand; reverted, and aware that a metric alarm returns by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
