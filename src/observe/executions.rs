@@ -10,6 +10,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::SignedDuration;
 
+use super::rules::{Acts, Effect, Effects};
 use super::{Seen, Watch};
 use crate::aws::asked_for::the_one;
 use crate::aws::{CallError, timestamp};
@@ -33,7 +34,7 @@ struct Subject<'a> {
 }
 
 /// Watches every state machine of the plan. Never returns.
-pub(super) async fn poll(watch: &Watch<'_>) {
+pub(super) async fn poll(watch: &Watch<'_>, effects: &Effects) {
     let subjects = watch.pick(|expectation| {
         let Kind::Execution { state_machine, status, input, output } = &expectation.kind else {
             return None;
@@ -59,7 +60,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
             &expectations,
             async || {
                 for machine in &machines {
-                    look(watch, &subjects, machine, &mut progress).await?;
+                    look(watch, &subjects, machine, effects, &mut progress).await?;
                 }
                 Ok(())
             },
@@ -79,9 +80,11 @@ async fn look(
     watch: &Watch<'_>,
     subjects: &[Subject<'_>],
     machine: &str,
+    effects: &Effects,
     progress: &mut Progress,
 ) -> Result<(), CallError> {
     for item in list(watch, machine).await? {
+        note(effects, machine, &item);
         let (arn, status) = (item.execution_arn, item.status.as_str().to_owned());
         if progress.read.get(&arn) == Some(&status) {
             continue;
@@ -98,6 +101,18 @@ async fn look(
         }
     }
     Ok(())
+}
+
+/// Notes what a rule may have started: it would carry the event's id in its name.
+fn note(effects: &Effects, machine: &str, item: &ExecutionListItem) {
+    let Some(at) = timestamp(&item.start_date) else { return };
+    effects.add(Effect {
+        of: Acts::StateMachine(machine.to_owned()),
+        at,
+        execution: item.execution_arn.clone(),
+        by: None,
+        payload: item.name.clone(),
+    });
 }
 
 /// The executions that began since the drill began to look, oldest first.

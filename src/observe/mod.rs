@@ -138,6 +138,7 @@ impl<'a> Watch<'a> {
     /// `stop` is called when a stop condition's alarm is in ALARM.
     pub async fn look(&self, listener: Option<&Listener>, stop: &dyn Fn(String)) {
         let matches = listener::Matches::default();
+        let effects = rules::Effects::default();
         let mut pollers: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
         if alarms::wanted(self) {
             pollers.push(Box::pin(alarms::poll(self, stop)));
@@ -146,10 +147,10 @@ impl<'a> Watch<'a> {
             pollers.push(Box::pin(listener::poll(self, listener, &matches)));
         }
         if self.has(|kind| matches!(kind, Kind::Rule { .. })) {
-            pollers.push(Box::pin(rules::poll(self, &matches)));
+            pollers.push(Box::pin(rules::poll(self, &matches, &effects)));
         }
         if self.has(|kind| matches!(kind, Kind::Runbook { .. })) {
-            pollers.push(Box::pin(runbooks::poll(self)));
+            pollers.push(Box::pin(runbooks::poll(self, &effects)));
         }
         if self.has(|kind| matches!(kind, Kind::CodeDeployRollback { .. })) {
             pollers.push(Box::pin(rollbacks::poll(self)));
@@ -191,7 +192,7 @@ impl<'a> Watch<'a> {
             pollers.push(Box::pin(logs::poll_queries(self)));
         }
         if self.has(|kind| matches!(kind, Kind::Execution { .. })) {
-            pollers.push(Box::pin(executions::poll(self)));
+            pollers.push(Box::pin(executions::poll(self, &effects)));
         }
         if self.has(|kind| matches!(kind, Kind::Http { .. })) {
             pollers.push(Box::pin(http::poll(self)));

@@ -3,22 +3,26 @@
 //! Main function: [`poll`]. The best means that the account offers shows it, and the observation says which:
 //! the bus's own logs, where it has any (they say what this rule did with which event); else the event
 //! itself, which the drill's listener has (it proves that the pattern matched), put together with the
-//! rule's own metrics in AWS/Events (they prove that it was this rule, once a minute); else the metrics
-//! alone, which are exact to their minute. Nothing but the metrics can show that a rule did nothing. Source:
+//! rule's own metrics in AWS/Events (they prove that it was this rule, once a minute); else what the rule's
+//! targets did, where the drill looks at them, with those metrics; else the metrics alone, which are exact to
+//! their minute. Nothing but the metrics can show that a rule did nothing. Source:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
 mod bus_logs;
+mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use self::bus_logs::{BusLogs, Did, Step};
+use self::effects::Targets;
+pub(super) use self::effects::{Acts, Effect, Effects};
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
 use crate::aws::CallError;
 use crate::aws::metrics::{self, Question, Series, Source};
-use crate::plan::Kind;
+use crate::plan::{Demand, Kind};
 use crate::scenario::types::RuleState;
 use crate::wakeup::Topic;
 
@@ -41,7 +45,10 @@ const BY_LOGS: &str = "the bus's logs, by the event's id";
 const BY_BOTH: &str =
     "the rule's metric in AWS/Events, and the event itself by the drill's listener";
 
-/// The same where none could.
+/// The same, where what a target did could be.
+const BY_EFFECT: &str = "the rule's metric in AWS/Events, and what its target did";
+
+/// The same where nothing could.
 const BY_METRIC: &str = "the rule's metric in AWS/Events alone, exact to its minute";
 
 struct Subject {
@@ -52,10 +59,14 @@ struct Subject {
     state: RuleState,
     /// A count of the metric alone is not enough: the event must be known.
     wants_event: bool,
+    /// What its targets do may show which invocation it was.
+    has_effects: bool,
 }
 
 /// Watches the metrics of every rule of the plan. Never returns.
-pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
+pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches, effects: &Effects) {
+    let looked_at = effects::looked_at(watch);
+    let witnesses = Witnesses { matches, effects, looked_at: &looked_at };
     let subjects = watch.pick(|expectation| {
         let Kind::Rule { name, bus, state } = &expectation.kind else { return None };
         Some(Subject {
@@ -65,6 +76,10 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
             arn: watch.place.rule_arn(bus, name),
             state: *state,
             wants_event: expectation.correlation > METRIC_CORRELATION,
+            // Whoever expects that nothing is invoked may not be allowed to ask for the targets.
+            has_effects: *state == RuleState::Invoked
+                && matches!(expectation.demand, Demand::Happens { .. })
+                && !looked_at.is_empty(),
         })
     });
     let expectations: Vec<String> =
@@ -73,14 +88,24 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches) {
     watch
         .keep_looking("rule metrics", Topic::RuleMetrics, LAG, &expectations, async || {
             read_logs(watch, &subjects, matches, &mut progress).await?;
-            look(watch, &subjects, matches, &mut progress).await
+            look(watch, &subjects, witnesses, &mut progress).await
         })
         .await;
+}
+
+/// Who else saw something of what a rule did.
+#[derive(Clone, Copy)]
+struct Witnesses<'a> {
+    matches: &'a Matches,
+    effects: &'a Effects,
+    looked_at: &'a BTreeSet<Acts>,
 }
 
 /// What was found out and told so far.
 #[derive(Default)]
 struct Progress {
+    /// The targets of each rule, by bus and name, that the drill looks at, once they are known.
+    targets: BTreeMap<(String, String), Targets>,
     /// Where each bus logs, once that is known.
     logs: BTreeMap<String, Option<BusLogs>>,
     /// How many occurrences were told of a minute's count, by subject.
@@ -170,7 +195,7 @@ fn tell_step(
 async fn look(
     watch: &Watch<'_>,
     subjects: &[Subject],
-    matches: &Matches,
+    witnesses: Witnesses<'_>,
     progress: &mut Progress,
 ) -> Result<(), CallError> {
     let start = minute_of(watch.since);
@@ -180,33 +205,88 @@ async fn look(
     let answers = metrics::answers(watch.aws, &questions, now).await;
     let mut failed = None;
     for ((index, subject), answer) in subjects.iter().enumerate().zip(answers) {
-        match answer {
+        let told = match answer {
             Ok(counts) => match &progress.logs[&subject.bus] {
                 Some(logs) if logs.show(subject.state) => {
                     // The logs have until then to show it better.
                     let late: Series =
                         counts.range(..=now - LAG).map(|(at, n)| (*at, *n)).collect();
-                    tell_unlogged(watch, (index, subject), matches, progress, &late);
+                    tell_unlogged(watch, (index, subject), witnesses.matches, progress, &late);
+                    Ok(())
                 }
                 Some(_) | None => {
-                    for (minute, count) in counts {
-                        // Which event it was may still turn up: nothing is told without it until then.
-                        let lacks = matches.may_lack(watch, minute + MINUTE);
-                        let told = progress.counted.get(&(index, minute)).copied().unwrap_or(0);
-                        match lacks.filter(|_| subject.wants_event && told < whole(count)) {
-                            Some(lacks) => failed = failed.or(Some(lacks)),
-                            None => tell(watch, (index, subject), matches, progress, minute, count),
-                        }
-                    }
+                    tell_counts(watch, (index, subject), witnesses, progress, (&counts, now)).await
                 }
             },
             Err(error) => {
                 let message = format!("rule `{}`: {}", subject.rule, error.message);
-                failed = failed.or(Some(CallError { message, ..error }));
+                Err(CallError { message, ..error })
             }
+        };
+        failed = failed.or(told.err());
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Tells what the metrics count where nothing is logged, with what else shows which event it was.
+async fn tell_counts(
+    watch: &Watch<'_>,
+    (index, subject): (usize, &Subject),
+    witnesses: Witnesses<'_>,
+    progress: &mut Progress,
+    (counts, now): (&Series, Timestamp),
+) -> Result<(), CallError> {
+    let mut failed = None;
+    for (minute, count) in counts {
+        let (minute, count) = (*minute, whole(*count));
+        let told = progress.counted.get(&(index, minute)).copied().unwrap_or(0);
+        if told >= count {
+            continue;
+        }
+        // Which event it was may still turn up: nothing is told without it until then.
+        let lacks = witnesses.matches.may_lack(watch, minute + MINUTE);
+        if let Some(lacks) = lacks.filter(|_| subject.wants_event) {
+            failed = failed.or(Some(lacks));
+            continue;
+        }
+        let events = witnesses.matches.of_minute(&subject.expectation, minute);
+        let mut seen = Vec::new();
+        if events.is_empty() && subject.has_effects {
+            let targets = targets_of(watch, subject, witnesses.looked_at, progress).await;
+            seen = witnesses.effects.of_minute(&subject.arn, &targets, minute, count as usize);
+            // An effect that has not been seen yet has as long as the metric itself.
+            let may_come = !targets.is_empty() && minute + MINUTE > now - LAG;
+            if seen.len() < count as usize && may_come {
+                continue;
+            }
+        }
+        progress.counted.insert((index, minute), count);
+        for position in told..count {
+            // A rule with several targets invokes each of them for each event: the events are dealt out
+            // evenly over the invocations, in order. An effect is that of one invocation.
+            let event = events.get(position as usize * events.len() / count as usize);
+            let effect = seen.get(position as usize).map(Witness::Effect);
+            tell_one(watch, subject, minute, event.map(Witness::Event).or(effect));
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// The targets of a rule that the drill looks at. Where they can't be asked for, the metric alone speaks.
+async fn targets_of(
+    watch: &Watch<'_>,
+    subject: &Subject,
+    looked_at: &BTreeSet<Acts>,
+    progress: &mut Progress,
+) -> Targets {
+    let key = (subject.bus.clone(), subject.rule.clone());
+    if let Some(known) = progress.targets.get(&key) {
+        return known.clone();
+    }
+    let asked = Targets::of(watch.aws, (&subject.bus, &subject.rule), looked_at).await;
+    let Ok(targets) = asked else { return Targets::default() };
+    progress.targets.insert(key, targets.clone());
+    targets
 }
 
 /// Tells what the metrics count and the logs never showed: AWS delivers logs as well as it can.
@@ -231,7 +311,7 @@ fn tell_unlogged(
         for position in 0..missing {
             unlogged.push(*minute);
             let event = events.get(position * events.len() / missing);
-            tell_one(watch, subject, *minute, event);
+            tell_one(watch, subject, *minute, event.map(Witness::Event));
         }
     }
 }
@@ -276,29 +356,6 @@ fn whole(count: f64) -> u32 {
     count
 }
 
-fn tell(
-    watch: &Watch<'_>,
-    (index, subject): (usize, &Subject),
-    matches: &Matches,
-    progress: &mut Progress,
-    minute: Timestamp,
-    count: f64,
-) {
-    let count = whole(count);
-    let told = progress.counted.entry((index, minute)).or_insert(0);
-    if *told >= count {
-        return;
-    }
-    let events = matches.of_minute(&subject.expectation, minute);
-    for position in *told..count {
-        // A rule with several targets invokes each of them for each event: the events are dealt out
-        // evenly over the invocations, in order.
-        let event = events.get(position as usize * events.len() / count as usize);
-        tell_one(watch, subject, minute, event);
-    }
-    *told = count;
-}
-
 /// What a rule did, in words.
 fn did(state: RuleState) -> &'static str {
     match state {
@@ -308,21 +365,37 @@ fn did(state: RuleState) -> &'static str {
     }
 }
 
-fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, paired: Option<&RuleMatch>) {
-    let did = did(subject.state);
-    let (at, payload, event) = match paired {
-        Some(found) => (found.at, found.payload.as_str(), found.event.as_str()),
-        None => (minute, "", ""),
+/// What shows which invocation it was that a metric counts.
+#[derive(Clone, Copy)]
+enum Witness<'a> {
+    Event(&'a RuleMatch),
+    Effect(&'a Effect),
+}
+
+fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, witness: Option<Witness<'_>>) {
+    let summary = format!("rule {} {}", subject.rule, did(subject.state));
+    let at = match witness {
+        Some(Witness::Event(event)) => event.at,
+        Some(Witness::Effect(effect)) => effect.at,
+        None => minute,
     };
-    let mut seen = Seen::new(&subject.expectation, at, format!("rule {} {did}", subject.rule))
+    let mut seen = Seen::new(&subject.expectation, at, summary)
         .with("rule", &subject.rule)
         .with("bus", &subject.bus)
-        .with("metric minute", minute.to_string())
-        .with("event", event)
-        .with("seen by", if paired.is_some() { BY_BOTH } else { BY_METRIC });
-    if paired.is_none() {
-        seen.resolution_ms = 60_000;
-        seen.correlation = Some(METRIC_CORRELATION);
+        .with("metric minute", minute.to_string());
+    match witness {
+        Some(Witness::Event(event)) => {
+            let seen = seen.with("event", &event.event).with("seen by", BY_BOTH);
+            watch.saw(seen, &event.payload);
+        }
+        Some(Witness::Effect(effect)) => {
+            let seen = seen.with("execution", &effect.execution).with("seen by", BY_EFFECT);
+            watch.saw(seen, &effect.payload);
+        }
+        None => {
+            seen.resolution_ms = 60_000;
+            seen.correlation = Some(METRIC_CORRELATION);
+            watch.saw(seen.with("seen by", BY_METRIC), "");
+        }
     }
-    watch.saw(seen, payload);
 }

@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
+use super::rules::{Acts, Effect, Effects};
 use super::{Seen, Watch};
 use crate::aws::{CallError, automations, timestamp};
 use crate::plan::Kind;
@@ -47,7 +48,7 @@ struct Subject<'a> {
 }
 
 /// Watches every runbook of the plan. Never returns.
-pub(super) async fn poll(watch: &Watch<'_>) {
+pub(super) async fn poll(watch: &Watch<'_>, effects: &Effects) {
     let subjects = watch.pick(|expectation| {
         let Kind::Runbook { document, status, steps, parameters, outputs } = &expectation.kind
         else {
@@ -72,7 +73,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
             let lists = documents.iter();
             let lists = lists.map(|document| automations::list(watch.aws, document, watch.since));
             for (document, found) in documents.iter().zip(join_all(lists).await) {
-                look(watch, &subjects, document, found?, &mut progress).await?;
+                let found = found?;
+                note(effects, document, &found);
+                look(watch, &subjects, document, found, &mut progress).await?;
             }
             Ok(())
         })
@@ -85,6 +88,22 @@ struct Progress {
     /// Status and step of each execution when it was last read whole.
     read: BTreeMap<String, (String, String)>,
     told: BTreeSet<(String, String, String)>,
+}
+
+/// Notes what a rule may have started; what another runbook started is that one's doing.
+fn note(effects: &Effects, document: &str, found: &[AutomationExecutionMetadata]) {
+    for one in found.iter().filter(|one| one.parent_automation_execution_id().is_none()) {
+        let id = one.automation_execution_id();
+        let began = one.execution_start_time().and_then(timestamp);
+        let Some((id, at)) = id.zip(began) else { continue };
+        effects.add(Effect {
+            of: Acts::runbook(document),
+            at,
+            execution: id.to_owned(),
+            by: one.executed_by().map(str::to_owned),
+            payload: id.to_owned(),
+        });
+    }
 }
 
 async fn look(

@@ -22,6 +22,7 @@ mod clocks;
 mod crashes;
 mod deployments;
 mod determinism;
+mod effects;
 mod doctor;
 mod findings;
 mod goldens;
