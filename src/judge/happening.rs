@@ -3,7 +3,9 @@
 //! The main type is [`Happening`]. Invariant: missed is said only of what was looked at throughout, and
 //! never of what waits for a human.
 
-use jiff::SignedDuration;
+use std::borrow::Cow;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::timeline::Observation;
 
@@ -44,13 +46,29 @@ pub(super) struct Happening<'a> {
 impl<'a> Happening<'a> {
     /// The `count`-th occurrence decides.
     pub(super) fn happens(&self) -> Judged {
-        let nth = usize::try_from(self.count - 1).unwrap_or(usize::MAX);
-        match self.window.hits().nth(nth) {
+        match self.deciding() {
             Some((place, hit)) if hit.occurred_at <= self.window.closes => {
-                self.observed(place, hit)
+                self.observed(place, &hit)
             }
             Some(_) | None => self.not_observed(),
         }
+    }
+
+    /// The `count`-th occurrence, with its place. Where others are exact to another resolution, it can have
+    /// been the end of any of them: it is as exact as all of them together.
+    fn deciding(&self) -> Option<(usize, Cow<'a, Observation>)> {
+        let nth = usize::try_from(self.count - 1).unwrap_or(usize::MAX);
+        let (place, hit) = self.window.hits().nth(nth)?;
+        let mut ends: Vec<Timestamp> = self.window.hits().map(|(_, hit)| end(hit)).collect();
+        ends.sort_unstable();
+        if ends[nth] == end(hit) {
+            return Some((place, Cow::Borrowed(hit)));
+        }
+        let spread = ends[nth].duration_since(hit.occurred_at).as_nanos();
+        let spread =
+            u128::try_from(spread).expect("each ends at its start or later").div_ceil(1_000_000);
+        let resolution_ms = u64::try_from(spread).expect("all of time has fewer milliseconds");
+        Some((place, Cow::Owned(Observation { resolution_ms, ..hit.clone() })))
     }
 
     fn timing(&self, hit: &Observation) -> Timing {
@@ -91,7 +109,7 @@ impl<'a> Happening<'a> {
         }
     }
 
-    pub(super) fn observed(&self, place: usize, hit: &'a Observation) -> Judged {
+    pub(super) fn observed(&self, place: usize, hit: &Observation) -> Judged {
         let window = &self.window;
         let timing = self.timing(hit);
         let latency = window.since_anchor(hit.occurred_at);

@@ -245,18 +245,19 @@ async fn tell_counts(
         }
         // Which event it was may still turn up: nothing is told without it until then.
         let lacks = witnesses.matches.may_lack(watch, minute + MINUTE);
-        if let Some(lacks) = lacks.filter(|_| subject.wants_event) {
-            failed = failed.or(Some(lacks));
+        if lacks.is_some() && subject.wants_event {
+            failed = failed.or(lacks);
             continue;
         }
         let events = witnesses.matches.of_minute(&subject.expectation, minute);
         let mut seen = Vec::new();
-        if events.is_empty() && subject.has_effects {
+        // An effect stands in for an event that nobody sent, never for one that could not be read.
+        if events.is_empty() && lacks.is_none() && subject.has_effects {
             let targets = targets_of(watch, subject, witnesses.looked_at, progress).await;
             seen = witnesses.effects.of_minute(&subject.arn, &targets, minute, count as usize);
-            // An effect that has not been seen yet has as long as the metric itself.
-            let may_come = !targets.is_empty() && minute + MINUTE > now - LAG;
-            if seen.len() < count as usize && may_come {
+            // Where nobody rings, an effect that has not been seen yet has as long as the metric itself.
+            let may_come = watch.pace.is_paced() && minute + MINUTE > now - LAG;
+            if seen.len() < count as usize && may_come && !targets.is_empty() {
                 continue;
             }
         }

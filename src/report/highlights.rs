@@ -1,7 +1,10 @@
 //! The timeline for people: what happened, in the order of the moments, without the bookkeeping.
 //!
 //! The main type is [`Highlight`]. Invariant: what AWS dates is shown by AWS's clock and what only we know
-//! by ours, and each says which; repeated blindness is told once with its count; the list is bounded.
+//! by ours, and each says which; repeated blindness is told once with its count, and what several
+//! expectations saw is told once with all of them; the list is bounded.
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,6 +60,7 @@ pub(super) fn highlights(timeline: &[Entry]) -> Vec<Highlight> {
     let began = timeline.first().map(|entry| entry.at);
     let mut found: Vec<Highlight> = Vec::new();
     let mut blind: Option<(String, usize, usize)> = None;
+    let mut seen: Seen = BTreeMap::new();
     for entry in timeline {
         if let EntryKind::Blind { reason, .. } = &entry.kind
             && let Some((told, index, times)) = &mut blind
@@ -66,7 +70,16 @@ pub(super) fn highlights(timeline: &[Entry]) -> Vec<Highlight> {
             found[*index].text = format!("could not look, {times} times: {reason}");
             continue;
         }
-        let Some((at, clock, topic, text)) = moment(entry, began) else { continue };
+        let Some((at, clock, topic, mut text)) = moment(entry, began) else { continue };
+        if let EntryKind::Observation(Observation { expectation, .. }) = &entry.kind {
+            let row = seen.entry((at, text.clone())).or_default();
+            let told = row.whose(expectation, found.len());
+            text = format!("{}: {text}", row.expectations.join(", "));
+            if told {
+                found[row.index].text = text;
+                continue;
+            }
+        }
         if let EntryKind::Blind { reason, .. } = &entry.kind {
             blind = Some((reason.clone(), found.len(), 1));
         }
@@ -82,6 +95,30 @@ pub(super) fn highlights(timeline: &[Entry]) -> Vec<Highlight> {
         found.push(Highlight { topic: "more".to_owned(), text, ..last.clone() });
     }
     found
+}
+
+/// The moments that expectations saw, by their words.
+type Seen = BTreeMap<(Timestamp, String), Row>;
+
+/// Where a moment is told already, and for which expectations.
+#[derive(Debug, Default)]
+struct Row {
+    index: usize,
+    expectations: Vec<String>,
+}
+
+impl Row {
+    /// One more expectation saw it: whether it is told already. What one expectation saw twice happened
+    /// twice, and is told in a row of its own.
+    fn whose(&mut self, expectation: &str, next: usize) -> bool {
+        let expectation = format!("`{expectation}`");
+        let told = !self.expectations.is_empty() && !self.expectations.contains(&expectation);
+        if !told {
+            *self = Self { index: next, expectations: Vec::new() };
+        }
+        self.expectations.push(expectation);
+        told
+    }
 }
 
 type Moment = (Timestamp, Clock, &'static str, String);
@@ -154,14 +191,13 @@ fn milliseconds(count: u64) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// An observation; what was so long before the drill is its baseline and no moment of it.
+/// An observation, without who expects it; what was so long before the drill is its baseline and no moment
+/// of it.
 fn observed(observation: &Observation, began: Option<Timestamp>) -> Option<Moment> {
     if Some(observation.occurred_at) < began {
         return None;
     }
-    let id = &observation.expectation;
-    let at = at_target(observation.target.as_deref());
-    let mut text = format!("`{id}`: {}{at}", observation.summary);
+    let mut text = format!("{}{}", observation.summary, at_target(observation.target.as_deref()));
     if let Some(blocked) = &observation.blocked {
         text = format!("{text} (blocked: {blocked})");
     }
@@ -169,4 +205,49 @@ fn observed(observation: &Observation, began: Option<Timestamp>) -> Option<Momen
         text = format!("{text} (exact to {})", human(milliseconds(observation.resolution_ms)));
     }
     Some((observation.occurred_at, Clock::Aws, "observed", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexMap;
+
+    use super::*;
+    use crate::scenario::types::Correlation;
+
+    fn seen(expectation: &str, second: i64) -> Entry {
+        let at = Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let kind = EntryKind::Observation(Observation {
+            expectation: expectation.to_owned(),
+            target: None,
+            holds: true,
+            occurred_at: at,
+            resolution_ms: 0,
+            seen_at: at,
+            correlation: Correlation::Window,
+            summary: "alarm `errors` went to ALARM".to_owned(),
+            blocked: None,
+            evidence: IndexMap::new(),
+        });
+        Entry { at, kind }
+    }
+
+    #[test]
+    fn what_several_expectations_saw_is_one_row_and_what_one_saw_twice_is_two() {
+        let timeline = [
+            seen("fires", 1),
+            seen("quiet", 1),
+            seen("fires", 2),
+            seen("fires", 2),
+            seen("quiet", 2),
+        ];
+        let texts: Vec<String> = highlights(&timeline).into_iter().map(|one| one.text).collect();
+        assert_eq!(
+            texts,
+            [
+                "`fires`, `quiet`: alarm `errors` went to ALARM",
+                "`fires`: alarm `errors` went to ALARM",
+                "`fires`, `quiet`: alarm `errors` went to ALARM",
+            ]
+        );
+    }
 }

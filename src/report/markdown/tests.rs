@@ -39,10 +39,8 @@ fn a_run_is_told_with_its_evidence() {
     | -10s | 2025-12-31T23:59:50.000Z | ours | steady state | alarm `vpn-status` is OK |
     | -500ms | 2025-12-31T23:59:59.500Z | ours | inject | fis:StartExperiment is called |
     | +0s | 2026-01-01T00:00:00.000Z | AWS | fault | fault `fault-1` took effect |
-    | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `recovered`: vpn-status: OK -> ALARM |
-    | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `detected`: vpn-status: OK -> ALARM |
-    | +1m 0.85s | 2026-01-01T00:01:00.850Z | AWS | observed | `paged`: message on oncall: ALARM: vpn-status |
-    | +1m 0.85s | 2026-01-01T00:01:00.850Z | AWS | observed | `no-second-page`: message on oncall: ALARM: vpn-status |
+    | +1m | 2026-01-01T00:01:00.000Z | AWS | observed | `recovered`, `detected`: vpn-status: OK -> ALARM |
+    | +1m 0.85s | 2026-01-01T00:01:00.850Z | AWS | observed | `paged`, `no-second-page`: message on oncall: ALARM: vpn-status |
     | +2m 12.5s | 2026-01-01T00:02:12.500Z | AWS | observed | `diagnosed`: Diagnose-Vpn: Success |
     | +10m | 2026-01-01T00:10:00.000Z | AWS | fault | fault `fault-1` completed |
     | +11m 12s | 2026-01-01T00:11:12.000Z | AWS | observed | `recovered`: vpn-status: ALARM -> OK |
