@@ -79,6 +79,11 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
@@ -94,6 +99,9 @@ pub enum EntryKind {
         /// The scenario's other targets, by name.
         #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
         targets: IndexMap<String, Target>,
+        /// Whether it only looks: nothing is injected, and nothing is proven by it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        dry_run: bool,
     },
     /// A guardrail or a preflight condition was looked at.
     Preflight {

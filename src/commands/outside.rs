@@ -1,11 +1,12 @@
 //! What a run may touch besides AWS: asked for on the command line, or refused before anything is touched.
 //!
-//! Main function: [`allow`]. Invariant: without `--allow-commands` no scenario with a local program begins;
+//! Main functions: [`allow`] and [`flags_to_revert`]. Invariant: without `--allow-commands` no scenario with a local program begins;
 //! without `--allow-http` no rehearsal begins that would send a request.
 
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs};
 use crate::outside;
+use crate::plan::{FaultAction, Plan};
 use crate::scenario::names;
 use crate::scenario::types::{Expectation, HttpExpectation, Scenario};
 
@@ -43,6 +44,27 @@ pub(super) fn allow(
         outside::allow_requests();
     }
     Ok(())
+}
+
+/// The flags with which `firedrill revert` may take back all that these plans do outside, a space before
+/// each; nothing where `rehearsed` drills do nothing outside, so that there is nothing to take back.
+pub(super) fn flags_to_revert<'a>(
+    plans: impl Iterator<Item = &'a Plan>,
+    rehearsed: bool,
+) -> Option<String> {
+    let (mut any, mut commands, mut requests) = (!rehearsed, false, false);
+    for fault in plans.flat_map(|plan| &plan.faults) {
+        if let FaultAction::Command { revert, .. } = &fault.action {
+            any = true;
+            commands |= revert.is_some();
+        } else if let FaultAction::Http { revert: Some(_), .. } = &fault.action {
+            any = true;
+            requests |= rehearsed;
+        }
+    }
+    let commands = if commands { " --allow-commands" } else { "" };
+    let requests = if requests { " --allow-http" } else { "" };
+    any.then(|| format!("{commands}{requests}"))
 }
 
 fn first_command(scenario: &Scenario) -> Option<(String, &str)> {

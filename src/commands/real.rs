@@ -192,7 +192,7 @@ fn outside(plan: &Plan, what: &str) -> Refusal {
     ))
 }
 
-fn runtime() -> Result<Runtime, Refusal> {
+pub(super) fn runtime() -> Result<Runtime, Refusal> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -124,6 +124,12 @@ pub enum ReportError {
         /// Its words.
         path: PathBuf,
     },
+    /// The run was a dry run that was killed before it could tell what it saw.
+    #[error("this was a dry run that was gone before its end: nothing was injected, so there is nothing to report; what it saw is in `{}`", path.display())]
+    DryRunCutShort {
+        /// The timeline of a drill that began.
+        path: PathBuf,
+    },
     /// A file can't be written.
     #[error("`{}` can't be written", path.display())]
     Write {
@@ -145,6 +151,9 @@ impl ReportError {
             }
             Self::DryRun { .. } => {
                 "read that file; `firedrill run` without --dry-run makes what can be reported"
+            }
+            Self::DryRunCutShort { .. } => {
+                "run it again; `firedrill revert` takes back what it may have left, such as its lock"
             }
             Self::Read { .. } => "check that the file is there and may be read",
             Self::TooLarge { .. } | Self::Malformed { .. } | Self::Folder { .. } => {
@@ -227,7 +236,15 @@ fn read(dir: &Path) -> Result<Run, ReportError> {
             continue;
         };
         let plan: Plan = parse(&folder.join(PLAN_FILE), &text)?;
-        drills.push((plan, timeline(&folder.join(TIMELINE_FILE), &name, &mut notes)?));
+        let path = folder.join(TIMELINE_FILE);
+        let entries = timeline(&path, &name, &mut notes)?;
+        if entries
+            .iter()
+            .any(|entry| matches!(entry.kind, EntryKind::DrillStarted { dry_run: true, .. }))
+        {
+            return Err(ReportError::DryRunCutShort { path });
+        }
+        drills.push((plan, entries));
         told.push(name);
     }
     let run = if let Some(run) = known {

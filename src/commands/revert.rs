@@ -4,7 +4,9 @@
 //! is reached with these credentials; another target that is not reached is told, and counts as left behind;
 //! what is done is written into the drill's own timeline, intent first; a drill that still runs is left alone.
 
+mod permission;
 mod record;
+mod rehearsal;
 mod sweep;
 
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use super::run::Refusal;
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::{Context, Place, Places};
-use crate::faults::revert::{pending, undo};
+use crate::faults::revert::{Pending, pending, undo};
 use crate::plan::PlannedTarget;
 use crate::recorder::Recorder;
 use crate::scenario::types::ExternalId;
@@ -38,7 +40,11 @@ use crate::wakeup::Pace;
 ///
 /// The account is reached as by `firedrill run`; it must be the account and region where the drill ran. The
 /// other targets of its scenario are reached from there, by the role or profile that plan.json names, and must
-/// be the accounts that they were. A rehearsal has nothing to revert: its account is gone.
+/// be the accounts that they were. A rehearsal's account is gone with it; only what its requests and programs
+/// did is taken back, without any account.
+///
+/// The programs that take `command` faults back run only with --allow-commands, and the requests that take
+/// `http` faults of a rehearsal back are sent only with --allow-http: as when they were injected.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RevertArgs {
     /// Folders of drills or of whole runs, such as reports/RUN.
@@ -60,6 +66,15 @@ pub struct RevertArgs {
     /// The folder for reports.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     pub reports: PathBuf,
+
+    /// Run the local programs that take `command` faults back.
+    #[arg(long)]
+    pub allow_commands: bool,
+
+    /// Send the requests that take `http` faults of a rehearsal back. Those of a drill on a real account are
+    /// sent without it, as the drill sent its own.
+    #[arg(long)]
+    pub allow_http: bool,
 
     /// How to reach the account.
     #[command(flatten)]
@@ -83,6 +98,7 @@ fn named_secret(text: &str) -> Result<(String, Secret), String> {
 
 /// Runs the verb.
 pub fn run(arguments: &RevertArgs) -> Exit {
+    permission::allow(arguments);
     let reverted = match &arguments.sweep {
         Some(id) => sweep::run(arguments, id),
         None => from_timelines(arguments),
@@ -117,6 +133,7 @@ fn from_timelines(arguments: &RevertArgs) -> Result<Exit, Refusal> {
                     "the drill still runs: end it there, with Ctrl-C, and it reverts itself".into(),
                 ]
             }
+            State::OwedOutside(target) => rehearsal::take_back(record, target)?,
             State::Open => close(record)?,
             State::Owed(target) => match accounts.iter().find(|(of, _)| *of == target) {
                 Some((_, Ok(accounts))) => take_back(arguments, record, accounts)?,
@@ -200,19 +217,25 @@ fn take_back(
     let places = Places::new(accounts.home(), others);
     let (pace, _urgency) = Pace::paced();
     accounts.runtime().block_on(async {
-        for purpose in Purpose::TO_TAKE_BACK {
-            for change in recorder.read(|timeline| pending(timeline, purpose)) {
-                // A target that is not reached stays pending, and is told.
-                let Some(here) = places.find(change.target.as_deref()) else { continue };
-                let context = Context::new(here, &recorder, &pace, &run_id);
-                // A failed undo is in the record; the others are tried all the same.
-                let _recorded = undo(context, &change).await;
-            }
+        for change in owed(&recorder) {
+            // A target that is not reached stays pending, and is told.
+            let Some(here) = places.find(change.target.as_deref()) else { continue };
+            let context = Context::new(here, &recorder, &pace, &run_id);
+            // A failed undo is in the record; the others are tried all the same.
+            let _recorded = undo(context, &change).await;
         }
     });
-    let mut left = finish(&recorder);
+    let still = owed(&recorder);
+    let mut left = finish(&recorder, &still);
     left.extend(unreached);
+    left.extend(permission::asked_for(&still, accounts.target().kind));
     Ok(left)
+}
+
+/// What is to be taken back, in the order in which that is done.
+fn owed(recorder: &Recorder) -> Vec<Pending> {
+    let all = Purpose::TO_TAKE_BACK.iter();
+    recorder.read(|timeline| all.flat_map(|purpose| pending(timeline, *purpose)).collect())
 }
 
 /// The other targets to which a drill owes something, and why some are not reached, in words.
@@ -266,7 +289,7 @@ fn way_to(arguments: &RevertArgs, record: &Record, name: &str) -> Result<Planned
 fn close(record: Record) -> Result<Vec<String>, Refusal> {
     let recorder = record.resume(Clock::system())?;
     say_gone(&recorder);
-    Ok(finish(&recorder))
+    Ok(finish(&recorder, &owed(&recorder)))
 }
 
 /// Notes that the drill's own process did not end it, once.
@@ -281,14 +304,9 @@ fn say_gone(recorder: &Recorder) {
 }
 
 /// Writes down what is left, and that the drill is over; answers what is left.
-fn finish(recorder: &Recorder) -> Vec<String> {
-    let mut left: Vec<String> = recorder.read(|timeline| {
-        Purpose::TO_TAKE_BACK
-            .iter()
-            .flat_map(|purpose| pending(timeline, *purpose))
-            .map(|change| change.told(timeline))
-            .collect()
-    });
+fn finish(recorder: &Recorder, still: &[Pending]) -> Vec<String> {
+    let mut left: Vec<String> =
+        recorder.read(|timeline| still.iter().map(|change| change.told(timeline)).collect());
     recorder.record(EntryKind::Reverted { left: left.clone() });
     let ended = |timeline: &[crate::timeline::Entry]| {
         timeline.iter().any(|entry| matches!(entry.kind, EntryKind::DrillEnded))

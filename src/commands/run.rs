@@ -278,17 +278,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// How to take back what drills leave behind; a rehearsal leaves nothing.
+    /// How to take back what drills leave behind. A rehearsal leaves nothing in an account; what its requests
+    /// and programs did is left outside.
     fn way_out(&self) -> Option<String> {
-        self.accounts.as_ref().map(|_| {
-            let folder = self.folder.display();
-            let asks = |job: &Job| job.plan.targets.values().any(|one| one.asks_external_id);
-            let more = if self.jobs.iter().any(asks) { ", and --target-external-id" } else { "" };
-            format!(
-                "`firedrill revert {folder}` takes back what is left; give it the same --profile, \
-                 --role-arn or --endpoint-url{more}"
-            )
-        })
+        let folder = self.folder.display();
+        let plans = || self.jobs.iter().map(|job| &job.plan);
+        let flags = outside::flags_to_revert(plans(), self.accounts.is_none())?;
+        let words = format!("`firedrill revert {folder}{flags}` takes back what is left");
+        if self.accounts.is_none() {
+            return Some(words);
+        }
+        let asks = |plan: &Plan| plan.targets.values().any(|one| one.asks_external_id);
+        let more = if plans().any(asks) { ", and --target-external-id" } else { "" };
+        Some(format!("{words}; give it the same --profile, --role-arn or --endpoint-url{more}"))
     }
 
     /// What is known of the run before it begins.

@@ -165,6 +165,7 @@ impl Record {
                 run_id: format!("fd-{scenario}"),
                 target: target(),
                 targets: IndexMap::new(),
+                dry_run: false,
             },
         );
         record.add(

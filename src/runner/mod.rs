@@ -122,6 +122,7 @@ pub async fn run(drill: Drill<'_>) {
             .iter()
             .filter_map(|place| Some((place.name.clone()?, place.target.clone())))
             .collect(),
+        dry_run: drill.conduct.dry_run,
     });
     let tally = Tally::default();
     // Behind a pointer: whoever calls this need not know how deep the drill's futures are nested.

@@ -76,6 +76,7 @@ fn kind() -> impl Strategy<Value = EntryKind> {
             run_id: two.clone(),
             target: Target { account: two, region: "r".to_owned(), kind: TargetKind::Endpoint },
             targets: IndexMap::new(),
+            dry_run: flag,
         },
         1 => EntryKind::Preflight {
             subject: one,

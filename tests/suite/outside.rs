@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -221,4 +221,95 @@ fn a_program_that_fails_is_a_failed_fault_and_a_revert_that_fails_is_told() {
     let left = run(folder.path(), &file, &["--allow-commands"]);
     assert_eq!(left.code, 5, "{}", left.err);
     assert!(left.err.contains("`false` has not succeeded"), "{}", left.err);
+    assert!(left.err.contains("reports/now --allow-commands`"), "the way out: {}", left.err);
+}
+
+/// A request breaks something, and then a program that breaks something else kills whoever started it.
+fn killing_scenario(folder: &Path, url: &str) -> (String, PathBuf) {
+    let mark = folder.join("broken");
+    let broken = mark.to_str().expect("UTF-8");
+    let program = format!("touch {broken}; kill -9 $PPID");
+    let scenario = format!(
+        "faults:\n  - id: ticket\n    http: {{url: {url}/break, revert: {{method: delete, url: {url}/break, \
+         headers: {{Authorization: \"Bearer ${{env.TICKET_TOKEN}}\"}}}}}}\n  \
+         - id: break\n    after: ticket\n    command: {{program: /bin/sh, args: [-c, {program:?}], \
+         revert: {{program: rm, args: [{broken:?}]}}}}\n\
+         expect:\n  - {{id: seen, event: {{pattern: {{source: [my.app]}}}}, within: 1m}}\n"
+    );
+    (write(folder, &scenario), mark)
+}
+
+/// Undoes what the drill in a folder left behind.
+fn undo(folder: &Path, flags: &[&str]) -> crate::support::Said {
+    let dir = folder.join("reports/now");
+    let all = [&["revert", dir.to_str().expect("UTF-8")], flags].concat();
+    let mut command = command(&all);
+    command.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "a");
+    said(&command.env("TICKET_TOKEN", SECRET).output().expect("it starts"))
+}
+
+fn deleted(server: &Tickets) -> usize {
+    let asked = server.asked.lock().expect("nobody panics");
+    asked.iter().filter(|one| one.starts_with("DELETE")).count()
+}
+
+#[test]
+fn what_a_killed_rehearsal_did_outside_is_taken_back_with_the_flags_that_let_it_be_done() {
+    let folder = scratch();
+    let server = tickets("{}");
+    let (file, mark) = killing_scenario(folder.path(), &server.url);
+    let killed = run(folder.path(), &file, &["--allow-commands", "--allow-http"]);
+    assert_eq!(killed.code, -1, "it was killed: {}", killed.err);
+    assert!(mark.exists());
+    let refused = undo(folder.path(), &[]);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    for flag in ["add --allow-commands", "add --allow-http"] {
+        assert!(refused.err.contains(flag), "{}", refused.err);
+    }
+    assert!(mark.exists() && deleted(&server) == 0, "{}", refused.err);
+    let half = undo(folder.path(), &["--allow-http"]);
+    assert_eq!(half.code, 5, "{}", half.err);
+    assert!(!half.err.contains("--allow-http"), "{}", half.err);
+    assert!(half.err.contains("`rm "), "the program is named: {}", half.err);
+    assert!(mark.exists() && deleted(&server) == 1, "{}", half.err);
+    let whole = undo(folder.path(), &["--allow-commands"]);
+    assert_eq!(whole.code, 0, "what is done is not asked for again: {}", whole.err);
+    assert!(whole.err.contains("reverted, nothing is left"), "{}", whole.err);
+    assert!(!mark.exists() && deleted(&server) == 1, "{}", whole.err);
+    let again = undo(folder.path(), &["--allow-commands", "--allow-http"]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(again.err.contains("nothing is left") && !again.err.contains("reverted,"));
+    assert_eq!(deleted(&server), 1);
+    let timeline = folder.path().join("reports/now/outside/timeline.jsonl");
+    let timeline = std::fs::read_to_string(timeline).expect("it is written");
+    assert!(!timeline.contains(SECRET), "{timeline}");
+}
+
+#[test]
+fn what_a_killed_drill_on_an_account_did_outside_is_taken_back_and_a_program_only_with_the_flag() {
+    let account = crate::served::serve(&[]);
+    let folder = scratch();
+    let server = tickets("{}");
+    let (file, mark) = killing_scenario(folder.path(), &server.url);
+    let reach = ["--endpoint-url", &account.url, "--region", "eu-west-1"];
+    let reports = folder.path().join("reports");
+    let reports = reports.to_str().expect("UTF-8");
+    let how = ["--yes", "--allow-commands", "--run-id", "now", "--reports", reports];
+    let mut drill = command(&[&["run", &file], &how[..], &reach].concat());
+    drill.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "a");
+    let killed = said(&drill.env("TICKET_TOKEN", SECRET).output().expect("it starts"));
+    assert_eq!(killed.code, -1, "it was killed: {}", killed.err);
+    assert!(mark.exists());
+    let refused = undo(folder.path(), &reach);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(refused.err.contains("add --allow-commands"), "{}", refused.err);
+    assert!(mark.exists(), "{}", refused.err);
+    assert_eq!(deleted(&server), 1, "a drill there sends its requests without a flag");
+    assert_eq!(account.account()["belongings"]["queues"].as_array().map(Vec::len), Some(0));
+    let whole = undo(folder.path(), &[&["--allow-commands"], &reach[..]].concat());
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    assert!(!mark.exists() && deleted(&server) == 1, "{}", whole.err);
+    let again = undo(folder.path(), &reach);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(again.err.contains("nothing is left"), "{}", again.err);
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::served::{reaching, serve};
-use crate::support::{Said, said, scratch, tree};
+use crate::support::{Said, firedrill, said, scratch, tree};
 
 const KEY: &str = "SECRETkeyOfTheCaller/0123456789abcdefghi";
 const TOKEN: &str = "SECRETtokenOfTheSession//////////wEaCXVzLWVhc3QtMSJ=";
@@ -368,4 +368,25 @@ fn a_dry_run_on_an_endpoint_shows_the_targets_and_leaves_nothing() {
     }
     assert!(!folder.path().join("reports/r/report.json").exists());
     assert_eq!(served.account()["belongings"], before["belongings"]);
+    let report = || {
+        let run = folder.path().join("reports/r").display().to_string();
+        firedrill(&["report", &run])
+    };
+    let told = report();
+    assert_eq!(told.code, 2, "{}", told.err);
+    assert!(told.err.contains("cuts/dry-run.txt`"), "{}", told.err);
+    // What a kill leaves behind: its words are not written yet, whatever of its record is.
+    let drill = folder.path().join("reports/r/cuts");
+    fs::remove_file(drill.join("dry-run.txt")).expect("it was written");
+    let timeline = fs::read_to_string(drill.join("timeline.jsonl")).expect("it was written");
+    let lines = timeline.split_inclusive('\n').count();
+    for kept in [1, lines / 2, lines] {
+        let text: String = timeline.split_inclusive('\n').take(kept).collect();
+        fs::write(drill.join("timeline.jsonl"), text + "{\"at\":\"20").expect("there is room");
+        let told = report();
+        assert_eq!(told.code, 2, "{}", told.err);
+        assert!(told.err.contains("dry run that was gone before its end"), "{}", told.err);
+        assert!(told.err.contains("`firedrill revert` takes back"), "{}", told.err);
+    }
+    assert!(!folder.path().join("reports/r/report.json").exists());
 }

@@ -22,6 +22,7 @@ fn left_behind(reports: &Path, drill: &str, target: &Target, changes: Vec<EntryK
         run_id: RUN_ID.to_owned(),
         target: target.clone(),
         targets: IndexMap::new(),
+        dry_run: false,
     };
     let lines: String = std::iter::once(started)
         .chain(changes)

@@ -8,11 +8,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::super::output::TimelineFile;
 use super::super::report::{PLAN_FILE, TIMELINE_FILE};
 use super::super::run::Refusal;
+use super::permission::is_outside;
 use crate::clock::Clock;
-use crate::faults::revert::pending;
+use crate::faults::revert::{Pending, pending};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
 use crate::timeline::{Entry, EntryKind, Purpose, Target, TargetKind, parse_lines};
@@ -42,6 +45,8 @@ pub(super) struct Record {
 pub(super) enum State {
     /// It ran on the emulated account, which is gone.
     Rehearsal,
+    /// It ran there, and what its requests or programs changed outside is not taken back.
+    OwedOutside(Target),
     /// Its process is still there.
     Running,
     /// Changes that are not taken back, in this account and region.
@@ -145,7 +150,22 @@ fn open(folder: &Path) -> Result<Record, Refusal> {
     })
 }
 
+/// Whether an entry announces a change beside the account.
+fn changes_outside(entry: &Entry) -> bool {
+    matches!(&entry.kind, EntryKind::Intent { undo: Some(undo), .. } if is_outside(undo))
+}
+
+/// What is to be taken back beside the account, newest first.
+pub(super) fn owed_outside(timeline: &[Entry]) -> impl Iterator<Item = Pending> + use<> {
+    pending(timeline, Purpose::Inject).into_iter().filter(|change| is_outside(&change.undo))
+}
+
 impl Record {
+    /// When the last entry was written.
+    pub(super) fn ends_at(&self) -> Option<Timestamp> {
+        self.entries.last().map(|entry| entry.at)
+    }
+
     /// The drill's id; nothing where it had not even begun.
     pub(super) fn run_id(&self) -> Option<String> {
         self.entries.iter().find_map(|entry| match &entry.kind {
@@ -194,11 +214,16 @@ impl Record {
         });
         // Nothing is announced before the drill has begun, so nothing was changed.
         let Some(target) = begun else { return State::Clean };
-        if target.kind == TargetKind::Emulator {
+        let rehearsed = target.kind == TargetKind::Emulator;
+        if rehearsed && !self.entries.iter().any(changes_outside) {
             return State::Rehearsal;
         }
         if self.running {
             return State::Running;
+        }
+        if rehearsed {
+            let owes = owed_outside(&self.entries).next().is_some();
+            return if owes { State::OwedOutside(target.clone()) } else { State::Clean };
         }
         let owes = |purpose: &Purpose| !pending(&self.entries, *purpose).is_empty();
         if Purpose::TO_TAKE_BACK.iter().any(owes) {
