@@ -247,9 +247,10 @@ impl ChangeError {
     pub fn is_blind(&self) -> bool {
         match self {
             Self::Call(error) => match error.kind {
-                CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => {
-                    true
-                }
+                CallErrorKind::Throttled
+                | CallErrorKind::Denied
+                | CallErrorKind::Unreachable
+                | CallErrorKind::Unsupported => true,
                 CallErrorKind::NotFound | CallErrorKind::Refused => false,
             },
             Self::Record(_) | Self::NoEffect(_) => false,

@@ -124,12 +124,17 @@ fn batches(asks: Vec<Ask>) -> Vec<Batch> {
     batches
 }
 
+/// Whether a call may be refused for one of its questions alone.
+fn is_for_one(kind: CallErrorKind) -> bool {
+    matches!(kind, CallErrorKind::Refused | CallErrorKind::Unsupported)
+}
+
 /// Asks; where CloudWatch refuses the call for one of the questions, each is asked by itself.
 async fn read_batch(client: &aws_sdk_cloudwatch::Client, batch: Batch) -> Vec<(Question, Answer)> {
     let read = read(client, &batch.questions, batch.until).await;
     match read {
         Ok(answers) => batch.questions.into_iter().zip(answers).collect(),
-        Err(error) if error.kind == CallErrorKind::Refused && batch.questions.len() > 1 => {
+        Err(error) if is_for_one(error.kind) && batch.questions.len() > 1 => {
             let mut answers = Vec::new();
             for question in batch.questions {
                 let alone = read_one(client, &question, batch.until).await;

@@ -205,6 +205,8 @@ pub enum CallErrorKind {
     NotFound,
     /// No answer came, or none that can be read.
     Unreachable,
+    /// The server does not have what was asked of it, and says so: asking again changes nothing.
+    Unsupported,
     /// AWS refused the request for another reason.
     Refused,
 }
@@ -254,13 +256,25 @@ impl CallError {
                     Some(code) => format!("{code}: {text}"),
                     None => text.into_owned(),
                 };
-                let kind = code.as_deref().map_or(CallErrorKind::Unreachable, kind_of);
+                let kind = if is_lacking(code.as_deref(), &message, status_of(service.raw())) {
+                    CallErrorKind::Unsupported
+                } else {
+                    code.as_deref().map_or(CallErrorKind::Unreachable, kind_of)
+                };
                 Self { kind, operation, code, message }
             }
+            SdkError::ResponseError(answer) => Self {
+                kind: match status_of(answer.raw()) {
+                    Some(NOT_IMPLEMENTED) => CallErrorKind::Unsupported,
+                    Some(_) | None => CallErrorKind::Unreachable,
+                },
+                operation,
+                code: None,
+                message: secrets::scrub(&unreadable(error, answer.raw())).into_owned(),
+            },
             SdkError::ConstructionFailure(_)
             | SdkError::TimeoutError(_)
             | SdkError::DispatchFailure(_)
-            | SdkError::ResponseError(_)
             | _ => match (gate::over_budget(error), credentials::missing(error)) {
                 (Some(refused), _) => {
                     let message = refused.to_string();
@@ -296,6 +310,10 @@ impl CallError {
             CallErrorKind::Unreachable => {
                 "check the network, the region, the endpoint and the credentials".to_owned()
             }
+            CallErrorKind::Unsupported => format!(
+                "this server does not have `{}`; drill without what needs it, or where it is",
+                self.operation
+            ),
             CallErrorKind::Refused => "see AWS's message".to_owned(),
         }
     }
@@ -311,13 +329,57 @@ impl CallError {
 fn no_message(is_foreign: bool, raw: &dyn Any) -> String {
     let words = "the service gave no message";
     match raw.downcast_ref::<HttpResponse>() {
-        Some(answer) if is_foreign => {
-            let status = answer.status().as_u16();
-            let content = answer.headers().get("content-type").unwrap_or("none");
-            let content: String = content.chars().take(100).collect();
-            format!("{words} (status {status}, content type {content})")
-        }
+        Some(answer) if is_foreign => format!("{words} ({})", told_by_its_head(answer)),
         Some(_) | None => words.to_owned(),
+    }
+}
+
+/// Words for an answer that can't be read.
+fn unreadable(error: &(dyn std::error::Error + 'static), raw: &dyn Any) -> String {
+    let words = chain(error);
+    match raw.downcast_ref::<HttpResponse>() {
+        Some(answer) => format!("{words} ({})", told_by_its_head(answer)),
+        None => words,
+    }
+}
+
+fn told_by_its_head(answer: &HttpResponse) -> String {
+    let status = answer.status().as_u16();
+    let content = answer.headers().get("content-type").unwrap_or("none");
+    let content: String = content.chars().take(100).collect();
+    format!("status {status}, content type {content}")
+}
+
+fn status_of(raw: &dyn Any) -> Option<u16> {
+    Some(raw.downcast_ref::<HttpResponse>()?.status().as_u16())
+}
+
+/// "Not Implemented": <https://www.rfc-editor.org/rfc/rfc9110#name-501-not-implemented>.
+const NOT_IMPLEMENTED: u16 = 501;
+
+/// The codes with which AWS says that there is no such operation.
+///
+/// Sources: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
+/// (`InvalidAction`), <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
+/// (`UnknownOperationException`).
+const NO_SUCH_OPERATION: &[&str] =
+    &["InvalidAction", "UnknownOperation", "UnknownOperationException", "NotImplemented"];
+
+/// Whether an answer says that the server lacks what was asked. It must say so in as many words: a page of a
+/// proxy, or an answer that was damaged on its way, says nothing.
+fn is_lacking(code: Option<&str>, message: &str, status: Option<u16>) -> bool {
+    let says_so = || {
+        let message = message.to_lowercase();
+        ["not implemented", "not been implemented", "not yet been implemented"]
+            .iter()
+            .any(|words| message.contains(words))
+    };
+    match code {
+        Some(code) if NO_SUCH_OPERATION.contains(&code) => true,
+        Some(code) => {
+            status == Some(NOT_IMPLEMENTED) || (code.starts_with("Internal") && says_so())
+        }
+        None => status == Some(NOT_IMPLEMENTED),
     }
 }
 
@@ -407,6 +469,32 @@ mod tests {
         }
         let error = SdkError::service_error(GetCallerIdentityError::generic(error), answer);
         CallError::of("sts:GetCallerIdentity", &error).to_string()
+    }
+
+    #[test]
+    fn only_who_says_so_lacks_an_operation() {
+        let lacking = [
+            (Some("InvalidAction"), "Unknown action: DescribeOpsItems", 400),
+            (Some("UnknownOperationException"), "", 404),
+            (Some("NotImplemented"), "the emulated account does not support x", 501),
+            (Some("InternalFailure"), "API for service 'x' has not yet been implemented", 500),
+            (Some("InternalFailure"), "No moto route for service x", 501),
+            (None, "the service gave no message", 501),
+        ];
+        let others = [
+            (Some("InternalFailure"), "try again", 500),
+            (Some("ValidationException"), "not implemented is no value of x", 400),
+            (Some("AccessDeniedException"), "", 403),
+            // What a proxy may answer, and a server that has no such page.
+            (None, "the service gave no message", 404),
+            (None, "not implemented", 500),
+        ];
+        for (code, message, status) in lacking {
+            assert!(is_lacking(code, message, Some(status)), "{code:?} {message} {status}");
+        }
+        for (code, message, status) in others {
+            assert!(!is_lacking(code, message, Some(status)), "{code:?} {message} {status}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::experiments::{ended, get};
-use crate::aws::{CallError, timestamp};
+use crate::aws::{CallError, CallErrorKind, timestamp};
 use crate::plan::PlannedFault;
 use crate::scenario::suggest::did_you_mean;
 use crate::timeline::{EntryKind, Purpose, Undo};
@@ -166,6 +166,7 @@ async fn follow_to_effect<'a>(
             // It runs: a look that failed says nothing about it.
             Err(error)
                 if !error.is_not_found()
+                    && error.kind != CallErrorKind::Unsupported
                     && context.clock().now().duration_since(seen_at) < UNSEEN =>
             {
                 tokio::time::sleep(AFTER_FAILURE).await;

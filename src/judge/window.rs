@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::{Kind, PlannedExpectation};
+use crate::plan::{Anchor, Kind, PlannedExpectation};
 use crate::scenario::types::Correlation;
 use crate::timeline::{Gap, Observation};
 
@@ -34,6 +34,10 @@ pub(super) fn exactness(observation: &Observation) -> String {
     format!("the evidence is only exact to {}", human(SignedDuration::from_millis(resolution)))
 }
 
+/// As far before its fault as an effect of it may be dated: many a service tells whole seconds, cut down, and
+/// its clock need not be that of the service which dated the fault.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(2);
+
 /// One expectation over a firm anchor.
 pub(super) struct Window<'a> {
     pub(super) expectation: &'a PlannedExpectation,
@@ -45,6 +49,8 @@ pub(super) struct Window<'a> {
     pub(super) closes: Timestamp,
     /// By how much the anchor may be off, either way.
     pub(super) uncertain: SignedDuration,
+    /// The anchor is a fault's start, which no effect of it comes before, whatever the clocks say.
+    is_fault: bool,
     facts: &'a Facts<'a>,
 }
 
@@ -59,7 +65,8 @@ impl<'a> Window<'a> {
         let deadline = later(anchor, within);
         let closes = later(deadline, grace.max(SignedDuration::ZERO));
         let uncertain = SignedDuration::ZERO;
-        Self { expectation, seen, anchor, within, deadline, closes, uncertain, facts }
+        let is_fault = matches!(expectation.anchor, Anchor::Fault(_));
+        Self { expectation, seen, anchor, within, deadline, closes, uncertain, is_fault, facts }
     }
 
     /// The same window over an anchor that may be off by `uncertain`, either way: it is looked at for that
@@ -142,14 +149,23 @@ impl<'a> Window<'a> {
             && self.facts.started.values().all(|started| *started >= self.anchor)
     }
 
+    /// Ours, and dated a little earlier than its fault can have begun: a clock that tells whole seconds does
+    /// that to an effect, and an effect is never called absent for it.
+    fn is_dated_early(&self, observation: &Observation) -> bool {
+        let latest = self.latest(observation);
+        self.is_fault
+            && observation.correlation == Correlation::Exact
+            && latest < self.anchor
+            && later(latest, CLOCK_STEP) >= self.anchor
+    }
+
     /// What may have happened just after the anchor or just before it: nobody can say.
     pub(super) fn undecided(&self) -> impl Iterator<Item = &'a Observation> + '_ {
         self.seen.observations.iter().copied().filter(|observation| {
-            let counted = self.is_an_effect(observation);
+            let around = self.is_around(observation) && !self.is_an_effect(observation);
             observation.holds
-                && !counted
                 && self.is_strong(observation)
-                && self.is_around(observation)
+                && (around || self.is_dated_early(observation))
         })
     }
 
@@ -210,7 +226,16 @@ impl<'a> Window<'a> {
 
     /// The judgement where something that may have come just before the anchor would decide.
     pub(super) fn around_anchor(&self, near: &Observation) -> Judged {
-        let words = || format!("may have happened before the window: {}", self.exactness(near));
+        let words = || {
+            if self.is_dated_early(near) {
+                let early = human(self.anchor.duration_since(end(near)));
+                return format!(
+                    "it is ours, and dated {early} before its fault: whether it came in time can't be told \
+                     by clocks that may tell whole seconds"
+                );
+            }
+            format!("may have happened before the window: {}", self.exactness(near))
+        };
         let mut judged = self.judged(VerdictKind::Inconclusive, true, self.word(words));
         judged.verdict.observation = self.proof(near);
         judged

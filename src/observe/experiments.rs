@@ -71,6 +71,9 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                     return End { state: "gone".to_owned(), reason: error.to_string() };
                 }
                 failures += 1;
+                if error.kind == CallErrorKind::Unsupported && failures > 1 {
+                    return End { state: "unseen".to_owned(), reason: error.to_string() };
+                }
                 watch.pace.back_off(failures).await;
             }
         }

@@ -26,6 +26,9 @@ const MOST_OCCURRENCES: usize = 50;
 /// How much of a value stands in the evidence, in characters.
 const MOST_TEXT: usize = 200;
 
+/// The name of this observer, whose URLs are looked at side by side.
+const OBSERVER: &str = "URLs";
+
 struct Subject<'a> {
     expectation: String,
     request: &'a HttpCall,
@@ -55,10 +58,10 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         waiting.set(waiting.get().saturating_sub(1));
         if waiting.get() == 0 {
             watch.recorder.record(EntryKind::ObserverArmed {
-                observer: "URLs".to_owned(),
+                observer: OBSERVER.to_owned(),
                 expectations: all.clone(),
             });
-            watch.armed();
+            watch.armed(OBSERVER);
         }
     };
     join_all(subjects.iter().map(|subject| keep_looking(watch, subject, &seen_once))).await;
@@ -92,6 +95,9 @@ async fn keep_looking(watch: &Watch<'_>, subject: &Subject<'_>, seen_once: &impl
             }
             Err(error) => {
                 watch.blind(&expectations, &error);
+                if last.is_none() {
+                    watch.not_armed(OBSERVER, &error, false);
+                }
                 failures += 1;
                 watch.pace.back_off(failures).await;
             }
@@ -121,6 +127,7 @@ async fn look(watch: &Watch<'_>, subject: &Subject<'_>) -> Result<Answer, CallEr
         CallErrorKind::Throttled
         | CallErrorKind::Denied
         | CallErrorKind::Unreachable
+        | CallErrorKind::Unsupported
         | CallErrorKind::Refused => error,
     })?;
     let document: Value = serde_json::from_slice(&answer.body)

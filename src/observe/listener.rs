@@ -22,12 +22,13 @@ use serde_json::Value;
 use self::build::{Builder, Names, create_queue};
 use super::mailbox::{self, Mailbox};
 use super::wakeups::WakeUps;
-use super::{Looking, Seen, Watch};
+use super::{After, Looking, Seen, Watch};
 use crate::aws::{CallError, CallErrorKind};
 use crate::context::{ChangeError, Context};
 use crate::pattern::Pattern;
 use crate::plan::{Kind, PlannedExpectation, WakeUpRule};
 use crate::scenario::types::Correlation;
+use crate::timeline::TargetKind;
 use crate::wakeup::Topic;
 
 /// What the record calls the poller of the queue.
@@ -244,7 +245,7 @@ impl Listener {
 fn is_not_offered(error: &ChangeError) -> bool {
     match error {
         ChangeError::Call(error) => match error.kind {
-            CallErrorKind::Refused | CallErrorKind::NotFound => true,
+            CallErrorKind::Refused | CallErrorKind::Unsupported | CallErrorKind::NotFound => true,
             CallErrorKind::Throttled | CallErrorKind::Denied | CallErrorKind::Unreachable => false,
         },
         ChangeError::Record(_) | ChangeError::NoEffect(_) => false,
@@ -300,7 +301,7 @@ async fn keep_waiting(
         let through = now - LAG;
         let any = received.as_ref().is_ok_and(|any| *any);
         match watch.note(OBSERVER, expectations, &mut looking, received.map(|_any| through)) {
-            0 => {
+            After::Success => {
                 looked = Some(through);
                 // A server that answers before the time is up does not wait for messages: it is asked at
                 // the cadence.
@@ -309,7 +310,7 @@ async fn keep_waiting(
                     watch.pace.rest(watch.clock(), Topic::Messages, mark, LAG, through).await;
                 }
             }
-            failures => watch.pace.back_off(failures).await,
+            after => watch.recover(after).await,
         }
     }
 }
@@ -387,11 +388,12 @@ fn read_event(
             continue;
         }
         let summary = format!("event {} from {} arrived", text("detail-type"), text("source"));
-        let seen = Seen::new(&subject.expectation, sent, summary)
+        let mut seen = Seen::new(&subject.expectation, sent, summary)
             .with("event", text("id"))
             .with("source", text("source"))
             .with("detail-type", text("detail-type"))
             .with("time", text("time"));
+        seen.resolution_ms = resolution_of(watch.place.target.kind, sent);
         watch.saw(seen, body);
     }
 }
@@ -418,10 +420,11 @@ fn read_notification(
             "" => format!("message on {}", short(topic)),
             line => format!("message on {}: {line}", short(topic)),
         };
-        let seen = Seen::new(&subject.expectation, envelope.timestamp, summary)
+        let mut seen = Seen::new(&subject.expectation, envelope.timestamp, summary)
             .with("message", &envelope.message_id)
             .with("topic", topic)
             .with("subject", subject_line);
+        seen.resolution_ms = resolution_of(watch.place.target.kind, envelope.timestamp);
         // A message that the drill published itself is known by its id, or by the marker among its
         // attributes.
         let correlated = format!(
@@ -432,6 +435,18 @@ fn read_notification(
     }
 }
 
+/// How exact a message's time is, in milliseconds. AWS tells milliseconds; a server that speaks like it may
+/// have cut a whole second down, which is then all that is known.
+///
+/// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+/// (`SentTimestamp`), <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>.
+fn resolution_of(kind: TargetKind, at: Timestamp) -> u64 {
+    match kind {
+        TargetKind::Emulator | TargetKind::Aws => 0,
+        TargetKind::Endpoint => u64::from(at.subsec_nanosecond() == 0) * 1000,
+    }
+}
+
 /// The last part of an ARN.
 fn short(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
@@ -439,3 +454,18 @@ fn short(arn: &str) -> &str {
 
 /// The weakest correlation is all that a shared metric can give.
 pub(super) const METRIC_CORRELATION: Correlation = Correlation::Window;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_cuts_its_times_down_is_exact_to_a_second() {
+        let exact = |kind, text: &str| resolution_of(kind, text.parse().expect("a timestamp"));
+        let (whole, finer) = ("2026-01-05T09:00:07.000Z", "2026-01-05T09:00:07.001Z");
+        assert_eq!(exact(TargetKind::Endpoint, whole), 1000);
+        assert_eq!(exact(TargetKind::Endpoint, finer), 0);
+        assert_eq!(exact(TargetKind::Aws, whole), 0, "AWS tells milliseconds");
+        assert_eq!(exact(TargetKind::Emulator, whole), 0);
+    }
+}

@@ -33,7 +33,7 @@ use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::aws::{Aws, CallError};
+use crate::aws::{Aws, CallError, CallErrorKind};
 use crate::clock::Clock;
 use crate::context::Place;
 use crate::plan::{Kind, LogSearch, Plan, PlannedExpectation, shown_late};
@@ -47,6 +47,10 @@ pub(crate) use listener::Listener;
 
 /// How long the observers have for their first look; without it nothing is injected.
 const FIRST_LOOK: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// Between two looks that are both told that the server lacks an operation: the second makes sure that the
+/// first was not somebody else's answer.
+const MAKE_SURE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The longest that any observer needs until it can see a moment: metrics of a rule.
 pub const LONGEST_LAG: SignedDuration = rules::LAG;
@@ -69,8 +73,31 @@ pub struct Watch<'a> {
     /// Nothing that occurred before this is of interest.
     pub(crate) since: Timestamp,
     sight: Mutex<IndexMap<String, Sight>>,
+    first_looks: watch::Sender<FirstLooks>,
+}
+
+/// How the observers get on with their first look.
+#[derive(Debug, Default)]
+struct FirstLooks {
     /// How many pollers have not looked yet; nothing while they are being set up.
-    unready: watch::Sender<Option<usize>>,
+    waiting: Option<usize>,
+    /// Why each of them that tried could not, by its name.
+    failing: IndexMap<String, String>,
+    /// One of them never can: the server lacks what it asks.
+    hopeless: bool,
+}
+
+impl FirstLooks {
+    fn why(&self) -> String {
+        if self.failing.is_empty() {
+            return "no look has been answered".to_owned();
+        }
+        // Pollers may share a reader, and then say the same.
+        let mut reasons: Vec<&str> = self.failing.values().map(String::as_str).collect();
+        reasons.sort_unstable();
+        reasons.dedup();
+        reasons.join("; ")
+    }
 }
 
 /// What a look shows.
@@ -107,8 +134,8 @@ impl<'a> Watch<'a> {
     pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &Pace, plan: &'a Plan) -> Self {
         let (aws, pace) = (&here.aws, pace.at_a_place());
         let since = recorder.clock().now();
-        let unready = watch::Sender::new(None);
-        Self { place: here, aws, recorder, pace, plan, since, sight: Mutex::default(), unready }
+        let (sight, first_looks) = (Mutex::default(), watch::Sender::new(FirstLooks::default()));
+        Self { place: here, aws, recorder, pace, plan, since, sight, first_looks }
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -197,24 +224,24 @@ impl<'a> Watch<'a> {
         if self.has(|kind| matches!(kind, Kind::Http { .. })) {
             pollers.push(Box::pin(http::poll(self)));
         }
-        self.unready.send_replace(Some(pollers.len()));
+        self.first_looks.send_modify(|first| first.waiting = Some(pollers.len()));
         join_all(pollers).await;
         // A plan without pollers still waits for whoever ends the drill.
         std::future::pending::<()>().await;
     }
 
-    /// Waits until every poller has looked once, so that what was there before is known. False where one
-    /// of them can't look: then nothing may be injected, because nobody would see what comes of it.
-    pub async fn ready(&self) -> bool {
-        let mut listener = self.unready.subscribe();
-        let ready = listener.wait_for(|unready| *unready == Some(0));
-        match tokio::time::timeout(FIRST_LOOK, ready).await {
-            Ok(ready) => {
-                ready.expect("the sender lives as long as this watch");
-                true
-            }
-            Err(_elapsed) => false,
-        }
+    /// Waits until every poller has looked once, so that what was there before is known.
+    ///
+    /// # Errors
+    /// One of them can't look, and why: then nothing may be injected, because nobody would see what comes
+    /// of it. A server that lacks what is asked of it is not waited for.
+    pub async fn ready(&self) -> Result<(), String> {
+        let mut listener = self.first_looks.subscribe();
+        let ready = listener.wait_for(|first| first.hopeless || first.waiting == Some(0));
+        // Nobody is waited for any more when the time is up; what is known by then counts.
+        let _elapsed = tokio::time::timeout(FIRST_LOOK, ready).await;
+        let first = self.first_looks.borrow();
+        if first.waiting == Some(0) && !first.hopeless { Ok(()) } else { Err(first.why()) }
     }
 
     fn has(&self, wanted: impl Fn(&Kind) -> bool) -> bool {
@@ -311,7 +338,7 @@ impl<'a> Watch<'a> {
             }
         }
         if !news.is_empty() {
-            let reason = format!("{error} ({})", error.hint());
+            let reason = told(error);
             self.recorder.record(EntryKind::Blind { expectations: news, reason });
         }
     }
@@ -357,10 +384,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// One more poller has looked once.
-    fn armed(&self) {
-        self.unready.send_modify(|unready| {
-            *unready = unready.map(|count| count.saturating_sub(1));
+    /// This poller has looked once.
+    fn armed(&self, observer: &str) {
+        self.first_looks.send_modify(|first| {
+            first.waiting = first.waiting.map(|count| count.saturating_sub(1));
+            first.failing.shift_remove(observer);
+        });
+    }
+
+    /// This poller could not look the first time, for now or for good.
+    fn not_armed(&self, observer: &str, error: &CallError, hopeless: bool) {
+        self.first_looks.send_modify(|first| {
+            first.failing.insert(observer.to_owned(), told(error));
+            first.hopeless |= hopeless;
         });
     }
 
@@ -393,21 +429,30 @@ impl<'a> Watch<'a> {
             let through = self.clock().now() - lag;
             let looked = look().await.map(|()| through);
             match self.note(observer, expectations, &mut looking, looked) {
-                0 => self.pace.rest(self.clock(), topic, mark, lag, through).await,
-                failures => self.pace.back_off(failures).await,
+                After::Success => self.pace.rest(self.clock(), topic, mark, lag, through).await,
+                failure => self.recover(failure).await,
             }
         }
     }
 
-    /// Notes what came of a look: how far it reached, or why it failed. Answers how many have failed since
-    /// the last good one.
+    /// Rests after a look that failed; for ever where another would fail for the same reason.
+    async fn recover(&self, after: After) {
+        match after {
+            After::Success => {}
+            After::Failures(failures) => self.pace.back_off(failures).await,
+            After::Doubt => tokio::time::sleep(MAKE_SURE).await,
+            After::Lacking => std::future::pending().await,
+        }
+    }
+
+    /// Notes what came of a look: how far it reached, or why it failed.
     fn note(
         &self,
         observer: &str,
         expectations: &[String],
         looking: &mut Looking,
         looked: Result<Timestamp, CallError>,
-    ) -> u32 {
+    ) -> After {
         match looked {
             Ok(through) => {
                 if !std::mem::replace(&mut looking.armed, true) {
@@ -415,21 +460,50 @@ impl<'a> Watch<'a> {
                         observer: observer.to_owned(),
                         expectations: expectations.to_vec(),
                     });
-                    self.armed();
+                    self.armed(observer);
                 }
-                looking.failures = 0;
+                (looking.failures, looking.lacks) = (0, None);
                 match looking.shows {
                     Shows::ThePast => self.looked(expectations, through),
                     Shows::ThePresent => self.looked_now(expectations, through, USUAL_GAP),
                 }
+                After::Success
             }
             Err(error) => {
                 self.blind(expectations, &error);
                 looking.failures += 1;
+                let lacks = (error.kind == CallErrorKind::Unsupported).then_some(error.operation);
+                let before = std::mem::replace(&mut looking.lacks, lacks);
+                let lacking = lacks.is_some() && before == lacks;
+                if !looking.armed {
+                    self.not_armed(observer, &error, lacking);
+                }
+                match lacks {
+                    Some(_) if lacking => After::Lacking,
+                    Some(_) => After::Doubt,
+                    None => After::Failures(looking.failures),
+                }
             }
         }
-        looking.failures
     }
+}
+
+/// Why a look failed, and the way out.
+fn told(error: &CallError) -> String {
+    format!("{error} ({})", error.hint())
+}
+
+/// What to do after a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// It went well.
+    Success,
+    /// It failed, like so many since the last good one.
+    Failures(u32),
+    /// The server says that it lacks what was asked.
+    Doubt,
+    /// It has said so twice: another look would show nothing.
+    Lacking,
 }
 
 /// How a poller fares.
@@ -440,6 +514,8 @@ struct Looking {
     armed: bool,
     /// How many looks have failed since the last good one.
     failures: u32,
+    /// The operation that the server lacks, by what it said to the last look.
+    lacks: Option<&'static str>,
 }
 
 /// Something that a poller saw, before it is known whether it was ours.

@@ -11,7 +11,7 @@ mod preflight;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -306,23 +306,16 @@ impl<'a> Drill<'a> {
 
     /// Waits for the observers' first look, then looks at the steady state.
     async fn may_inject(&self, watches: &[Watch<'_>]) -> bool {
-        let ready = join_all(watches.iter().map(Watch::ready)).await;
-        if !ready.into_iter().all(|ready| ready) {
-            self.give_up_blind();
+        // The first that can't look is enough.
+        if let Err(why) = try_join_all(watches.iter().map(Watch::ready)).await {
+            self.give_up_blind(&why);
             return false;
         }
         preflight::steady(self).await
     }
 
     /// Observers that can't look see no answer either, so no question is asked.
-    fn give_up_blind(&self) {
-        let blindness = self.recorder.read(|timeline| {
-            timeline.iter().rev().find_map(|entry| {
-                let EntryKind::Blind { reason, .. } = &entry.kind else { return None };
-                Some(reason.clone())
-            })
-        });
-        let why = blindness.unwrap_or_else(|| "no look has been answered".to_owned());
+    fn give_up_blind(&self, why: &str) {
         for fault in &self.plan.faults {
             self.recorder.record(EntryKind::FaultFailed {
                 fault: fault.id.clone(),

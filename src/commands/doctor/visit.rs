@@ -189,7 +189,10 @@ async fn permissions(plan: &Plan, place: &Place, identity: &Identity, rows: &mut
         })),
         // The caller of a drill need not be able to ask about itself.
         Err(error) => rows.push(match error.kind {
-            CallErrorKind::Denied | CallErrorKind::NotFound | CallErrorKind::Refused => {
+            CallErrorKind::Denied
+            | CallErrorKind::NotFound
+            | CallErrorKind::Unsupported
+            | CallErrorKind::Refused => {
                 skipped(format!("not simulated: {error}"))
             }
             CallErrorKind::Throttled | CallErrorKind::Unreachable => unseen(&subject, &error),

@@ -25,7 +25,8 @@ fn what_may_have_come_after_an_uncertain_start_is_never_called_missed() {
         (seen("detected", -3, true), Missed),
         // It carries the id of what we injected, so it did not come first.
         (exact(-1), Met),
-        (exact(-3), Missed),
+        (exact(-4), Inconclusive),
+        (exact(-5), Missed),
     ];
     for (near, kind) in cases {
         let looked = looked("detected", 182);
@@ -38,6 +39,48 @@ fn what_may_have_come_after_an_uncertain_start_is_never_called_missed() {
     let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
     assert_eq!(judged.verdict, Inconclusive, "{judged:?}");
     assert!(judged.reason.starts_with("may have happened before the window"), "{judged:?}");
+}
+
+/// A service that cuts its times down to the second dates an effect before its fault, which is exact.
+#[test]
+fn an_effect_that_is_dated_a_little_before_its_fault_is_never_called_missed() {
+    use VerdictKind::{Inconclusive, Met, Missed};
+    let ours = |id: &str, milliseconds: i64| {
+        let correlation = Correlation::Exact;
+        let occurred_at = at(0) + SignedDuration::from_millis(milliseconds);
+        let seen = Observation { correlation, occurred_at, ..observation(id, 0, true) };
+        entry(EntryKind::Observation(seen))
+    };
+    let cases = [
+        (ours("detected", -1), Inconclusive),
+        (ours("detected", -999), Inconclusive),
+        (ours("detected", -2000), Inconclusive),
+        (ours("detected", -2001), Missed),
+        (ours("detected", 0), Met),
+        // A marker may stand in an earlier message of the same drill.
+        (seen("detected", -1, true), Missed),
+    ];
+    for (near, kind) in cases {
+        let timeline = [started("down"), near, looked("detected", 182), reverted(&[])];
+        let judged = verdict(&judge(&plan(vec![detected(0, 1)]), &timeline), "detected");
+        assert_eq!(judged.verdict, kind, "{:?}", timeline[1]);
+        if kind == Inconclusive {
+            let words = "it is ours, and dated ";
+            assert!(judged.reason.starts_with(words), "{}", judged.reason);
+        }
+    }
+    // What counts from another expectation is ordered by what AWS dated.
+    let chained = plan(vec![detected(0, 1), after(detected(0, 1), "paged", "detected")]);
+    let detected_late = seen("detected", 5, true);
+    let early = ours("paged", 4500);
+    let timeline = [started("down"), detected_late, early, looked("paged", 400), reverted(&[])];
+    assert_eq!(verdict(&judge(&chained, &timeline), "paged").verdict, Missed);
+    // One too many is not called fine either.
+    let timeline = [started("down"), ours("quiet", -500), looked("quiet", 602), reverted(&[])];
+    let judged = verdict(&judge(&plan(vec![never(0)]), &timeline), "quiet");
+    assert_eq!(judged.verdict, Inconclusive, "{judged:?}");
+    let judged = verdict(&judge(&plan(vec![never(1)]), &timeline), "quiet");
+    assert_eq!(judged.verdict, Met, "{judged:?}");
 }
 
 #[test]

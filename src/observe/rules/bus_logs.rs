@@ -99,7 +99,11 @@ impl BusLogs {
     pub(super) async fn of(aws: &Aws, bus: &str) -> Result<Option<Self>, CallError> {
         match find(aws, bus).await {
             // A server that does not know of bus logs has none.
-            Err(error) if error.kind == CallErrorKind::Refused => Ok(None),
+            Err(error)
+                if matches!(error.kind, CallErrorKind::Refused | CallErrorKind::Unsupported) =>
+            {
+                Ok(None)
+            }
             found => found,
         }
     }
