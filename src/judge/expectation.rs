@@ -18,11 +18,19 @@ use super::{Verdict, VerdictKind};
 pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// When it was first satisfied: what others may count from.
-    pub(super) satisfied_at: Option<Timestamp>,
+    pub(super) satisfied_at: Option<Moment>,
     /// No further observation can change the verdict.
     pub(super) settled: bool,
     /// When the window closes, grace included.
     pub(super) closes_at: Option<Timestamp>,
+}
+
+/// A moment, as exactly as the evidence for it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) at: Timestamp,
+    /// By how much it may have been later.
+    pub(super) exact_to: SignedDuration,
 }
 
 /// Judges every expectation, each after the one that it waits for.
@@ -61,7 +69,7 @@ fn waits_for(plan: &Plan, facts: &Facts<'_>, index: usize) -> Option<usize> {
 /// What a window stands on.
 enum Ground {
     /// The anchor happened.
-    Firm(Timestamp),
+    Firm(Moment),
     /// It did not.
     Missing {
         /// The first broken link of the chain.
@@ -86,7 +94,7 @@ fn ground(
     match &expectation.anchor {
         Anchor::Fault(fault) => {
             if let Some(started) = facts.started.get(fault.as_str()) {
-                return Ground::Firm(*started);
+                return Ground::Firm(Moment { at: *started, exact_to: SignedDuration::ZERO });
             }
             let (reason, settled) = why_not_injected(plan, facts, fault);
             missing(fault, reason, settled)
@@ -210,16 +218,21 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
         }
     };
     let sight = (&facts.seen[index], facts);
-    let uncertain = match &expectation.anchor {
-        Anchor::Fault(fault) => facts.uncertain.get(fault.as_str()).copied().unwrap_or_default(),
-        // Counted from what AWS dated.
-        Anchor::Expectation(_) => SignedDuration::ZERO,
+    let over = |length| {
+        let window = Window::new(expectation, sight, anchor.at, length, plan.grace);
+        match &expectation.anchor {
+            // By our clock.
+            Anchor::Fault(fault) => {
+                let uncertain = facts.uncertain.get(fault.as_str()).copied();
+                window.uncertain(uncertain.unwrap_or_default())
+            }
+            // Counted from what AWS dated, as exactly as it did.
+            Anchor::Expectation(_) => window.no_earlier(anchor.exact_to),
+        }
     };
     match expectation.demand {
         Demand::Happens { within, count, sustain } => {
-            let window =
-                Window::new(expectation, sight, anchor, within, plan.grace).uncertain(uncertain);
-            let demand = Happening { window, count: count.max(1), sustain };
+            let demand = Happening { window: over(within), count: count.max(1), sustain };
             match state_sought(expectation) {
                 Some(_) if demand.count == 1 => {
                     demand.returns(steady_before(facts, expectation), facts)
@@ -227,11 +240,7 @@ fn judge_one(plan: &Plan, facts: &Facts<'_>, index: usize, ground: Ground) -> Ju
                 Some(_) | None => demand.happens(),
             }
         }
-        Demand::Never { watch_for, more_than } => {
-            Window::new(expectation, sight, anchor, watch_for, plan.grace)
-                .uncertain(uncertain)
-                .never(more_than)
-        }
+        Demand::Never { watch_for, more_than } => over(watch_for).never(more_than),
     }
 }
 

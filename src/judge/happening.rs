@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::plan::Anchor;
 use crate::timeline::Observation;
 
 use super::VerdictKind;
-use super::expectation::Judged;
+use super::expectation::{Judged, Moment};
 use super::window::{Window, end, exactness, later, ordinal};
 use super::words::{correlation_word, human, span};
 
@@ -112,7 +113,7 @@ impl<'a> Happening<'a> {
     pub(super) fn observed(&self, place: usize, hit: &Observation) -> Judged {
         let window = &self.window;
         let timing = self.timing(hit);
-        let latency = window.since_anchor(hit.occurred_at);
+        let latency = window.since_anchor(self.soonest(hit));
         let margin = window.within.saturating_sub(window.since_anchor(end(hit)));
         let needed = later(end(hit), self.sustain.max(SignedDuration::ZERO));
         let hold = self.hold(place, hit);
@@ -136,8 +137,9 @@ impl<'a> Happening<'a> {
         judged.verdict.latency = Some(latency);
         judged.verdict.margin = matches!(timing, Timing::InTime | Timing::Late).then_some(margin);
         judged.verdict.observation = window.proof(hit);
-        judged.satisfied_at =
-            (timing != Timing::AcrossClose).then_some(hit.occurred_at.max(window.anchor));
+        let at = hit.occurred_at.max(window.anchor);
+        let exact_to = end(hit).duration_since(at).max(SignedDuration::ZERO);
+        judged.satisfied_at = (timing != Timing::AcrossClose).then_some(Moment { at, exact_to });
         judged.closes_at = Some(needed);
         judged
     }
@@ -166,21 +168,31 @@ impl<'a> Happening<'a> {
             (Hold::Held, Timing::InTime) => self.in_time(hit),
             (Hold::Held, Timing::Late) => {
                 let late = |at| window.since_anchor(at).saturating_sub(window.within);
-                let late = span(late(hit.occurred_at), late(end(hit)));
+                let late = span(late(self.soonest(hit)), late(end(hit)));
                 format!("late by {late}: observed after {}", self.after(hit))
             }
+        }
+    }
+
+    /// The soonest after what it counts from, where that is an expectation: told by the anchor's first
+    /// moment, as the end is. What is known of a fault's start is told beside it.
+    fn soonest(&self, hit: &Observation) -> Timestamp {
+        match self.window.expectation.anchor {
+            Anchor::Fault(_) => hit.occurred_at,
+            Anchor::Expectation(_) => self.window.earliest(hit),
         }
     }
 
     /// From the anchor, as exactly as the evidence is.
     fn after(&self, hit: &Observation) -> String {
         let window = &self.window;
-        span(window.since_anchor(hit.occurred_at), window.since_anchor(end(hit)))
+        span(window.since_anchor(self.soonest(hit)), window.since_anchor(end(hit)))
     }
 
     fn in_time(&self, hit: &Observation) -> String {
         let margin = self.window.within.saturating_sub(self.window.since_anchor(end(hit)));
-        let least = if hit.resolution_ms == 0 { "" } else { "at least " };
+        let exact = self.soonest(hit) == end(hit);
+        let least = if exact { "" } else { "at least " };
         let what = if self.count > 1 {
             format!("the {} observed after", ordinal(self.count))
         } else {

@@ -110,9 +110,6 @@ impl Verdict {
         let (Some(anchor), Some(observation)) = (self.anchor_at, &self.observation) else {
             return Some(latency);
         };
-        if observation.resolution_ms == 0 {
-            return Some(latency);
-        }
         Some(window::end(observation).duration_since(anchor).max(latency))
     }
 

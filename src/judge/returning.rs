@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::timeline::Observation;
 
 use super::VerdictKind;
-use super::expectation::Judged;
+use super::expectation::{Judged, Moment};
 use super::facts::Facts;
 use super::happening::{Happening, Hold};
 use super::window::{end, later};
@@ -87,7 +87,8 @@ impl Happening<'_> {
         judged.verdict.margin = met.then_some(window.within);
         judged.verdict.observation =
             baseline.or(leaving.copied()).and_then(|proof| window.proof(proof));
-        judged.satisfied_at = met.then_some(window.anchor);
+        let exact_to = window.may_be_later();
+        judged.satisfied_at = met.then_some(Moment { at: window.anchor, exact_to });
         judged.closes_at = Some(needed);
         judged.verdict.held_throughout = met && !left_before;
         judged

@@ -47,8 +47,10 @@ pub(super) struct Window<'a> {
     pub(super) deadline: Timestamp,
     /// When the grace period is surely over.
     pub(super) closes: Timestamp,
-    /// By how much the anchor may be off, either way.
-    pub(super) uncertain: SignedDuration,
+    /// By how much the anchor may be earlier than it is told.
+    early: SignedDuration,
+    /// By how much the anchor may be later than it is told.
+    late: SignedDuration,
     /// The anchor is a fault's start, which no effect of it comes before, whatever the clocks say.
     is_fault: bool,
     facts: &'a Facts<'a>,
@@ -64,40 +66,61 @@ impl<'a> Window<'a> {
     ) -> Self {
         let deadline = later(anchor, within);
         let closes = later(deadline, grace.max(SignedDuration::ZERO));
-        let uncertain = SignedDuration::ZERO;
+        let (early, late) = (SignedDuration::ZERO, SignedDuration::ZERO);
         let is_fault = matches!(expectation.anchor, Anchor::Fault(_));
-        Self { expectation, seen, anchor, within, deadline, closes, uncertain, is_fault, facts }
+        Self { expectation, seen, anchor, within, deadline, closes, early, late, is_fault, facts }
     }
 
-    /// The same window over an anchor that may be off by `uncertain`, either way: it is looked at for that
+    /// The same window over an anchor that may be off by this much, either way: it is looked at for that
     /// much longer, and what happens within that of its ends is not decided by them.
-    pub(super) fn uncertain(mut self, uncertain: SignedDuration) -> Self {
-        self.uncertain = uncertain.max(SignedDuration::ZERO);
-        self.closes = later(self.closes, self.uncertain);
-        self
+    pub(super) fn uncertain(self, by: SignedDuration) -> Self {
+        let by = by.max(SignedDuration::ZERO);
+        Self { early: by, ..self.no_earlier(by) }
+    }
+
+    /// The same window over an anchor that may be up to this much later.
+    pub(super) fn no_earlier(self, by: SignedDuration) -> Self {
+        let late = by.max(SignedDuration::ZERO);
+        Self { late, closes: later(self.closes, late), ..self }
+    }
+
+    /// By how much the anchor may be later than it is told.
+    pub(super) fn may_be_later(&self) -> SignedDuration {
+        self.late
     }
 
     /// The end of the grace period, as far as the anchor is known.
     pub(super) fn grace_ends(&self) -> Timestamp {
-        later(self.closes, -self.uncertain)
+        later(self.closes, -self.late)
+    }
+
+    /// Until when it must be looked at, so that its deadline has surely passed.
+    fn surely_over(&self) -> Timestamp {
+        later(self.deadline, self.late)
     }
 
     /// The latest, towards this window, that it can have happened.
     pub(super) fn latest(&self, observation: &Observation) -> Timestamp {
-        later(end(observation), self.uncertain)
+        later(end(observation), self.early)
     }
 
     /// The earliest, towards this window, that it can have happened.
     pub(super) fn earliest(&self, observation: &Observation) -> Timestamp {
-        later(observation.occurred_at, -self.uncertain)
+        later(observation.occurred_at, -self.late)
     }
 
     /// How exact what is known of an observation in this window is, in words.
     pub(super) fn exactness(&self, observation: &Observation) -> String {
-        if self.uncertain.is_zero() || observation.resolution_ms > 0 {
+        if self.late.is_zero() || observation.resolution_ms > 0 {
             return exactness(observation);
         }
-        format!("the fault's start is by our clock, exact to {}", human(self.uncertain))
+        let late = human(self.late);
+        match &self.expectation.anchor {
+            Anchor::Fault(_) => format!("the fault's start is by our clock, exact to {late}"),
+            Anchor::Expectation(id) => {
+                format!("the moment of `{id}`, which it counts from, is only exact to {late}")
+            }
+        }
     }
 
     /// Words, unless nobody reads them.
@@ -122,7 +145,7 @@ impl<'a> Window<'a> {
 
     /// A time between the anchor and this moment that no look shows.
     fn gap(&self, through: Timestamp) -> Option<&(Gap, &'a str)> {
-        let begins = later(self.anchor, -self.uncertain);
+        let begins = later(self.anchor, -self.early);
         self.seen.gaps.iter().find(|(gap, _)| gap.to > begins && gap.from < through)
     }
 
@@ -167,6 +190,11 @@ impl<'a> Window<'a> {
                 && self.is_strong(observation)
                 && (around || self.is_dated_early(observation))
         })
+    }
+
+    /// Whether it may have come before what the window counts from, which is exact to less.
+    fn may_precede(&self, hit: &Observation) -> bool {
+        !self.is_fault && hit.occurred_at < later(self.anchor, self.late)
     }
 
     /// What satisfies the expectation, in order, with its place among all observations.
@@ -245,7 +273,7 @@ impl<'a> Window<'a> {
         let mut certain = Vec::new();
         let mut unclear = None;
         for (_, hit) in self.hits().filter(|(_, hit)| self.earliest(hit) <= self.deadline) {
-            if self.latest(hit) <= self.deadline {
+            if self.latest(hit) <= self.deadline && !self.may_precede(hit) {
                 certain.push(hit);
             } else {
                 unclear = unclear.or(Some(hit));
@@ -259,13 +287,15 @@ impl<'a> Window<'a> {
             judged.verdict.latency = Some(latency);
             judged.verdict.observation = self.proof(one_too_many);
             judged
-        } else if !self.looked(later(self.deadline, self.uncertain)) {
-            let needed = later(self.deadline, self.uncertain);
+        } else if !self.looked(self.surely_over()) {
+            let needed = self.surely_over();
             let unseen = || format!("not seen so far, but {}", self.unseen(needed));
             let reason = self.word(unseen);
             self.judged(VerdictKind::Inconclusive, false, reason)
         } else if let Some(hit) = unclear.filter(|_| certain.len() == limit) {
-            let unclear = || format!("may have happened after the window: {}", self.exactness(hit));
+            let side = if self.may_precede(hit) { "before" } else { "after" };
+            let unclear =
+                || format!("may have happened {side} the window: {}", self.exactness(hit));
             let reason = self.word(unclear);
             let mut judged = self.judged(VerdictKind::Inconclusive, true, reason);
             judged.verdict.observation = self.proof(hit);
@@ -288,7 +318,7 @@ impl<'a> Window<'a> {
         let inside = self.hits().filter(|(_, hit)| hit.occurred_at <= self.deadline).count();
         judged.verdict.occurrences = u32::try_from(inside).unwrap_or(u32::MAX);
         // A grace tells late from missed; a `never` has neither.
-        judged.closes_at = Some(later(self.deadline, self.uncertain));
+        judged.closes_at = Some(self.surely_over());
         judged
     }
 

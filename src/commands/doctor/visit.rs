@@ -192,9 +192,7 @@ async fn permissions(plan: &Plan, place: &Place, identity: &Identity, rows: &mut
             CallErrorKind::Denied
             | CallErrorKind::NotFound
             | CallErrorKind::Unsupported
-            | CallErrorKind::Refused => {
-                skipped(format!("not simulated: {error}"))
-            }
+            | CallErrorKind::Refused => skipped(format!("not simulated: {error}")),
             CallErrorKind::Throttled | CallErrorKind::Unreachable => unseen(&subject, &error),
         }),
     }

@@ -48,7 +48,7 @@ fn an_effect_that_is_dated_a_little_before_its_fault_is_never_called_missed() {
     let ours = |id: &str, milliseconds: i64| {
         let correlation = Correlation::Exact;
         let occurred_at = at(0) + SignedDuration::from_millis(milliseconds);
-        let seen = Observation { correlation, occurred_at, ..observation(id, 0, true) };
+        let seen = Observation { occurred_at, correlation, ..observation(id, 0, true) };
         entry(EntryKind::Observation(seen))
     };
     let cases = [
@@ -81,6 +81,58 @@ fn an_effect_that_is_dated_a_little_before_its_fault_is_never_called_missed() {
     assert_eq!(judged.verdict, Inconclusive, "{judged:?}");
     let judged = verdict(&judge(&plan(vec![never(1)]), &timeline), "quiet");
     assert_eq!(judged.verdict, Met, "{judged:?}");
+}
+
+/// It waits for something that is only exact to a minute: somewhere between 10 s and 70 s.
+#[test]
+fn what_counts_from_a_coarse_moment_is_as_uncertain_as_that() {
+    use VerdictKind::{Inconclusive, Met, Missed, Violated};
+    let judged = |one: PlannedExpectation, entry: Entry| {
+        let plan = plan(vec![detected(0, 1), after(one, "then", "detected")]);
+        let timeline = [started("down"), coarse("detected", 10, 60), entry, reverted(&[])];
+        verdict(&judge(&plan, &timeline), "then")
+    };
+    let cases = [
+        (seen("then", 30, true), Met),
+        (seen("then", 130, true), Met),
+        (seen("then", 131, true), Inconclusive),
+        (seen("then", 240, true), Inconclusive),
+        (looked("then", 249), Inconclusive),
+        (looked("then", 250), Missed),
+    ];
+    for (entry, kind) in cases {
+        let verdict = judged(detected(0, 1), entry.clone());
+        assert_eq!(verdict.verdict, kind, "{entry:?}: {}", verdict.reason);
+    }
+    let met = judged(detected(0, 1), seen("then", 120, true));
+    let words = "observed after 50s to 1m 50s, at least 10s before the deadline";
+    assert_eq!(met.reason, words);
+    assert_eq!((met.latency, met.latest()), (Some(secs(50)), Some(secs(110))));
+    let open = judged(detected(0, 1), seen("then", 131, true));
+    let words = "the moment of `detected`, which it counts from, is only exact to 1m";
+    assert!(open.reason.ends_with(words), "{}", open.reason);
+    let looked_on = |id: &str, seconds| {
+        let plan = plan(vec![detected(0, 1), after(never(0), "then", "detected")]);
+        let look = looked("then", 670);
+        let timeline = [
+            started("down"),
+            coarse("detected", 10, 60),
+            seen(id, seconds, true),
+            look,
+            reverted(&[]),
+        ];
+        verdict(&judge(&plan, &timeline), "then")
+    };
+    for (seconds, kind, words) in [
+        (40, Inconclusive, "may have happened before the window"),
+        (80, Violated, "happened after"),
+        (620, Inconclusive, "may have happened after the window"),
+        (671, Met, "did not happen"),
+    ] {
+        let verdict = looked_on("then", seconds);
+        assert_eq!(verdict.verdict, kind, "{seconds}: {}", verdict.reason);
+        assert!(verdict.reason.starts_with(words), "{}", verdict.reason);
+    }
 }
 
 #[test]
