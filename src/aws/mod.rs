@@ -10,6 +10,7 @@ pub(crate) mod automations;
 pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod deployments;
+pub(crate) mod endpoints;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod doctor;
 pub mod drill;
+mod drill_id;
 pub mod emulate;
 pub mod emulator;
 pub mod help;

@@ -14,6 +14,7 @@ use self::reach::{Reach, Secret, configuration};
 use super::drill::{self, Finished, MOMENT};
 use super::output::say;
 use super::run::{Refusal, RunArgs, TargetArg};
+use crate::aws::endpoints::is_aws;
 use crate::aws::{Aws, Identity, RuleFound};
 use crate::context::{Place, Places};
 use crate::plan::{Plan, PlannedTarget};
@@ -52,6 +53,36 @@ pub struct RealArgs {
 }
 
 impl RealArgs {
+    /// Whether these arguments and this target mean the emulated account.
+    ///
+    /// # Errors
+    /// They mean both: whoever named a profile and forgot the target must not take a rehearsal for a drill.
+    pub(super) fn is_emulated(&self, target: Option<TargetArg>) -> Result<bool, Refusal> {
+        let stray = [
+            ("--profile", self.profile.is_some()),
+            ("--region", self.region.is_some()),
+            ("--role-arn", self.role_arn.is_some()),
+        ];
+        match (target, &self.endpoint_url) {
+            (Some(TargetArg::Aws), _) | (None, Some(_)) => Ok(false),
+            (Some(TargetArg::Emulator), Some(_)) => Err(Refusal(
+                "--target emulator is the embedded account, and --endpoint-url names a server\n  \
+                 leave one of them out; nothing was touched"
+                    .to_owned(),
+            )),
+            (Some(TargetArg::Emulator) | None, None) => {
+                match stray.iter().find(|(_, is_given)| *is_given) {
+                    None => Ok(true),
+                    Some((flag, _)) => Err(Refusal(format!(
+                        "{flag} says how a real account is reached, and this would be a rehearsal on the \
+                         embedded account\n  add --target aws (or --endpoint-url URL), or leave {flag} out; \
+                         nothing was touched"
+                    ))),
+                }
+            }
+        }
+    }
+
     /// How the account is reached.
     pub(super) fn reach(&self) -> Reach {
         Reach {
@@ -62,11 +93,6 @@ impl RealArgs {
             endpoint_url: self.endpoint_url.clone(),
         }
     }
-}
-
-/// Whether these arguments mean the emulated account.
-pub(super) fn is_emulated(arguments: &RunArgs) -> bool {
-    arguments.target == TargetArg::Emulator && arguments.real.endpoint_url.is_none()
 }
 
 /// A real account and region that is reached: the clients, which all who use it share.
@@ -158,7 +184,7 @@ async fn reach(
         (Some(role), None) => format!(" as {role}"),
         (None, None) => String::new(),
     };
-    let reached = look_in(home.target.kind, config, region.clone(), &with).await?;
+    let reached = look_in(config, region.clone(), &with).await?;
     if reached.target.account != *account {
         return Err(Refusal(format!(
             "the scenario names account {account}, and the caller there is {}\n  \
@@ -220,7 +246,6 @@ pub(super) fn visit<T>(
     plan: &Plan,
     look: impl AsyncFnOnce(Places) -> T,
 ) -> Result<T, Refusal> {
-    let kind = kind(real);
     runtime()?.block_on(async {
         let config = configuration(&real.reach()).await?;
         let region = config.region().map(ToString::to_string).unwrap_or_default();
@@ -229,6 +254,7 @@ pub(super) fn visit<T>(
         let identity = aws.identity().await.ok();
         let account = identity.as_ref().map(|one| one.account.clone()).unwrap_or_default();
         let partition = identity.as_ref().map_or("aws", partition_of).to_owned();
+        let kind = kind(&config);
         let target = Target { account, region, kind };
         let home = Place { name: None, aws, target, partition: partition.clone() };
         let mut others = Vec::new();
@@ -246,8 +272,9 @@ pub(super) fn visit<T>(
     })
 }
 
-fn kind(real: &RealArgs) -> TargetKind {
-    if real.endpoint_url.is_some() { TargetKind::Endpoint } else { TargetKind::Aws }
+/// What answers there: whoever names an endpoint, be it in the environment, means another server than AWS's.
+fn kind(config: &SdkConfig) -> TargetKind {
+    if is_aws(config) { TargetKind::Aws } else { TargetKind::Endpoint }
 }
 
 fn partition_of(identity: &Identity) -> &str {
@@ -257,16 +284,11 @@ fn partition_of(identity: &Identity) -> &str {
 async fn identify(real: &RealArgs, config: SdkConfig, region: String) -> Result<Account, Refusal> {
     let profile = real.profile.as_ref();
     let with = profile.map(|name| format!(" with the profile `{name}`")).unwrap_or_default();
-    look_in(kind(real), config, region, &with).await
+    look_in(config, region, &with).await
 }
 
 /// Asks who we are.
-async fn look_in(
-    kind: TargetKind,
-    config: SdkConfig,
-    region: String,
-    with: &str,
-) -> Result<Account, Refusal> {
+async fn look_in(config: SdkConfig, region: String, with: &str) -> Result<Account, Refusal> {
     let aws = Aws::new(&config).gathering_for(MOMENT);
     let identity = aws.identity().await.map_err(|error| {
         Refusal(format!(
@@ -275,7 +297,7 @@ async fn look_in(
         ))
     })?;
     let partition = partition_of(&identity).to_owned();
-    let target = Target { account: identity.account, region, kind };
+    let target = Target { account: identity.account, region, kind: kind(&config) };
     Ok(Account { config, aws, target, partition, caller: identity.arn })
 }
 

@@ -17,6 +17,7 @@ use std::thread;
 use indexmap::IndexMap;
 
 use super::drill;
+use super::drill_id::Nonce;
 use super::interrupt::{Changes, Interrupts};
 use super::output::{Lines, Live, say};
 use super::outside;
@@ -51,9 +52,9 @@ pub struct RunArgs {
     #[arg(default_value = "scenarios/", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
-    /// Where to drill.
-    #[arg(long, value_enum, default_value_t = TargetArg::Emulator, help_heading = "Target")]
-    pub target: TargetArg,
+    /// Where to drill; default: emulator, and the server where --endpoint-url names one.
+    #[arg(long, value_enum, help_heading = "Target")]
+    pub target: Option<TargetArg>,
 
     /// How to reach a real account.
     #[command(flatten)]
@@ -189,7 +190,7 @@ impl<'a> Run<'a> {
     fn prepare(arguments: &'a RunArgs) -> Result<Self, Refusal> {
         let clock = Clock::system();
         let id = arguments.run_id.clone().unwrap_or_else(|| free_name(&arguments.reports, &clock));
-        let emulated = real::is_emulated(arguments);
+        let emulated = arguments.real.is_emulated(arguments.target)?;
         let mut workshop = Workshop::new(arguments.seed);
         let values = values(&arguments.var, &id);
         let mut prepared = Vec::new();
@@ -214,7 +215,8 @@ impl<'a> Run<'a> {
             return Err(Refusal(words.to_owned()));
         }
         outside::allow(arguments, &prepared, emulated)?;
-        let jobs = plan_jobs(arguments, &id, &prepared, values)?;
+        let nonce = Nonce::of_run(emulated);
+        let jobs = plan_jobs(arguments, (&id, nonce), &prepared, values)?;
         let plans: Vec<&Plan> = jobs.iter().map(|job| &job.plan).collect();
         let accounts = if emulated { None } else { Some(real::connect(&arguments.real, &plans)?) };
         if let Some(accounts) = &accounts {
@@ -473,7 +475,7 @@ fn is_selected(arguments: &RunArgs, one: &Prepared) -> bool {
 /// Plans every drill of the run. The run id of each goes into its scenario, so it is loaded again.
 fn plan_jobs(
     arguments: &RunArgs,
-    run: &str,
+    (run, nonce): (&str, Nonce),
     prepared: &[Prepared],
     values: Values,
 ) -> Result<Vec<Job>, Refusal> {
@@ -485,7 +487,7 @@ fn plan_jobs(
                 1 => one.scenario.name.clone(),
                 _ => format!("{}-{}", one.scenario.name, repeat + 1),
             };
-            values.run_id = drill_id(run, &name, arguments.seed);
+            values.run_id = nonce.drill_id(run, &name, arguments.seed);
             let loaded = scenario::load(&one.file, &one.bytes, &values);
             let scenario = loaded.scenario.as_ref().unwrap_or(&one.scenario);
             let plan = Plan::new(scenario, &one.file, &values.run_id).map_err(|error| {
@@ -501,16 +503,6 @@ fn plan_jobs(
         }
     }
     Ok(jobs)
-}
-
-/// A drill's id: short enough for the names of queues and rules, unique among runs and drills.
-fn drill_id(run: &str, name: &str, seed: u64) -> String {
-    // FNV-1a: an id needs no more than to differ, and to be the same for the same run.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in run.bytes().chain([0]).chain(name.bytes()).chain(seed.to_le_bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    format!("fd-{:010x}", hash & 0xff_ffff_ffff)
 }
 
 /// A copy of the accounts for one drill, with chance of its own.

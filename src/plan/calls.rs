@@ -18,6 +18,9 @@ use records::{
 /// The beginning of the names of everything that a run creates to listen with.
 pub const LISTENER_PREFIX: &str = "firedrill-";
 
+/// The beginning of the id of every drill.
+pub const DRILL_PREFIX: &str = "fd-";
+
 /// What the names of the log groups begin with in which buses' logs are read: AWS's own prefix for them.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-CloudWatchLogs.html>
 pub const BUS_LOG_GROUPS: &str = "/aws/vendedlogs/events/";
@@ -110,7 +113,7 @@ impl Plan {
         self.woken(&mut calls);
         for fault in &self.faults {
             calls.turn_to(fault.target.as_deref());
-            fault_calls(&mut calls, &fault.id, &fault.action, &self.run_id);
+            fault_calls(&mut calls, &fault.id, &fault.action);
         }
         for one in &self.expectations {
             let happens = matches!(one.demand, Demand::Happens { .. });
@@ -290,10 +293,16 @@ fn lock_calls(calls: &mut Calls) {
     calls.add(Step::Revert, "ssm:DeleteParameter", "lock", lock());
 }
 
-fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) {
+/// What a drill names after itself. A policy is made before the drill has an id, and holds for the next one
+/// too.
+fn of_any_drill() -> String {
+    format!("{LISTENER_PREFIX}*")
+}
+
+fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction) {
     match action {
         FaultAction::FisTemplate { template } => fis_template_calls(calls, id, template),
-        FaultAction::FisInline { template } => fis_inline_calls(calls, id, template, run_id),
+        FaultAction::FisInline { template } => fis_inline_calls(calls, id, template),
         FaultAction::PutEvents { bus, .. } => {
             let resource = named("events", "event-bus/", bus);
             calls.add(Step::Preflight, "events:DescribeEventBus", id, resource.clone());
@@ -364,8 +373,8 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction, run_id: &str) 
             calls.add(Step::Revert, "securityhub:GetFindings", id, hub.clone());
             calls.add(Step::Revert, "securityhub:BatchUpdateFindings", id, hub);
         }
-        FaultAction::LogLine { group, stream, .. } => {
-            let own = log_group(group, &format!("log-stream:{stream}"));
+        FaultAction::LogLine { group, .. } => {
+            let own = log_group(group, &format!("log-stream:{}", of_any_drill()));
             calls.add(Step::Preflight, "logs:DescribeLogStreams", id, log_group(group, "*"));
             calls.add(Step::Inject, "logs:CreateLogStream", id, own.clone());
             calls.add(Step::Inject, "logs:PutLogEvents", id, own.clone());
@@ -402,7 +411,7 @@ fn fis_template(template: &str) -> Resource {
     fis("experiment-template", if is_template_id(template) { template } else { "*" })
 }
 
-fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, run_id: &str) {
+fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value) {
     let all = fis("experiment-template", "*");
     let create = "fis:CreateExperimentTemplate";
     calls.add(Step::Inject, create, id, all.clone());
@@ -425,9 +434,9 @@ fn fis_inline_calls(calls: &mut Calls, id: &str, template: &serde_json::Value, r
     calls.add(Step::Inject, "fis:StartExperiment", id, all.clone());
     experiment_calls(calls, id);
     let ours = Condition {
-        operator: "StringEquals",
+        operator: "StringLike",
         key: format!("aws:ResourceTag/{RUN_MARKER}"),
-        value: run_id.to_owned(),
+        value: format!("{DRILL_PREFIX}*"),
     };
     // After a crash the template is found again by its tags.
     calls.add(Step::Revert, "fis:ListExperimentTemplates", id, any(NO_LEVEL));

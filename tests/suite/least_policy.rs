@@ -32,6 +32,7 @@ use firedrill::judge::{Outcome, judge};
 use firedrill::plan::{Plan, iam};
 use firedrill::recorder::{Recorder, Sink};
 use firedrill::runner::{self, Conduct, Drill, StopSwitch};
+use firedrill::scenario::{self, Values};
 use firedrill::timeline::{Entry, EntryKind, Purpose};
 use firedrill::wakeup::{Pace, Urgency};
 use jiff::SignedDuration;
@@ -39,7 +40,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::stage;
-use crate::support::scenarios;
+use crate::support::{root, scenarios};
 
 /// As on a real account: the lock is part of the policy.
 const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
@@ -565,6 +566,25 @@ expect:
 fn the_least_policy_of_the_other_faults_is_enough_and_has_no_line_to_spare() {
     let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("both are in order");
     hold("everything-else", &plan, &account.into());
+}
+
+/// Whoever prints a policy prints it before the drill has its id, and for every drill to come.
+#[test]
+fn the_policy_that_is_printed_is_enough_for_every_kind_of_fault_whatever_the_drills_id() {
+    let file = root().join("tests/data/every-fault/scenario.yaml");
+    let (plan, account) = stage::prepared(&file);
+    let text = std::fs::read(&file).expect("it is there");
+    let values = Values { run_id: "dry-run".to_owned(), ..Values::default() };
+    let scenario = scenario::load("scenario.yaml", &text, &values).scenario.expect("in order");
+    let printed = Plan::new(&scenario, "scenario.yaml", "dry-run").expect("it can be planned");
+    assert_ne!(printed.run_id, plan.run_id);
+    let accounts = Estate::from(account);
+    let free = locked(Looks::Rung, &plan, accounts.clone());
+    let held = locked(Looks::Rung, &plan, restricted(&plan, &accounts, &least(&printed)));
+    let outcome = |finished: &Finished| judge(&plan, &finished.timeline).outcome;
+    let tail = stage::tail(&held.timeline);
+    assert_eq!(outcome(&held), outcome(&free), "{tail}");
+    assert!(!format!("{:?}", held.timeline).contains("AccessDenied"), "{tail}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use crate::served::{reaching, serve};
+use crate::served::{reaching, serve, with_credentials};
 use crate::support::{Said, firedrill, said, scratch, tree};
 
 const KEY: &str = "SECRETkeyOfTheCaller/0123456789abcdefghi";
@@ -348,6 +348,51 @@ fn a_slip_in_the_name_of_an_alarm_or_a_template_is_told_with_what_was_meant() {
     }
     assert!(!timeline.contains("\"entry\":\"intent\""), "nothing was touched: {timeline}");
     assert_eq!(served.account()["belongings"], before["belongings"]);
+}
+
+#[test]
+fn flags_that_mean_two_targets_are_refused_and_never_rehearsed() {
+    let scenario = "scenarios/vpn-tunnel-down.yaml";
+    let folder = scratch();
+    let reports = folder.path().join("reports").display().to_string();
+    let run = |more: &[&str]| {
+        let arguments = [&["run", scenario, "--yes", "--reports", &reports], more].concat();
+        firedrill(&arguments)
+    };
+    let role = "arn:aws:iam::111122223333:role/drill";
+    for more in [["--profile", "prod"], ["--role-arn", role], ["--region", "eu-west-1"]] {
+        let told = run(&more);
+        assert_eq!(told.code, 2, "{}", told.err);
+        let words = format!("{} says how a real account is reached", more[0]);
+        assert!(told.err.contains(&words), "{}", told.err);
+        let told = firedrill(&[&["doctor", scenario], more.as_slice()].concat());
+        assert_eq!((told.code, told.err.contains(&words)), (2, true), "{}", told.err);
+    }
+    let told = run(&["--target", "emulator", "--endpoint-url", "http://127.0.0.1:1"]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    assert!(told.err.contains("leave one of them out; nothing was touched"), "{}", told.err);
+    assert!(!folder.path().join("reports").exists());
+}
+
+#[test]
+fn an_endpoint_in_the_environment_is_no_aws_account() {
+    let served = serve(&["tests/data/every-fault/environment.yaml", "--speed", "60"]);
+    let folder = scratch();
+    let scenario = "version: 1\nname: looks\nguardrails: {accounts: [\"111122223333\"], regions: [eu-west-1]}\n\
+                    faults: [{id: cut, fis: {template: cut}}]\n\
+                    expect: [{id: detected, alarm: {name: reachable}, within: 20s}]\n";
+    let file = folder.path().join("scenario.yaml");
+    fs::write(&file, scenario).expect("there is room");
+    let (file, reports) = (file.display().to_string(), folder.path().display().to_string());
+    let place = ["--target", "aws", "--region", "eu-west-1"];
+    let named = ["--reports", &reports, "--run-id", "r"];
+    let mut command =
+        with_credentials(&[&["run", &file, "--dry-run"], &place[..], &named[..]].concat());
+    command.env("AWS_ENDPOINT_URL", &served.url);
+    let told = said(&command.output().expect("the binary starts"));
+    let timeline = fs::read_to_string(folder.path().join("r/looks/timeline.jsonl"));
+    let timeline = timeline.unwrap_or_else(|error| panic!("{error}: {}", told.err));
+    assert!(timeline.contains("\"kind\":\"endpoint\""), "{timeline}");
 }
 
 #[test]

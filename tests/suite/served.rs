@@ -66,8 +66,14 @@ impl Served {
 
 /// The binary with what reaches an endpoint, and no other credentials or configuration.
 pub(crate) fn reaching(arguments: &[&str], url: &str) -> Command {
-    let mut command = command(arguments);
+    let mut command = with_credentials(arguments);
     command.args(["--endpoint-url", url, "--region", "eu-west-1"]);
+    command
+}
+
+/// The binary with credentials in its environment, and nothing else that says where to go.
+pub(crate) fn with_credentials(arguments: &[&str]) -> Command {
+    let mut command = command(arguments);
     for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "HTTP_PROXY", "http_proxy", "AWS_REGION"] {
         command.env_remove(name);
     }

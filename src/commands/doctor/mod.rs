@@ -47,9 +47,9 @@ pub struct DoctorArgs {
     /// A value for `${var.NAME}`, as NAME=VALUE; may be given more than once.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
     pub vars: Vec<(String, String)>,
-    /// Where to look: the emulated account of the scenario's environment, or a real one.
-    #[arg(long, value_name = "TARGET", default_value = "emulator", help_heading = "Target")]
-    pub target: TargetArg,
+    /// Where to look: the emulated account of the scenario's environment (the default), or a real one.
+    #[arg(long, value_name = "TARGET", help_heading = "Target")]
+    pub target: Option<TargetArg>,
     /// How to reach a real account.
     #[command(flatten)]
     pub real: RealArgs,
@@ -80,8 +80,13 @@ pub fn doctor(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Exit> {
-    let is_emulated =
-        arguments.target == TargetArg::Emulator && arguments.real.endpoint_url.is_none();
+    let is_emulated = match arguments.real.is_emulated(arguments.target) {
+        Ok(is_emulated) => is_emulated,
+        Err(Refusal(words)) => {
+            writeln!(err, "error: {words}")?;
+            return Ok(Exit::Usage);
+        }
+    };
     let mut workshop = Workshop::new(0);
     let values = values(&arguments.vars, RUN_ID);
     let Some(prepared) = workshop.prepare(&arguments.file, &values, is_emulated) else {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one function a kind; each call names the resource that the policy allows it on.
 
-use super::{Calls, NO_LEVEL, Resource, Step, any, named};
+use super::{Calls, NO_LEVEL, Resource, Step, any, named, of_any_drill};
 use crate::plan::{LogSearch, Release, Replay};
 use crate::scenario::types::{FindingSource, IncidentExpectation};
 
@@ -83,7 +83,7 @@ pub(super) fn deployment_calls(calls: &mut Calls, id: &str, release: &Release) {
 /// A replay has a name of its own, and reads one archive.
 pub(super) fn replay_calls(calls: &mut Calls, id: &str, replay: &Replay) {
     let archive = named("events", "archive/", &replay.archive);
-    let own = named("events", "replay/", &replay.name);
+    let own = named("events", "replay/", &of_any_drill());
     calls.add(Step::Preflight, "events:DescribeArchive", id, archive.clone());
     calls.add(Step::Inject, "events:StartReplay", id, archive);
     calls.add(Step::Inject, "events:StartReplay", id, own.clone());
