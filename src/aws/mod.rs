@@ -412,6 +412,7 @@ fn kind_of(code: &str) -> CallErrorKind {
     {
         CallErrorKind::Denied
     } else if code.contains("NotFound")
+        || code.contains("NoSuch")
         || code.contains("DoesNotExist")
         || code.contains("NonExistent")
         || code == "InvalidDocument"

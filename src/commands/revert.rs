@@ -16,6 +16,7 @@ use super::output::say;
 use super::real::reach::Secret;
 use super::real::{self, Accounts, RealArgs};
 use super::run::Refusal;
+use super::values::parse_var;
 use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::{Context, Place, Places};
@@ -58,10 +59,23 @@ pub struct RevertArgs {
     /// Without any timeline: look through the account for what carries this drill's id, such as
     /// fd-0123456789, in its name, a tag, a comment, a field or a reason: queues, rules, subscriptions,
     /// experiments, templates, alarm states, runbooks, commands, executions, replays, findings in Security
-    /// Hub, and the lock. Not while the drill still runs. What carries no id is not found this way: a rule
-    /// that a fault disabled, samples of GuardDuty, log lines, and what a request or a program changed.
+    /// Hub, process checks of AWS Config, and the lock. Not while the drill still runs. What carries no id is
+    /// not found this way: a rule that a fault disabled, samples of GuardDuty, log lines, and what a request
+    /// or a program changed.
+    ///
+    /// One account and region is looked through: that of the credentials. With --scenario, each of the
+    /// scenario's other targets too.
     #[arg(long, value_name = "ID", value_parser = sweep::drill_id, conflicts_with_all = ["dirs", "all"])]
     pub sweep: Option<String>,
+
+    /// The scenario of the drill that is swept after: its other targets are looked through as well, each
+    /// reached by its role or profile.
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    pub scenario: Option<PathBuf>,
+
+    /// A value for `${var.NAME}` in that scenario, as NAME=VALUE; may be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_var, requires = "scenario")]
+    pub var: Vec<(String, String)>,
 
     /// The folder for reports.
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -250,13 +264,15 @@ fn elsewhere(
             .and_then(|target| accounts.reach(&arguments.real, &name, &target));
         match reached {
             Ok(place) => places.push(place),
-            Err(Refusal(words)) => {
-                let words = words.replace("nothing was touched", "nothing was touched there");
-                unreached.push(format!("the target `{name}` is not reached: {words}"));
-            }
+            Err(refusal) => unreached.push(self::unreached(&name, &refusal)),
         }
     }
     (places, unreached)
+}
+
+fn unreached(name: &str, Refusal(words): &Refusal) -> String {
+    let words = words.replace("nothing was touched", "nothing was touched there");
+    format!("the target `{name}` is not reached: {words}")
 }
 
 /// How a target is reached: as the drill's plan says, if that is where its timeline says that it was.
@@ -273,9 +289,19 @@ fn way_to(arguments: &RevertArgs, record: &Record, name: &str) -> Result<Planned
             planned.account, planned.region, was.account, was.region
         )));
     }
+    with_external_id(arguments, name, planned)
+}
+
+/// A target with the external id that was given for it, or else that of its scenario.
+fn with_external_id(
+    arguments: &RevertArgs,
+    name: &str,
+    planned: &PlannedTarget,
+) -> Result<PlannedTarget, Refusal> {
     let mut target = planned.clone();
-    let given = arguments.target_external_id.iter().find(|(of, _)| of == name);
-    target.external_id = given.map(|(_, id)| ExternalId::from(id.expose().to_owned()));
+    if let Some((_, id)) = arguments.target_external_id.iter().find(|(of, _)| of == name) {
+        target.external_id = Some(ExternalId::from(id.expose().to_owned()));
+    }
     if target.asks_external_id && target.external_id.is_none() {
         return Err(Refusal(format!(
             "its role asks for an external id, which no file of the run has\n  \

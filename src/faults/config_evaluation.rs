@@ -108,7 +108,7 @@ async fn tell<'a>(
         )));
     }
     let undo = Undo::PutExternalEvaluation { rule: rule.to_owned(), compliance: before.clone() };
-    let marker = format!("[{RUN_MARKER}={}]", context.run_id);
+    let marker = marker(context.run_id, &before);
     let room = LONGEST_ANNOTATION.saturating_sub(marker.chars().count() + 1);
     let words: String = annotation.unwrap_or("told by a fire drill").chars().take(room).collect();
     let words = format!("{words} {marker}");
@@ -128,6 +128,34 @@ async fn tell<'a>(
     );
     Ok(Injected { experiment: None, continuation: None })
 }
+
+/// The key that says in an annotation what a process check said before a drill told it something else.
+const WAS: &str = "firedrill:was";
+
+/// The end of an annotation: whose it is, and what undoes it, so that it can be undone without a timeline.
+fn marker(run_id: &str, before: &str) -> String {
+    format!("[{RUN_MARKER}={run_id}] [{WAS}={before}]")
+}
+
+/// What a process check said before a drill told it something else.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Before<'a> {
+    /// This, as the annotation says.
+    Was(&'a str),
+    /// The annotation does not say.
+    Unknown,
+}
+
+/// What an annotation says that was before; nothing for one that the drill did not write.
+pub(super) fn written_by<'a>(annotation: &'a str, run_id: &str) -> Option<Before<'a>> {
+    let (_, rest) = annotation.split_once(&format!("[{RUN_MARKER}={run_id}]"))?;
+    let was = rest.split_once(&format!("[{WAS}=")).and_then(|(_, was)| was.split_once(']'));
+    let was = was.map(|(was, _)| was).filter(|was| STATES.contains(was));
+    Some(was.map_or(Before::Unknown, Before::Was))
+}
+
+/// What a process check may say.
+const STATES: [&str; 3] = ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"];
 
 /// What a process check says of the account now.
 pub(super) async fn current(context: Context<'_>, rule: &str) -> Result<String, CallError> {
@@ -165,4 +193,21 @@ pub(super) async fn put(
     let sent = request.external_evaluation(evaluation).send().await;
     sent.map_err(|error| CallError::of("config:PutExternalEvaluation", &error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_annotation_says_whose_it_is_and_what_was_before() {
+        let ours = format!("late {}", marker("fd-0123456789", "COMPLIANT"));
+        assert_eq!(written_by(&ours, "fd-0123456789"), Some(Before::Was("COMPLIANT")));
+        assert_eq!(written_by(&ours, "fd-9999999999"), None);
+        assert_eq!(written_by("the review is late", "fd-0123456789"), None);
+        for unknown in ["", " [firedrill:was=", " [firedrill:was=gone]"] {
+            let text = format!("late [firedrill:run=fd-0123456789]{unknown}");
+            assert_eq!(written_by(&text, "fd-0123456789"), Some(Before::Unknown), "{text}");
+        }
+    }
 }

@@ -272,6 +272,8 @@ rules! {
     UNKNOWN_LEVEL = "unknown-level": "A severity or an impact is a number that AWS does not have.",
         "An OpsItem has a severity from 1 (critical) to 4 (low), an incident an impact from 1 (critical) to 5 (none). \
          https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateOpsItem.html";
+    BAD_EVALUATION = "bad-evaluation": "An annotation of a `config_evaluation` says nothing, or does not fit.",
+        "An annotation goes with what a process check is told (`compliance`); a rule that is only evaluated now has none. AWS Config keeps 256 characters of it, of which the run's id and what the check said before take some.";
     BAD_REPLAY = "bad-replay": "A replay has no span of time, or two, or one that ends before it begins.",
         "It replays the `last` while before the fault, or from a moment to another one. An archive holds an event about \
          ten minutes after it arrived. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-archive.html";

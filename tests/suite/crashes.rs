@@ -27,6 +27,7 @@ use firedrill::commands::prepare::Workshop;
 use firedrill::emulator::Estate;
 use firedrill::emulator::belongings::{self, alarm_states};
 use firedrill::emulator::served::Server;
+use firedrill::emulator::services::Service;
 use firedrill::emulator::transport::Emulator;
 use firedrill::scenario::Values;
 use serde_json::Value;
@@ -474,6 +475,15 @@ fn a_drill_that_is_killed_at_any_intent_or_receipt_is_reverted_from_its_timeline
     eprintln!("killed {killed} of {} points: {lengths:?}", points.len());
 }
 
+/// What the process check of the account says of it.
+fn reviewed(crashed: &Crashed) -> String {
+    let mut account = crashed.served.emulator.account();
+    let input = serde_json::json!({"ConfigRuleName": "reviewed"});
+    let answer = account.call(Service::Config, "GetComplianceDetailsByConfigRule", input);
+    let answer = answer.expect("an administrator may ask");
+    answer["EvaluationResults"][0]["ComplianceType"].as_str().expect("a state").to_owned()
+}
+
 #[test]
 fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let subject = subject(&root().join("tests/data/every-fault/scenario.yaml"));
@@ -486,6 +496,7 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     for kind in ["runbooks", "commands", "executions"] {
         assert_ne!(left["started"][kind], Value::Array(Vec::new()), "{kind} still run");
     }
+    assert_eq!(reviewed(&crashed), "NON_COMPLIANT");
     let timeline = crashed.timeline(&subject);
     let begun: Value = serde_json::from_str(timeline.lines().next().unwrap()).unwrap();
     let id = begun["run_id"].as_str().expect("the drill's id");
@@ -501,6 +512,7 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let after = belongings::belongings(&crashed.served.emulator.account()).to_string();
     assert_eq!(after.replace("DISABLED", "ENABLED"), before.to_string(), "{}", said.err);
     assert!(said.err.contains("a rule that a fault disabled"), "{}", said.err);
+    assert_eq!(reviewed(&crashed), "NOT_APPLICABLE", "{}", said.err);
     let again = swept();
     assert_eq!(again.code, 0, "{}", again.err);
     assert!(again.err.contains("0 of what carried"), "{}", again.err);

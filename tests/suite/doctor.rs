@@ -8,7 +8,8 @@ use firedrill::emulator::{Account, Estate};
 use firedrill::plan::iam;
 use serde_json::{Value, json};
 
-use crate::served::{Served, reaching, serve};
+use crate::real_account::server;
+use crate::served::{Served, reaching, sdk_at, serve};
 use crate::stage::{belongings, prepared, prepared_all, set_by_hand};
 use crate::support::{firedrill, root, said, scenarios, scratch};
 
@@ -119,9 +120,61 @@ fn a_quota_is_the_accounts_where_the_caller_may_ask_for_it() {
         rules.unwrap_or_else(|| panic!("no row for the rules of a bus: {rows:#?}"))
     };
     let default = told(&["events:ListRules"]);
-    assert!(default.contains("of 300 (AWS's default)"), "{default}");
+    let denied = "of 300 (AWS's documented default: servicequotas:GetServiceQuota is denied)";
+    assert!(default.contains(denied), "{default}");
     let own = told(&["events:ListRules", "servicequotas:GetServiceQuota"]);
     assert!(own.contains("of 300 (the account's quota)"), "{own}");
+}
+
+/// Service Quotas as accounts have met it: with a figure of their own, with AWS's default alone, and with none.
+#[test]
+fn a_quota_goes_with_whose_figure_it_is() {
+    use firedrill::aws::CallErrorKind;
+    use firedrill::aws::quotas::{ACTIVE_EXPERIMENTS, Whose};
+    let refused = |code: &str| (400, json!({"__type": code, "message": "no"}).to_string());
+    let value = |value: f64| (200, json!({"Quota": {"Value": value}}).to_string());
+    let told = |own: (u16, String), default: (u16, String)| {
+        let url = server(move |request| {
+            assert!(request.contains("L-F5FCA485") && request.contains("\"fis\""), "{request}");
+            let asked = request.to_lowercase();
+            let is_default = asked.contains("x-amz-target: servicequotasv20190624.getawsdefault");
+            if is_default { default.clone() } else { own.clone() }
+        });
+        sdk_at(&url, "AKIAEXAMPLE", async |aws| aws.allowance(ACTIVE_EXPERIMENTS).await)
+    };
+    let own = told(value(9.0), value(5.0));
+    assert_eq!((own.most, own.whose), (9, Whose::Account));
+    let default = told(refused("NoSuchResourceException"), value(7.0));
+    assert_eq!((default.most, default.whose), (7, Whose::Default));
+    let default = told((200, json!({"Quota": {}}).to_string()), value(7.0));
+    assert_eq!((default.most, default.whose), (7, Whose::Default));
+    let denied = told(refused("AccessDeniedException"), value(7.0));
+    let Whose::Documented(error) = denied.whose else { panic!("{denied:?}") };
+    assert_eq!((denied.most, error.kind), (5, CallErrorKind::Denied));
+    let nothing = told(refused("NoSuchResourceException"), refused("NoSuchResourceException"));
+    let Whose::Documented(error) = nothing.whose else { panic!("{nothing:?}") };
+    assert_eq!(nothing.most, 5);
+    assert_eq!(error.operation, "servicequotas:GetAWSDefaultServiceQuota");
+}
+
+#[test]
+fn the_emulated_account_tells_the_quotas_that_it_holds_itself_to_and_no_other() {
+    let served = serve(&[]);
+    crate::served::sdk(&served, async |aws| {
+        for (service, code, most) in [("events", "L-244521F2", 300.0), ("fis", "L-F5FCA485", 5.0)] {
+            let own = aws.quotas.get_service_quota().service_code(service).quota_code(code);
+            let own = own.send().await.expect("told").quota.expect("a quota");
+            let default = aws.quotas.get_aws_default_service_quota().service_code(service);
+            let default = default.quota_code(code).send().await.expect("told").quota;
+            let default = default.expect("a quota");
+            assert_eq!((own.value(), default.value()), (Some(most), Some(most)));
+            assert!(own.quota_arn().expect("an ARN").contains(":111122223333:"));
+            assert!(!default.quota_arn().expect("an ARN").contains("111122223333"));
+        }
+        let other = aws.quotas.get_service_quota().service_code("fis").quota_code("L-0BFE6B67");
+        let error = format!("{:?}", other.send().await.expect_err("it is refused"));
+        assert!(error.contains("L-0BFE6B67"), "{error}");
+    });
 }
 
 #[test]

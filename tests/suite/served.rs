@@ -232,16 +232,25 @@ fn a_port_that_is_taken_is_told_with_the_way_out() {
 
 /// Makes plain calls of the SDK, as anybody's program makes them.
 pub(crate) fn sdk<T>(served: &Served, calls: impl AsyncFnOnce(firedrill::aws::Aws) -> T) -> T {
+    sdk_at(&served.url, "AKIAEXAMPLE", calls)
+}
+
+/// The same at any server, with this access key.
+pub(crate) fn sdk_at<T>(
+    url: &str,
+    key: &str,
+    calls: impl AsyncFnOnce(firedrill::aws::Aws) -> T,
+) -> T {
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
     use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("one");
-    let credentials = Credentials::from_keys("AKIAEXAMPLE", "x", None);
+    let credentials = Credentials::from_keys(key, "x", None);
     let config = aws_types::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(aws_types::region::Region::new("eu-west-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(&served.url)
+        .endpoint_url(url)
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
         .build();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::served::{Served, reaching, serve};
+use crate::served::{Served, reaching, sdk_at, serve};
 use crate::support::{Said, root, said, scratch};
 
 const SECURITY: &str = r#"
@@ -190,4 +190,155 @@ fn what_was_changed_at_another_target_is_taken_back_there_once_its_external_id_i
     assert_eq!(left(&served), before);
     let text = fs::read_to_string(&timeline).expect("it is written");
     assert!(!text.contains("SECRET"), "{text}");
+}
+
+/// The drill kills whoever runs it, once it has changed something at both places.
+const KILLING: &str = "  - {id: gone, after: there, command: {program: /bin/sh, args: [-c, \"kill -9 $PPID\"]}}\nexpect:";
+
+/// A drill that was killed, and whose files are lost; its id.
+fn lost(folder: &Path, served: &Served) -> String {
+    let file = scenario(folder, &SCENARIO.replace("expect:", KILLING));
+    let reports = folder.join("reports").display().to_string();
+    let arguments = ["run", &file, "--yes", "--allow-commands", "--reports", &reports];
+    let arguments = [&arguments[..], &["--run-id", "r"]].concat();
+    let said = asked(&arguments, &served.url, "SECRET-agreed");
+    assert_eq!(said.code, -1, "it was killed: {}", said.err);
+    let timeline = fs::read_to_string(folder.join("reports/r/spans/timeline.jsonl"));
+    let timeline = timeline.expect("it was written");
+    let begun: Value = serde_json::from_str(timeline.lines().next().expect("it began")).unwrap();
+    fs::remove_dir_all(folder.join("reports/r")).expect("it is there");
+    begun["run_id"].as_str().expect("an id").to_owned()
+}
+
+/// The lock of each account, as its administrator sees it.
+fn locks(served: &Served) -> Vec<bool> {
+    let there = |account: &str| {
+        let key = firedrill::emulator::estate::access_key(account);
+        sdk_at(&served.url, &key, async |aws| {
+            aws.ssm.get_parameter().name("/firedrill/lock").send().await.is_ok()
+        })
+    };
+    ["111122223333", "444455556666"].map(there).to_vec()
+}
+
+#[test]
+fn a_sweep_looks_through_each_target_of_the_scenario_that_it_is_given() {
+    let folder = scratch();
+    let served = both(folder.path());
+    let id = lost(folder.path(), &served);
+    assert_eq!(locks(&served), [true, true]);
+    let reports = folder.path().join("reports").display().to_string();
+    let file = scenario(folder.path(), SCENARIO);
+    let sweep = |more: &[&str], external_id: &str| {
+        let arguments = [&["revert", "--sweep", &id, "--reports", &reports], more].concat();
+        asked(&arguments, &served.url, external_id)
+    };
+    let elsewhere = SCENARIO.replace("[\"111122223333\", ", "[");
+    let other = folder.path().join("other.yaml");
+    fs::write(&other, elsewhere).expect("there is room");
+    let refused = sweep(&["--scenario", &other.display().to_string()], "SECRET-agreed");
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("nothing was touched"), "{}", refused.err);
+    assert_eq!(locks(&served), [true, true]);
+    let home = sweep(&[], "");
+    assert_eq!(home.code, 0, "{}", home.err);
+    assert!(home.err.contains("--scenario FILE adds"), "{}", home.err);
+    assert_eq!(locks(&served), [false, true]);
+    let unreached = sweep(&["--scenario", &file], "SECRET-other");
+    assert_eq!(unreached.code, 5, "{}", unreached.err);
+    assert!(unreached.err.contains("the target `central` is not reached"), "{}", unreached.err);
+    let given = ["--scenario", &file, "--target-external-id", "central=SECRET-agreed"];
+    let whole = sweep(&given, "SECRET-other");
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    for words in ["account 444455556666, eu-west-1 at central", "nothing else is left"] {
+        assert!(whole.err.contains(words), "{words}: {}", whole.err);
+    }
+    assert_eq!(locks(&served), [false, false]);
+    let again = sweep(&["--scenario", &file], "SECRET-agreed");
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(again.err.contains("0 of what carried"), "{}", again.err);
+    for said in [refused, home, unreached, whole, again] {
+        assert!(!said.err.contains("SECRET"), "{}", said.err);
+    }
+    for record in fs::read_dir(&reports).expect("they are there") {
+        let text = fs::read_to_string(record.expect("it can be listed").path()).expect("text");
+        assert!(!text.contains("SECRET"), "{text}");
+    }
+}
+
+/// A machine with a profile for each account, and no other credentials.
+fn profiled(folder: &Path, arguments: &[&str], url: &str) -> Said {
+    let of = |account: &str| {
+        let key = firedrill::emulator::estate::access_key(account);
+        format!("aws_access_key_id = {key}\naws_secret_access_key = SECRET-{account}\n")
+    };
+    // One profile holds its keys itself, the other one's stand in the file for credentials.
+    let config = format!(
+        "[profile home]\nregion = eu-west-1\n{}\n[profile central]\nregion = us-east-1\n",
+        of("111122223333")
+    );
+    let credentials = format!("[central]\n{}", of("444455556666"));
+    fs::write(folder.join("config"), config).expect("there is room");
+    fs::write(folder.join("credentials"), credentials).expect("there is room");
+    let mut command = reaching(arguments, url);
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        command.env_remove(name);
+    }
+    command
+        .env("AWS_CONFIG_FILE", folder.join("config"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", folder.join("credentials"));
+    let said = said(&command.output().expect("the binary starts"));
+    assert!(!said.err.contains("SECRET-") && !said.out.contains("SECRET-"), "{}", said.err);
+    said
+}
+
+#[test]
+fn a_target_is_reached_by_its_profile_by_a_run_the_doctor_and_a_revert() {
+    let folder = scratch();
+    let served = both(folder.path());
+    let before = left(&served);
+    let role =
+        "    role: \"arn:aws:iam::444455556666:role/drill\"\n    external_id: ${env.CENTRAL_ID}\n";
+    let by_profile = SCENARIO.replace(role, "    profile: central\n");
+    assert!(by_profile.contains("profile: central") && !by_profile.contains("CENTRAL_ID"));
+    let file = scenario(folder.path(), &by_profile);
+    let reports = folder.path().join("reports").display().to_string();
+    let run = |file: &str, id: &str| {
+        let arguments = ["run", file, "--yes", "--profile", "home", "--reports", &reports];
+        profiled(folder.path(), &[&arguments[..], &["--run-id", id]].concat(), &served.url)
+    };
+    let examined = ["doctor", &file, "--profile", "home"];
+    let examined = profiled(folder.path(), &examined, &served.url);
+    assert_eq!(examined.code, 0, "{}{}", examined.out, examined.err);
+    assert!(examined.out.contains("ok       credentials at central"), "{}", examined.out);
+    let drilled = run(&file, "r");
+    assert_eq!(drilled.code, 0, "{}", drilled.err);
+    // The target's own region counts, not that of its profile.
+    let words = "central is account 444455556666 in eu-west-1, as arn:aws:iam::444455556666:";
+    assert!(drilled.err.contains(words), "{}", drilled.err);
+    assert_eq!(left(&served), before);
+    // As after a crash: what was changed there is taken back with the same profile.
+    let timeline = folder.path().join("reports/r/spans/timeline.jsonl");
+    let text = fs::read_to_string(&timeline).expect("it is written");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let last = lines.iter().rposition(|line| line.contains("\"fault_started\"")).expect("begun");
+    fs::write(&timeline, lines[..=last].concat()).expect("there is room");
+    let dir = folder.path().join("reports/r").display().to_string();
+    let taken_back = ["revert", &dir, "--profile", "home"];
+    let taken_back = profiled(folder.path(), &taken_back, &served.url);
+    assert_eq!(taken_back.code, 0, "{}", taken_back.err);
+    assert_eq!(left(&served), before);
+    for (wrong, words) in [
+        ("profile: home", "the scenario names account 444455556666"),
+        ("profile: nowhere", "with the profile `nowhere`"),
+    ] {
+        let file = scenario(folder.path(), &by_profile.replace("profile: central", wrong));
+        let refused = run(&file, "no");
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        for words in [words, "target `central`", "nothing was touched"] {
+            assert!(refused.err.contains(words), "{words}: {}", refused.err);
+        }
+        assert!(!folder.path().join("reports/no").exists());
+    }
+    assert_eq!(left(&served), before);
 }

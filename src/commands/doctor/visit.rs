@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::rows::{Health, Row};
 use crate::aws::permissions::{Wish, principal};
-use crate::aws::quotas::{ACTIVE_EXPERIMENTS, RULES_PER_BUS};
+use crate::aws::quotas::{ACTIVE_EXPERIMENTS, Allowance, RULES_PER_BUS, Whose};
 use crate::aws::{CallError, CallErrorKind, Identity};
 use crate::context::Place;
 use crate::plan::{FaultAction, Kind, Plan, iam};
@@ -207,7 +207,8 @@ async fn quotas(plan: &Plan, place: &Place, rows: &mut Vec<Row>) {
     if experiments {
         let active = place.aws.active_experiments().await;
         let subject = format!("quota: active FIS experiments{at}");
-        rows.push(quota(&subject, active, 1, (ACTIVE_EXPERIMENTS, DEFAULT)));
+        let most = place.aws.allowance(ACTIVE_EXPERIMENTS).await;
+        rows.push(quota(&subject, active, 1, &most));
     }
     let mut buses: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
     for expectation in plan.expectations.iter().filter(|one| one.target == place.name) {
@@ -218,35 +219,46 @@ async fn quotas(plan: &Plan, place: &Place, rows: &mut Vec<Row>) {
     if buses.is_empty() {
         return;
     }
-    let most = match place.aws.most_rules().await {
-        Some(most) => (most, "the account's quota"),
-        None => (RULES_PER_BUS, DEFAULT),
-    };
+    let most = place.aws.allowance(RULES_PER_BUS).await;
     for (bus, more) in buses {
         let subject = format!("quota: rules on the bus {bus}{at}");
-        rows.push(quota(&subject, place.aws.rules_on(bus).await, more, most));
+        rows.push(quota(&subject, place.aws.rules_on(bus).await, more, &most));
     }
 }
 
-/// Whose number a quota is where the account does not tell its own.
-const DEFAULT: &str = "AWS's default";
-
-fn quota(
-    subject: &str,
-    used: Result<usize, CallError>,
-    more: usize,
-    (most, whose): (usize, &str),
-) -> Row {
-    match used {
-        Ok(used) if used + more <= most => {
-            Row::ok(subject, format!("{used} of {most} ({whose}), and the drill adds up to {more}"))
+/// Whose figure a quota's is, in words.
+fn whose(most: &Allowance) -> String {
+    match &most.whose {
+        Whose::Account => "the account's quota".to_owned(),
+        Whose::Default => "AWS's default, the account has no figure of its own".to_owned(),
+        Whose::Documented(error) if error.kind == CallErrorKind::Denied => {
+            format!("AWS's documented default: {} is denied", error.operation)
         }
-        Ok(used) => Row::not(
-            Health::Wrong,
-            subject,
-            format!("{used} of {most} ({whose}), and the drill adds up to {more}"),
-            "wait or make room; where this is only AWS's default and the quota was raised, this row can be ignored",
-        ),
+        Whose::Documented(error) => {
+            format!("AWS's documented default: Service Quotas did not tell, {error}")
+        }
+    }
+}
+
+fn quota(subject: &str, used: Result<usize, CallError>, more: usize, allowed: &Allowance) -> Row {
+    let most = allowed.most;
+    let found = |used: usize| {
+        format!("{used} of {most} ({}), and the drill adds up to {more}", whose(allowed))
+    };
+    match used {
+        Ok(used) if used + more <= most => Row::ok(subject, found(used)),
+        Ok(used) => {
+            let way_out = match &allowed.whose {
+                Whose::Account | Whose::Default => {
+                    "wait or make room, or have the quota raised".to_owned()
+                }
+                Whose::Documented(error) => format!(
+                    "wait or make room; or allow {} to have the account's own figure, which may be higher",
+                    error.operation
+                ),
+            };
+            Row::not(Health::Wrong, subject, found(used), way_out)
+        }
         // A drill that may do all it needs may still not count what others have.
         Err(error) if error.kind == CallErrorKind::Denied => Row::not(
             Health::Skipped,

@@ -110,6 +110,10 @@ fn has_no_level(action: &str) -> bool {
         "ssm:CancelCommand",
         "appconfig:ListApplications",
         "events:ListRules",
+        "config:DescribeConfigRules",
+        "config:DescribeConfigRuleEvaluationStatus",
+        "config:DescribeComplianceByConfigRule",
+        "servicequotas:GetAWSDefaultServiceQuota",
     ];
     NONE.contains(&action)
 }

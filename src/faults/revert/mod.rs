@@ -235,6 +235,7 @@ pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
         ("executions", execution::sweep(context).await),
         ("replays", replay::sweep(context).await),
         ("findings", findings::sweep(context).await),
+        ("process checks of AWS Config", compliance::sweep(context).await),
         ("alarm states", alarm::sweep(context).await),
         ("experiment templates", template::sweep(context).await),
         ("subscriptions", subscription::sweep(context).await),
@@ -246,7 +247,7 @@ pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
     for (what, found) in looked {
         match found {
             Ok(found) => pending.extend(found.into_iter().map(|(undo, ids)| Pending {
-                target: None,
+                target: context.place.name.clone(),
                 purpose: Purpose::Inject,
                 fault: None,
                 undo,

@@ -116,14 +116,16 @@ pub(super) fn log_calls(calls: &mut Calls, id: &str, groups: &[String], search: 
     }
 }
 
-/// The rules of AWS Config: their ARNs have ids that no plan knows.
+/// The rules of AWS Config: their ARNs have ids that no plan knows. Actions that describe rules have no
+/// resource-level permission at all.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html>
 fn config_rules() -> Resource {
     Resource::Named { service: "config", name: "config-rule/*".to_owned() }
 }
 
 /// A rule is evaluated, or a process check is told how it is.
 pub(super) fn evaluation_calls(calls: &mut Calls, id: &str, told: bool) {
-    calls.add(Step::Preflight, "config:DescribeConfigRules", id, config_rules());
+    calls.add(Step::Preflight, "config:DescribeConfigRules", id, any(NO_LEVEL));
     if told {
         let read = "config:GetComplianceDetailsByConfigRule";
         calls.add(Step::Inject, read, id, config_rules());
@@ -132,13 +134,13 @@ pub(super) fn evaluation_calls(calls: &mut Calls, id: &str, told: bool) {
         calls.add(Step::Revert, "config:PutExternalEvaluation", id, config_rules());
     } else {
         let status = "config:DescribeConfigRuleEvaluationStatus";
-        calls.add(Step::Inject, status, id, config_rules());
+        calls.add(Step::Inject, status, id, any(NO_LEVEL));
         calls.add(Step::Inject, "config:StartConfigRulesEvaluation", id, config_rules());
     }
 }
 
 /// What a rule says.
 pub(super) fn compliance_calls(calls: &mut Calls, id: &str) {
-    calls.add(Step::Preflight, "config:DescribeConfigRules", id, config_rules());
+    calls.add(Step::Preflight, "config:DescribeConfigRules", id, any(NO_LEVEL));
     calls.add(Step::Observe, "config:GetComplianceDetailsByConfigRule", id, config_rules());
 }

@@ -9,7 +9,9 @@ use super::environment::known;
 use super::expectations::all;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
-use crate::scenario::types::{ApiCallExpectation, Duration, MetricExpectation, Threshold};
+use crate::scenario::types::{
+    ApiCallExpectation, ConfigEvaluationFault, Duration, MetricExpectation, Threshold,
+};
 
 /// The most metrics of one expression: 500 queries are one call, and many expectations share it.
 const MOST_METRICS: usize = 50;
@@ -21,6 +23,10 @@ const MOST_DIMENSIONS: usize = 30;
 /// The longest expression:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataQuery.html>.
 const LONGEST_EXPRESSION: usize = 2048;
+
+/// The longest annotation of a process check, in characters: what is left of the 256 that Config keeps.
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ExternalEvaluation.html>.
+const LONGEST_ANNOTATION: usize = 190;
 
 pub(super) fn check(check: &mut Check<'_>) {
     for placed in all(check.scenario()) {
@@ -38,11 +44,34 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
     }
     for (index, fault) in check.scenario().faults.iter().enumerate() {
-        if let (Some(told), Some(inventory)) = (&fault.config_evaluation, check.inventory) {
-            let names = inventory.config_rules.iter().map(String::as_str);
-            let path = format!("faults/{index}/config_evaluation/rule");
-            known(check, "Config rule", &told.rule, &path, names);
+        if let Some(told) = &fault.config_evaluation {
+            config_evaluation(check, told, &format!("faults/{index}/config_evaluation"));
         }
+    }
+}
+
+/// A rule that is there, and an annotation of something, that fits.
+fn config_evaluation(check: &mut Check<'_>, told: &ConfigEvaluationFault, path: &str) {
+    if let Some(inventory) = check.inventory {
+        let names = inventory.config_rules.iter().map(String::as_str);
+        known(check, "Config rule", &told.rule, &format!("{path}/rule"), names);
+    }
+    let Some(annotation) = &told.annotation else { return };
+    let place = format!("{path}/annotation");
+    if told.compliance.is_none() {
+        let message = "the annotation of a rule that is told nothing is never written".to_owned();
+        let hint =
+            "add `compliance: NON_COMPLIANT` for a process check, or leave the annotation out";
+        check.error(code::BAD_EVALUATION, &place, message, hint.to_owned());
+    }
+    let length = annotation.chars().count();
+    if length > LONGEST_ANNOTATION {
+        let message = format!("an annotation of {length} characters does not fit");
+        let hint = format!(
+            "at most {LONGEST_ANNOTATION}: AWS Config keeps 256, and the run's id and what was before stand \
+             there too"
+        );
+        check.error(code::BAD_EVALUATION, &place, message, hint);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One test a rule: what it says, where it points, and when it stays silent.
 
+mod compliance;
 mod machines;
 mod messages;
 

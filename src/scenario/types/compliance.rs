@@ -53,7 +53,8 @@ pub struct ConfigEvaluationFault {
     /// What a process check is told.
     #[serde(default)]
     pub compliance: Option<ComplianceState>,
-    /// Why, in the result; the run's id is added.
+    /// Why, in the result of a process check, in at most 190 characters; the run's id and what the check said
+    /// before are added.
     #[serde(default)]
     pub annotation: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::emulator::error::{Answer, ServiceError};
 
 /// How many experiments may be active at once:
 /// <https://docs.aws.amazon.com/fis/latest/userguide/fis-quotas.html>.
-const MOST_ACTIVE: usize = 5;
+pub(in crate::emulator::services) const MOST_ACTIVE: usize = 5;
 
 /// The page size where none is asked for, and the largest that AWS allows.
 const PAGE: usize = 100;

@@ -27,6 +27,7 @@ use indexmap::IndexMap;
 use crate::emulator::account::Account;
 use crate::emulator::operation::{Operation, operations};
 
+pub(in crate::emulator::services) use api::MOST_ACTIVE;
 pub(crate) use faults::injected_error;
 
 /// The state of the service; templates and experiments in the order of their creation.
