@@ -38,6 +38,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::containers;
 use crate::stage;
 use crate::support::scenarios;
 
@@ -565,6 +566,13 @@ expect:
 fn the_least_policy_of_the_other_faults_is_enough_and_has_no_line_to_spare() {
     let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("both are in order");
     hold("everything-else", &plan, &account.into());
+}
+
+#[test]
+fn the_least_policy_of_an_ecs_deployment_is_enough_and_has_no_line_to_spare() {
+    let (plan, account) =
+        stage::built(containers::SCENARIO, containers::ENVIRONMENT).expect("both are in order");
+    hold("containers", &plan, &account.into());
 }
 
 #[test]
