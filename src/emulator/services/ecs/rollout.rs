@@ -199,12 +199,13 @@ pub(super) fn reached(account: &mut Account, which: &Which) {
 }
 
 /// "Amazon ECS computes this time period based on the alarm configuration"; how is not said, so that it is
-/// as long as the slowest of the alarms looks back, and one evaluation more, is ours.
+/// as long as the slowest of the alarms looks back, and two evaluations more, is ours: periods don't begin
+/// with the tasks, and an alarm is evaluated some time after its period.
 fn bake_time(account: &Account, found: &Deployment) -> jiff::SignedDuration {
     let names = found.configuration.watched().map(|alarms| alarms.alarm_names.as_slice());
     let windows = names.unwrap_or_default().iter();
     let windows = windows.filter_map(|name| cloudwatch::looks_back(account, name));
-    windows.max().unwrap_or_default() + timing::ALARM_EVALUATION
+    windows.max().unwrap_or_default() + timing::ALARM_EVALUATION * 2
 }
 
 /// The bake time is over, and no alarm had anything to say.

@@ -159,8 +159,8 @@ fn never_more_tasks_than_the_maximum_and_never_fewer_healthy_ones_than_the_minim
 fn an_alarm_in_the_bake_time_takes_the_deployment_back() {
     let mut account = served(2, alarmed(true));
     update(&mut account, "web:2");
-    // Two periods of a minute, and one evaluation: 180 seconds of bake time after 82.
-    pass(&mut account, 250);
+    // Two periods of a minute, and two evaluations: 240 seconds of bake time after 82.
+    pass(&mut account, 310);
     let found = latest(&mut account);
     assert_eq!(
         (&found["status"], &found["alarms"]["status"]),
@@ -191,7 +191,9 @@ fn an_alarm_in_the_bake_time_takes_the_deployment_back() {
 fn an_alarm_counts_neither_after_the_deployment_nor_where_it_stood_before_it() {
     let mut account = served(1, alarmed(true));
     update(&mut account, "web:2");
-    pass(&mut account, 262);
+    pass(&mut account, 321);
+    assert_eq!(latest(&mut account)["status"], "IN_PROGRESS");
+    pass(&mut account, 1);
     assert_eq!(latest(&mut account)["status"], "SUCCESSFUL");
     set_alarm(&mut account, "ALARM");
     pass(&mut account, 60);
