@@ -14,7 +14,8 @@ use jiff::Timestamp;
 /// being rolled out), `serving` (application, group, revision; what the group runs), `instance`
 /// (instance, state), `function-fault` (function, effect), `configuration` (application, environment,
 /// profile, version; from the first share of its deployment until it is rolled back or replaced),
-/// `stack-update` (stack, parameter, value; from the update on, until it is rolled back or replaced).
+/// `stack-update` (stack, parameter, value; from the update on, until it is rolled back or replaced),
+/// `tasks` (cluster, service, task-definition; while tasks of that definition run in an ECS service).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
     pub(crate) kind: &'static str,
@@ -43,6 +44,7 @@ pub(crate) const KINDS: &[(&str, &[&str])] = &[
     ("function-fault", &["function", "effect"]),
     ("configuration", &["application", "environment", "profile", "version"]),
     ("stack-update", &["stack", "parameter", "value"]),
+    ("tasks", &["cluster", "service", "task-definition"]),
 ];
 
 /// Names a fact that was announced.

@@ -101,6 +101,37 @@ pub(crate) const CONFIGURATION_ALARM_POLL: SignedDuration = SignedDuration::from
 /// ask; ours).
 pub(crate) const CONFIGURATION_ROLLBACK: SignedDuration = SignedDuration::from_secs(15);
 
+// --- ECS ---
+
+/// From `UpdateService` until the service deployment is in progress (ours).
+pub(crate) const ECS_DEPLOYMENT_BEGINS: SignedDuration = SignedDuration::from_secs(2);
+
+/// From the launch of a task until it is `RUNNING` (depends on its image and network on AWS; ours).
+pub(crate) const ECS_TASK_STARTS: SignedDuration = SignedDuration::from_secs(30);
+
+/// From the launch of a task that can't start until it is stopped (depends on why on AWS; ours).
+pub(crate) const ECS_TASK_FAILS: SignedDuration = SignedDuration::from_secs(40);
+
+/// From `RUNNING` until a task without health checks counts as healthy:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>.
+pub(crate) const ECS_TASK_COUNTS: SignedDuration = SignedDuration::from_secs(40);
+
+/// From the last task that a service needed until it is in a steady state (AWS publishes no figure; ours).
+pub(crate) const ECS_STEADY: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long the scheduler waits before it first starts tasks again that failed; it doubles each time (ours).
+pub(crate) const ECS_RETRY_FIRST: SignedDuration = SignedDuration::from_secs(10);
+
+/// The longest wait before tasks are started again:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html>.
+pub(crate) const ECS_RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(27);
+
+/// How often a running deployment looks at its alarms (AWS publishes no figure; ours).
+pub(crate) const ECS_ALARM_POLL: SignedDuration = SignedDuration::from_secs(10);
+
+/// From the failure of a deployment until its rollback is in progress (ours).
+pub(crate) const ECS_ROLLBACK_BEGINS: SignedDuration = SignedDuration::from_secs(2);
+
 // --- CloudFormation ---
 
 /// How often a stack operation looks at its rollback triggers (AWS publishes no figure; ours).

@@ -39,6 +39,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use crate::containers;
 use crate::stage;
 use crate::support::{root, scenarios};
 
@@ -585,6 +586,13 @@ fn the_policy_that_is_printed_is_enough_for_every_kind_of_fault_whatever_the_dri
     let tail = stage::tail(&held.timeline);
     assert_eq!(outcome(&held), outcome(&free), "{tail}");
     assert!(!format!("{:?}", held.timeline).contains("AccessDenied"), "{tail}");
+}
+
+#[test]
+fn the_least_policy_of_an_ecs_deployment_is_enough_and_has_no_line_to_spare() {
+    let (plan, account) =
+        stage::built(containers::SCENARIO, containers::ENVIRONMENT).expect("both are in order");
+    hold("containers", &plan, &account.into());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod blindness;
 mod bus_logs;
 mod cli;
 mod clocks;
+mod containers;
 mod crashes;
 mod deployments;
 mod determinism;

@@ -92,6 +92,9 @@ updates:                    what stack updates come to: they change no resource
     resources: [Service]    logical ids
     lasts: 3m               without the monitoring time of rollback triggers
     fails: out of capacity  why the last resource fails; optional
+tasks:                      what tasks of ECS services come to: they run, unless it is said here
+  - task_definition: web:2  family and revision, which may be registered later
+    fails: "CannotPullContainerError: web:broken not found"
 buses:                      event buses of other accounts, with their policy and rules
   - arn: arn:aws:events:eu-west-1:444455556666:event-bus/partner
     policy: {}              who may put events there; without one nobody may

@@ -14,6 +14,7 @@ use crate::emulator::account::Account;
 use crate::emulator::cloudformation::decode::{Misfit, decode};
 use crate::emulator::cloudformation::findings::{Findings, did_you_mean};
 use crate::emulator::cloudformation::node::Node;
+use crate::emulator::services::ecs::{self, DeclaredTasks};
 use crate::emulator::services::events::{ForeignBus, declare_foreign};
 use crate::emulator::services::lambda::{self, FunctionBehaviour};
 use crate::emulator::services::ssm::{declare_command, declare_script};
@@ -49,6 +50,12 @@ pub(super) fn install(account: &mut Account, written: &Written, findings: &mut F
         let Some(update) = read::<DeclaredUpdate>(account, node, findings) else { continue };
         if let Err(message) = stacks::declare(account, update) {
             findings.error("stack-update", node.span, message, None);
+        }
+    }
+    for node in &written.tasks {
+        let Some(tasks) = read::<DeclaredTasks>(account, node, findings) else { continue };
+        if let Err(message) = ecs::declare(account, tasks) {
+            findings.error("tasks", node.span, message, None);
         }
     }
     let read = |node| read::<Signal>(account, node, findings);

@@ -44,6 +44,8 @@ pub(super) struct Written {
     pub(super) caller: Option<Node>,
     /// What updates of stacks come to.
     pub(super) updates: Vec<Node>,
+    /// What tasks of ECS come to.
+    pub(super) tasks: Vec<Node>,
 }
 
 /// A template that the environment deploys.
@@ -86,6 +88,7 @@ pub(crate) const SECTIONS: &[&str] = &[
     "buses",
     "caller",
     "updates",
+    "tasks",
 ];
 
 impl Written {
@@ -125,6 +128,7 @@ impl Written {
                 .collect(),
             caller: fields.get("caller").cloned(),
             updates: list(fields, "updates", findings),
+            tasks: list(fields, "tasks", findings),
         })
     }
 }

@@ -226,12 +226,12 @@ fn pass_role(
     operation: &str,
     input: &Value,
 ) -> Result<(), ServiceError> {
-    let Some((passed, to)) = resources::passed_role(service, operation, input) else {
-        return Ok(());
-    };
-    let context = common(account).with("iam:PassedToService", to);
-    let decision = permitted(account, &role.held(), "iam:PassRole", Some(passed), &context);
-    settle(decision, arn, "iam:PassRole", passed, "identity-based")
+    for (passed, to) in resources::passed_roles(service, operation, input) {
+        let context = common(account).with("iam:PassedToService", to);
+        let decision = permitted(account, &role.held(), "iam:PassRole", Some(passed), &context);
+        settle(decision, arn, "iam:PassRole", passed, "identity-based")?;
+    }
+    Ok(())
 }
 
 /// What the policies of a user or a role say about one resource.

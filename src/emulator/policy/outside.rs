@@ -207,6 +207,7 @@ fn refusal(service: Service) -> &'static str {
         | Service::CloudTrail
         | Service::Quotas
         | Service::Config
-        | Service::AppConfig => "AccessDeniedException",
+        | Service::AppConfig
+        | Service::Ecs => "AccessDeniedException",
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn guard<'a>(
         | Service::Quotas
         | Service::Config
         | Service::AppConfig
-        | Service::CloudFormation => None,
+        | Service::CloudFormation
+        | Service::Ecs => None,
     }
 }
 
@@ -151,6 +152,7 @@ pub(super) fn needed(
             one(arn.map(str::to_owned))
         }
         Service::AppConfig => one(appconfig_resource(account, input)),
+        Service::Ecs => ecs_resources(account, operation, input),
         Service::Config => config::arns(account, input).into_iter().map(|arn| vec![arn]).collect(),
         Service::CloudFormation => one(text(input, "StackName").map(|name| {
             let known = account.stacks.by_name.get(name).map(|stack| stack.id.clone());
@@ -290,8 +292,58 @@ fn appconfig_resource(account: &Account, input: &Value) -> Option<String> {
     Some(account.identity.arn("appconfig", &resource))
 }
 
-/// The role that a call hands to a service, and that service's principal.
-pub(super) fn passed_role<'a>(
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>.
+fn ecs_resources(account: &Account, operation: &str, input: &Value) -> Vec<Vec<Option<String>>> {
+    let arn = |resource: String| vec![Some(account.identity.arn("ecs", &resource))];
+    let short = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let cluster = || short(text(input, "cluster").unwrap_or("default"));
+    let list = |key: &str| {
+        let listed = input[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        listed.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let named = list("serviceDeploymentArns").into_iter().chain(list("serviceRevisionArns"));
+    let one = ["serviceDeploymentArn"].into_iter().filter_map(|key| text(input, key));
+    let arns: Vec<_> = named.chain(one.map(str::to_owned)).map(|arn| vec![Some(arn)]).collect();
+    if !arns.is_empty() {
+        return arns;
+    }
+    match operation {
+        "CreateService" | "UpdateService" | "DeleteService" | "ListServiceDeployments" => {
+            let name = text(input, "service").or_else(|| text(input, "serviceName"));
+            vec![arn(format!("service/{}/{}", cluster(), short(name.unwrap_or("*"))))]
+        }
+        "DescribeServices" => {
+            let services = list("services").into_iter();
+            services.map(|name| arn(format!("service/{}/{}", cluster(), short(&name)))).collect()
+        }
+        "DescribeClusters" => {
+            let clusters = list("clusters").into_iter();
+            clusters.map(|name| arn(format!("cluster/{}", short(&name)))).collect()
+        }
+        "DeleteCluster" => vec![arn(format!("cluster/{}", cluster()))],
+        "RegisterTaskDefinition" => {
+            vec![arn(format!("task-definition/{}:*", text(input, "family").unwrap_or("*")))]
+        }
+        _ => vec![vec![None]],
+    }
+}
+
+/// The roles that a call hands to a service, and that service's principal.
+pub(super) fn passed_roles<'a>(
+    service: Service,
+    operation: &str,
+    input: &'a Value,
+) -> Vec<(&'a str, &'static str)> {
+    if (service, operation) == (Service::Ecs, "RegisterTaskDefinition") {
+        let roles = ["taskRoleArn", "executionRoleArn"].into_iter();
+        return roles
+            .filter_map(|key| Some((text(input, key)?, "ecs-tasks.amazonaws.com")))
+            .collect();
+    }
+    passed_role(service, operation, input).into_iter().collect()
+}
+
+fn passed_role<'a>(
     service: Service,
     operation: &str,
     input: &'a Value,

@@ -16,6 +16,7 @@ pub(crate) mod cloudwatch;
 pub(crate) mod codedeploy;
 pub(crate) mod config;
 pub(crate) mod ec2;
+pub(crate) mod ecs;
 pub(crate) mod events;
 pub(crate) mod fis;
 pub(crate) mod guardduty;
@@ -123,6 +124,7 @@ services! {
     StepFunctions, stepfunctions, "states", "Step Functions";
     AppConfig, appconfig, "appconfig", "AppConfig";
     CloudFormation, stacks, "cloudformation", "CloudFormation";
+    Ecs, ecs, "ecs", "Elastic Container Service";
 }
 
 /// The AWS-owned Automation documents that every account can start, by name.

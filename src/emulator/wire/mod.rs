@@ -117,6 +117,7 @@ fn endpoint(signing_name: &str, request: &Request) -> Option<(Service, Protocol)
         "ssm" => Some((Service::Ssm, JSON_1_1)),
         "logs" => Some((Service::Logs, JSON_1_1)),
         "codedeploy" => Some((Service::CodeDeploy, JSON_1_1)),
+        "ecs" => Some((Service::Ecs, JSON_1_1)),
         "sqs" => Some((Service::Sqs, JSON_1_0)),
         "fis" => Some((Service::Fis, Protocol::Rest(rest::FIS))),
         "config" => Some((Service::Config, JSON_1_1)),

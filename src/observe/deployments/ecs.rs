@@ -1,12 +1,14 @@
 //! The deployments of one ECS service.
 //!
-//! Main function: [`look`]. Source:
+//! Main function: [`look`]. Invariant: a deployment that was on the way when the watch began is looked at too,
+//! because a rollback is a part of the deployment that it takes back. Source:
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>.
 
 use aws_sdk_ecs::types::{
-    CreatedAt, ServiceDeployment, ServiceDeploymentRollbackMonitorsStatus, ServiceDeploymentStatus,
+    CreatedAt, ServiceDeployment, ServiceDeploymentBrief, ServiceDeploymentRollbackMonitorsStatus,
+    ServiceDeploymentStatus,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::deployments::Reached;
 use crate::aws::{Aws, CallError, date_time, timestamp};
@@ -14,13 +16,20 @@ use crate::aws::{Aws, CallError, date_time, timestamp};
 /// The most deployments that one DescribeServiceDeployments takes.
 const BATCH: usize = 20;
 
+/// The most deployments that one page of `ListServiceDeployments` holds.
+const PAGE: i32 = 100;
+
+/// How long before the watch a deployment may have been created and still be on the way: its tasks are
+/// drained, and the service may bake for a day. AWS keeps ninety days, which nobody wants to list.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_hours(48);
+
 pub(super) async fn look(
     aws: &Aws,
     since: Timestamp,
     cluster: &str,
     service: &str,
 ) -> Result<Vec<Reached>, CallError> {
-    let since = CreatedAt::builder().after(date_time(since)).build();
+    let created = CreatedAt::builder().after(date_time(since - ON_THE_WAY)).build();
     let mut arns = Vec::new();
     let mut next = None;
     loop {
@@ -29,13 +38,15 @@ pub(super) async fn look(
             .list_service_deployments()
             .cluster(cluster)
             .service(service)
-            .created_at(since.clone())
+            .created_at(created.clone())
+            .max_results(PAGE)
             .set_next_token(next)
             .send()
             .await
             .map_err(|error| CallError::of("ecs:ListServiceDeployments", &error))?;
         let found = answer.service_deployments.unwrap_or_default();
-        arns.extend(found.into_iter().filter_map(|one| one.service_deployment_arn));
+        let news = found.into_iter().filter(|one| !was_over(one, since));
+        arns.extend(news.filter_map(|one| one.service_deployment_arn));
         next = answer.next_token;
         if next.is_none() {
             break;
@@ -55,6 +66,11 @@ pub(super) async fn look(
         }
     }
     Ok(reached)
+}
+
+/// Whether a deployment had ended before the watch began.
+fn was_over(brief: &ServiceDeploymentBrief, since: Timestamp) -> bool {
+    brief.finished_at().and_then(timestamp).is_some_and(|over| over < since)
 }
 
 fn add(deployment: &ServiceDeployment, reached: &mut Vec<Reached>) {
@@ -161,6 +177,16 @@ mod tests {
             add(&deployment(status), &mut reached);
             assert!(reached.iter().all(|one| !one.rolled_back));
         }
+    }
+
+    #[test]
+    fn only_what_ended_before_the_watch_is_left_out() {
+        let since = Timestamp::from_second(100).unwrap();
+        let ended = |at: Option<i64>| {
+            let at = at.map(DateTime::from_secs);
+            was_over(&ServiceDeploymentBrief::builder().set_finished_at(at).build(), since)
+        };
+        assert_eq!([ended(None), ended(Some(99)), ended(Some(100))], [false, true, false]);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod alarms;
 mod compute;
 mod configurations;
+mod containers;
 mod deployments;
 mod events;
 mod experiments;
@@ -119,6 +120,9 @@ pub(crate) const TYPES: &[&ResourceType] = &[
     &configurations::VERSION,
     &configurations::STRATEGY,
     &configurations::DEPLOYMENT,
+    &containers::CLUSTER,
+    &containers::TASK_DEFINITION,
+    &containers::ECS_SERVICE,
 ];
 
 /// The resource type of this name.

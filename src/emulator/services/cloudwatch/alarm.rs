@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::composite::CompositeRule;
@@ -298,6 +298,12 @@ impl MetricRule {
     pub(super) fn window(&self) -> i64 {
         let periods = i64::try_from(self.range()).expect("checked when the alarm was put");
         (periods + 1) * self.period * 1000
+    }
+
+    /// The periods that an evaluation looks at, one after the other.
+    pub(super) fn looks_back(&self) -> SignedDuration {
+        let periods = i64::try_from(self.evaluation_periods).unwrap_or(i64::MAX);
+        SignedDuration::from_secs(periods.saturating_mul(self.period))
     }
 
     /// The treatment of missing data: "Alarms that evaluate metrics in the AWS/DynamoDB namespace default

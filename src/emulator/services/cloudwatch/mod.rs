@@ -259,6 +259,12 @@ pub(crate) fn alarm_state(account: &Account, alarm: &str) -> Option<&'static str
     Some(alarm.state.value.as_str())
 }
 
+/// How far back a metric alarm looks: its periods, one after the other. Nothing for a composite alarm.
+pub(crate) fn looks_back(account: &Account, alarm: &str) -> Option<SignedDuration> {
+    let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm))?;
+    alarm.metric().map(alarm::MetricRule::looks_back)
+}
+
 /// Whether an alarm's actions are enabled; not if there is no such alarm.
 pub(crate) fn actions_enabled(account: &Account, alarm: &str) -> bool {
     let alarm = account.services.cloudwatch.alarms.get(rule::name_of(alarm));

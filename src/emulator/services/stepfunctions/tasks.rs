@@ -69,6 +69,7 @@ const SDKS: &[Sdk] = &[
     sdk("cloudwatchlogs", Service::Logs, "CloudWatchLogs", true),
     sdk("codedeploy", Service::CodeDeploy, "CodeDeploy", true),
     sdk("ec2", Service::Ec2, "Ec2", false),
+    sdk("ecs", Service::Ecs, "Ecs", true),
     sdk("eventbridge", Service::Events, "EventBridge", false),
     sdk("fis", Service::Fis, "Fis", true),
     sdk("iam", Service::Iam, "Iam", false),
