@@ -167,7 +167,7 @@ async fn follow_to_effect<'a>(
             // It runs: a look that failed says nothing about it.
             Err(error)
                 if !error.is_not_found()
-                    && !(lacked && error.kind == CallErrorKind::Unsupported)
+                    && (!lacked || error.kind != CallErrorKind::Unsupported)
                     && context.clock().now().duration_since(seen_at) < UNSEEN =>
             {
                 lacked = error.kind == CallErrorKind::Unsupported;
