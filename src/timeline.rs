@@ -270,6 +270,9 @@ pub enum TargetKind {
     Endpoint,
 }
 
+/// What the subject of a look at the safety lever says where a server has none and the command line knew it.
+pub const LEVER_WAIVED: &str = "as --no-safety-lever says";
+
 /// What is wrong before a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

@@ -1,13 +1,59 @@
 //! FIS experiments as they are now.
 //!
-//! Main functions: [`get`] and [`ended`]. Source:
+//! Main functions: [`get`], [`ended`] and [`lever`]. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_GetExperiment.html>.
 
-use aws_sdk_fis::types::{Experiment, ExperimentStatus};
+use aws_sdk_fis::types::{Experiment, ExperimentStatus, SafetyLeverStatus};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
 use super::asked_for::the_one;
-use super::{Aws, CallError, timestamp};
+use super::{Aws, CallError, CallErrorKind, timestamp};
+
+/// The only safety lever of an account and region.
+const LEVER: &str = "default";
+
+/// The safety lever of an account and region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lever {
+    /// Experiments may run.
+    Disengaged,
+    /// None may run, for this reason.
+    Engaged(String),
+    /// The server has no such thing: it does not know the operation, or has no such page. AWS itself never
+    /// answers so.
+    Absent(CallError),
+}
+
+/// Looks at the safety lever.
+///
+/// Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_GetSafetyLever.html>.
+pub(crate) async fn lever(aws: &Aws) -> Result<Lever, CallError> {
+    let answer = match aws.fis.get_safety_lever().id(LEVER).send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let failed = CallError::of("fis:GetSafetyLever", &error);
+            let absent = failed.kind == CallErrorKind::Unsupported || is_no_page(&error);
+            return if absent { Ok(Lever::Absent(failed)) } else { Err(failed) };
+        }
+    };
+    let state = answer.safety_lever().and_then(|lever| lever.state());
+    if state.and_then(|state| state.status()) == Some(&SafetyLeverStatus::Disengaged) {
+        return Ok(Lever::Disengaged);
+    }
+    let reason = state.and_then(|state| state.reason()).unwrap_or("no reason is given");
+    Ok(Lever::Engaged(reason.to_owned()))
+}
+
+/// Whether a web server says that it has no such page or takes no such request, which no service of AWS does
+/// without a code of its own.
+fn is_no_page<E: ProvideErrorMetadata>(
+    error: &SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
+) -> bool {
+    let SdkError::ServiceError(service) = error else { return false };
+    service.err().code().is_none() && matches!(service.raw().status().as_u16(), 404 | 405)
+}
 
 /// The experiment as it is now.
 pub(crate) async fn get(aws: &Aws, id: &str) -> Result<Experiment, CallError> {

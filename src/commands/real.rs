@@ -155,6 +155,18 @@ pub(super) fn connect(real: &RealArgs, plans: &[&Plan]) -> Result<Accounts, Refu
     Ok(Accounts { runtime, home, others })
 }
 
+/// Refuses to take the word of the command line for what AWS has: its servers have the safety lever of FIS.
+pub(super) fn is_no_aws(real: &RealArgs) -> Result<(), Refusal> {
+    let url = real.endpoint_url.as_deref().unwrap_or_default();
+    if reach::is_of_aws(url) {
+        return Err(Refusal(format!(
+            "{url} is AWS itself, which has the safety lever of FIS\n  \
+             leave --no-safety-lever out; nothing was touched"
+        )));
+    }
+    Ok(())
+}
+
 /// Holds a plan's guardrails against a target, as far as its words go.
 fn may_be_there(plan: &Plan, name: &str, target: &PlannedTarget) -> Result<(), Refusal> {
     let PlannedTarget { account, region, .. } = target;

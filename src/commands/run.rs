@@ -66,6 +66,13 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Target")]
     pub no_lock: bool,
 
+    /// The server of --endpoint-url is known to have no safety lever of FIS.
+    ///
+    /// Experiments run there although nobody can look at the lever. A lever that is there is respected all
+    /// the same, and AWS always has one.
+    #[arg(long, requires = "endpoint_url", help_heading = "Target")]
+    pub no_safety_lever: bool,
+
     /// Only scenarios whose name contains this text; may be given more than once.
     #[arg(long, value_name = "TEXT", help_heading = "Selection")]
     pub filter: Vec<String>,
@@ -218,6 +225,9 @@ impl<'a> Run<'a> {
         let nonce = Nonce::of_run(emulated);
         let jobs = plan_jobs(arguments, (&id, nonce), &prepared, values)?;
         let plans: Vec<&Plan> = jobs.iter().map(|job| &job.plan).collect();
+        if arguments.no_safety_lever {
+            real::is_no_aws(&arguments.real)?;
+        }
         let accounts = if emulated { None } else { Some(real::connect(&arguments.real, &plans)?) };
         if let Some(accounts) = &accounts {
             real::confirm(arguments, accounts, plans.into_iter())?;
@@ -397,7 +407,8 @@ impl<'a> Run<'a> {
     fn conduct(&self) -> Conduct {
         // An emulated account is this drill's own: there is nobody to keep out.
         let lock = self.accounts.is_some() && !self.arguments.no_lock;
-        Conduct { lock, dry_run: self.arguments.dry_run }
+        let RunArgs { dry_run, no_safety_lever, .. } = *self.arguments;
+        Conduct { lock, dry_run, no_safety_lever }
     }
 
     fn run_job(&self, job: &Job, interrupts: &Interrupts, live: &Live) -> Vec<Entry> {

@@ -159,6 +159,7 @@ async fn follow_to_effect<'a>(
     id: &str,
 ) -> Result<Injected<'a>, ChangeError> {
     let mut seen_at = context.clock().now();
+    let mut lacked = false;
     loop {
         let mark = context.pace.mark(Topic::Experiments);
         let experiment = match get(context.aws, id).await {
@@ -166,9 +167,10 @@ async fn follow_to_effect<'a>(
             // It runs: a look that failed says nothing about it.
             Err(error)
                 if !error.is_not_found()
-                    && error.kind != CallErrorKind::Unsupported
+                    && (!lacked || error.kind != CallErrorKind::Unsupported)
                     && context.clock().now().duration_since(seen_at) < UNSEEN =>
             {
+                lacked = error.kind == CallErrorKind::Unsupported;
                 tokio::time::sleep(AFTER_FAILURE).await;
                 continue;
             }

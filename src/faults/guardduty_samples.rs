@@ -17,6 +17,10 @@ use crate::wakeup::Topic;
 /// How long the samples may take to be listed until the fault counts as failed. AWS gives no figure; ours.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 
+/// How long a new finding of a type may be there without a sample of that type (ours; samples are there
+/// within seconds): from then on it counts as one that is not marked.
+const UNMARKED: SignedDuration = SignedDuration::from_secs(30);
+
 pub(super) async fn inject<'a>(
     context: Context<'a>,
     fault: &'a PlannedFault,
@@ -27,11 +31,12 @@ pub(super) async fn inject<'a>(
         Some(detector) => detector.to_owned(),
         None => only_detector(context).await?,
     };
-    let before = samples(context, &detector, types).await?;
+    let before = of_types(context, &detector, types).await?;
+    let keep = |one: &&Finding| is_sample(one) && !is_archived(one);
     let undo = Undo::ArchiveSampleFindings {
         detector: detector.clone(),
         types: types.to_vec(),
-        keep: before.iter().filter(|one| !is_archived(one)).filter_map(id).collect(),
+        keep: before.iter().filter(keep).filter_map(id).collect(),
     };
     let intent = context.recorder.intent(
         Some(&fault.id),
@@ -83,13 +88,29 @@ pub(super) async fn samples(
     detector: &str,
     types: &[String],
 ) -> Result<Vec<Finding>, CallError> {
-    let of_types = Condition::builder().set_equals(Some(types.to_vec())).build();
-    let mut found = guardduty(context.aws, detector, vec![("type", of_types)]).await?;
+    let mut found = of_types(context, detector, types).await?;
     found.retain(is_sample);
     Ok(found)
 }
 
-/// Waits until each type has a sample that is new or has one more occurrence.
+/// The findings of these types, samples and others, archived ones included.
+async fn of_types(
+    context: Context<'_>,
+    detector: &str,
+    types: &[String],
+) -> Result<Vec<Finding>, CallError> {
+    let of_types = Condition::builder().set_equals(Some(types.to_vec())).build();
+    guardduty(context.aws, detector, vec![("type", of_types)]).await
+}
+
+/// Those of the types that none of these findings is of.
+pub(super) fn without<'t>(types: &'t [String], found: &[Finding]) -> Vec<&'t str> {
+    let types = types.iter().map(String::as_str);
+    types.filter(|kind| !found.iter().any(|finding| finding.r#type() == Some(kind))).collect()
+}
+
+/// Waits until each type has a sample that is new or has one more occurrence. A finding that is not marked as
+/// a sample is never taken for one: it would be archived in the end.
 async fn wait_for(
     context: Context<'_>,
     detector: &str,
@@ -97,7 +118,7 @@ async fn wait_for(
     before: &[Finding],
 ) -> Result<Vec<Finding>, ChangeError> {
     let clock = context.clock();
-    let give_up = clock.now() + PATIENCE;
+    let mut give_up = clock.now() + PATIENCE;
     let stood = |finding: &Finding| {
         let same =
             |known: &Finding| known.id == finding.id && known.updated_at == finding.updated_at;
@@ -105,15 +126,23 @@ async fn wait_for(
     };
     loop {
         let mark = context.pace.mark(Topic::Findings);
-        let mut new = samples(context, detector, types).await?;
+        let mut new = of_types(context, detector, types).await?;
         new.retain(|finding| !stood(finding));
-        let missing: Vec<&str> = types
-            .iter()
-            .map(String::as_str)
-            .filter(|kind| !new.iter().any(|finding| finding.r#type() == Some(kind)))
-            .collect();
+        let is_unmarked = without(types, &new).is_empty();
+        new.retain(is_sample);
+        let missing = without(types, &new);
         if missing.is_empty() {
             return Ok(new);
+        }
+        if is_unmarked {
+            give_up = give_up.min(clock.now() + UNMARKED);
+        }
+        if clock.now() >= give_up && is_unmarked {
+            let why = format!(
+                "has new findings of {}, and none says that it is a sample: it can't be told from a real one",
+                missing.join(", ")
+            );
+            return Err(CallError::unusable("guardduty:GetFindings", &why).into());
         }
         if clock.now() >= give_up {
             return Err(ChangeError::NoEffect(format!(

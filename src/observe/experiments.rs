@@ -22,13 +22,13 @@ pub(crate) struct End {
 pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: &str) -> End {
     let subjects = subjects(watch, fault);
     let expectations: Vec<String> = subjects.iter().map(|(id, _)| id.clone()).collect();
-    let (mut last, mut failures) = (String::new(), 0);
+    let (mut last, mut failures, mut lacked) = (String::new(), 0, false);
     loop {
         let mark = watch.pace.mark(Topic::Experiments);
         let asked_at = watch.clock().now();
         match get(watch.aws, experiment).await {
             Ok(now) => {
-                failures = 0;
+                (failures, lacked) = (0, false);
                 let ended = ended(&now);
                 let status = now.state().and_then(|state| state.status());
                 let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
@@ -71,7 +71,8 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                     return End { state: "gone".to_owned(), reason: error.to_string() };
                 }
                 failures += 1;
-                if error.kind == CallErrorKind::Unsupported && failures > 1 {
+                let lacks = error.kind == CallErrorKind::Unsupported;
+                if lacks && std::mem::replace(&mut lacked, lacks) {
                     return End { state: "unseen".to_owned(), reason: error.to_string() };
                 }
                 watch.pace.back_off(failures).await;

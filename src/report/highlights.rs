@@ -13,7 +13,7 @@ use crate::judge::words::human;
 use crate::plan::millis;
 use crate::recovery::first_fault;
 use crate::scenario::names::at_target;
-use crate::timeline::{Entry, EntryKind, Observation, Purpose};
+use crate::timeline::{Entry, EntryKind, LEVER_WAIVED, Observation, Purpose};
 
 /// More than this many are cut off; the whole record is `timeline.jsonl`.
 const LIMIT: usize = 500;
@@ -131,6 +131,10 @@ fn moment(entry: &Entry, began: Option<Timestamp>) -> Option<Moment> {
         }
         EntryKind::Preflight { subject, problem: Some(problem) } => {
             ours("preflight", format!("{subject}: {}", problem.message))
+        }
+        // A reader of the report was not there when the command line said so.
+        EntryKind::Preflight { subject, problem: None } if subject.contains(LEVER_WAIVED) => {
+            ours("preflight", subject.clone())
         }
         EntryKind::SteadyState { target, alarm, expected, found, reason } => {
             let alarm = format!("alarm `{alarm}`{}", at_target(target.as_deref()));

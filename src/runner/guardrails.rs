@@ -11,7 +11,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_fis::types::SafetyLeverStatus;
 use aws_sdk_ssm::types::CalendarState;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -19,15 +18,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::Drill;
 use super::preflight::{Finding, Here, failed, tell, wrong};
 use crate::aws::CallError;
+use crate::aws::experiments::{self, Lever};
 use crate::context::ChangeError;
 use crate::faults::{fis, preview};
 use crate::plan::text::{describe_window, duration};
 use crate::plan::{FaultAction, PlannedFault};
 use crate::scenario::types::Window;
-use crate::timeline::TargetKind;
-
-/// The only safety lever of an account and region.
-const LEVER: &str = "default";
+use crate::timeline::{LEVER_WAIVED, Problem, TargetKind};
 
 /// Looks at everything that needs no preview; true when all of it holds.
 pub(super) async fn hold(drill: &Drill<'_>) -> bool {
@@ -55,7 +52,8 @@ pub(super) async fn hold(drill: &Drill<'_>) -> bool {
         if experiments.is_empty() {
             continue;
         }
-        fine &= tell(here, "safety lever of FIS".to_owned(), lever_is_free(here).await);
+        let (subject, finding) = lever_is_free(here).await;
+        fine &= tell(here, subject, finding);
         for fault in experiments.into_iter().filter(|_| !guardrails.target_tags.is_empty()) {
             let finding = targets_are_tagged(here, fault).await;
             fine &= tell(here, format!("target tags of fault {}", fault.id), finding);
@@ -120,21 +118,31 @@ async fn calendar_is_open(here: Here<'_>, calendar: &str) -> Finding {
     Ok(())
 }
 
-/// Source: <https://docs.aws.amazon.com/fis/latest/APIReference/API_GetSafetyLever.html>.
-async fn lever_is_free(here: Here<'_>) -> Finding {
-    let sent = here.place().aws.fis.get_safety_lever().id(LEVER).send().await;
-    let answer = sent
-        .map_err(|error| CallError::of("fis:GetSafetyLever", &error))
-        .map_err(|error| failed("the safety lever", &error))?;
-    let state = answer.safety_lever().and_then(|lever| lever.state());
-    if state.and_then(|state| state.status()) == Some(&SafetyLeverStatus::Disengaged) {
-        return Ok(());
-    }
-    let reason = state.and_then(|state| state.reason()).unwrap_or("no reason is given");
-    wrong(
-        format!("the safety lever of FIS is engaged: {reason}"),
-        "whoever engaged it wants no experiment to run; ask them to disengage it",
-    )
+/// Whether the safety lever lets experiments run, with the words for it. A server without one is drilled on
+/// only where the command line says that it has none, and never where it is AWS.
+async fn lever_is_free(here: Here<'_>) -> (String, Finding) {
+    let subject = "safety lever of FIS".to_owned();
+    let is_foreign = match here.place().target.kind {
+        TargetKind::Endpoint => true,
+        TargetKind::Emulator | TargetKind::Aws => false,
+    };
+    let finding = match experiments::lever(&here.place().aws).await {
+        Ok(Lever::Disengaged) => Ok(()),
+        Ok(Lever::Engaged(reason)) => wrong(
+            format!("the safety lever of FIS is engaged: {reason}"),
+            "whoever engaged it wants no experiment to run; ask them to disengage it",
+        ),
+        Ok(Lever::Absent(_)) if is_foreign && here.conduct.no_safety_lever => {
+            return (format!("{subject}: this server has none, {LEVER_WAIVED}"), Ok(()));
+        }
+        Ok(Lever::Absent(error)) if is_foreign => Err(Problem {
+            hint: "if this server is known to have no safety lever, say so by --no-safety-lever"
+                .to_owned(),
+            ..failed(&subject, &error)
+        }),
+        Ok(Lever::Absent(error)) | Err(error) => Err(failed("the safety lever", &error)),
+    };
+    (subject, finding)
 }
 
 /// Whether every target of an experiment is selected by the tags that the guardrails require.

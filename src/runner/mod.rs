@@ -63,6 +63,8 @@ pub struct Conduct {
     pub lock: bool,
     /// Whether it only looks: experiments run with their actions skipped, and nothing is injected.
     pub dry_run: bool,
+    /// Whether a server that is not AWS may lack the safety lever of FIS. One that is there is respected.
+    pub no_safety_lever: bool,
 }
 
 /// Ends a drill early. The first reason counts.

@@ -63,7 +63,7 @@ pub(crate) fn between(
 }
 
 /// The operation of a request in any protocol but REST, whose path it then is.
-fn operation(request: &HttpRequest) -> String {
+pub(crate) fn operation(request: &HttpRequest) -> String {
     if let Some(target) = request.headers().get("x-amz-target") {
         return target.rsplit('.').next().unwrap_or(target).to_owned();
     }

@@ -277,7 +277,7 @@ fn a_rehearsal_ignores_the_window_and_says_so() {
 }
 
 /// As on a real account.
-const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false, no_safety_lever: false };
 
 /// What stands in the lock's parameter.
 fn lock(account: &Account) -> Option<String> {
@@ -431,7 +431,7 @@ fn a_drill_that_comes_too_late_does_not_take_the_lock_from_its_holder() {
 
 #[test]
 fn a_dry_run_shows_the_targets_and_injects_nothing() {
-    let dry = Conduct { lock: true, dry_run: true };
+    let dry = Conduct { lock: true, dry_run: true, no_safety_lever: false };
     for fault in [TEMPLATE, INLINE] {
         let scenario = cut("", fault);
         let environment = network(LATER, "disengaged");

@@ -44,7 +44,7 @@ use crate::stage;
 use crate::support::{root, scenarios};
 
 /// As on a real account: the lock is part of the policy.
-const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false, no_safety_lever: false };
 
 /// How a drill comes to look again.
 #[derive(Debug, Clone, Copy)]

@@ -31,6 +31,7 @@ mod guardrails;
 mod histories;
 mod hostile;
 mod interrupts;
+mod lacking;
 mod least_policy;
 mod limits;
 mod machines;

@@ -435,3 +435,64 @@ fn a_dry_run_on_an_endpoint_shows_the_targets_and_leaves_nothing() {
     }
     assert!(!folder.path().join("reports/r/report.json").exists());
 }
+
+/// A server with one experiment template; `lever` is what it answers to who asks for the safety lever.
+fn server_with_fis(lever: (u16, &'static str)) -> String {
+    server(move |request| {
+        let line = request.lines().next().unwrap_or_default();
+        if line.contains("/safetyLevers/") {
+            (lever.0, lever.1.to_owned())
+        } else if line.starts_with("GET /experimentTemplates") {
+            (200, r#"{"experimentTemplates":[{"id":"EXT1","tags":{"Name":"cut"}}]}"#.to_owned())
+        } else if request.contains("Action=GetCallerIdentity") {
+            identity("111122223333")
+        } else {
+            (404, "<html>there is no such page</html>".to_owned())
+        }
+    })
+}
+
+#[test]
+fn only_a_server_that_is_known_to_lack_the_safety_lever_is_drilled_on_without_it() {
+    const PAGE: &str = "<html>there is no such page</html>";
+    const ENGAGED: &str =
+        r#"{"safetyLever":{"id":"default","state":{"status":"engaged","reason":"a freeze"}}}"#;
+    const DENIED: &str = r#"{"__type":"AccessDeniedException","message":"no"}"#;
+    let scenario = "version: 1\nname: cuts\nguardrails: {accounts: [\"111122223333\"], regions: [eu-west-1]}\n\
+                    faults: [{id: cut, fis: {template: cut}}]\n\
+                    expect: [{id: runs, experiment: {state: running}, within: 20s}]\n";
+    let drilled = |lever, more: &[&str]| {
+        let folder = scratch();
+        let more = [&["--yes"], more].concat();
+        clean(folder.path(), &mut run(folder.path(), &server_with_fis(lever), scenario, &more))
+    };
+    let flag = ["--no-safety-lever"];
+    let unseen = drilled((404, PAGE), &[]);
+    assert_eq!(unseen.code, 6, "{}", unseen.err);
+    for words in ["fis:GetSafetyLever", "status 404", "say so by --no-safety-lever"] {
+        assert!(unseen.err.contains(words), "{words}: {}", unseen.err);
+    }
+    // With the flag the drill goes on, to what this server lacks next: whether it made the lock, it can't say.
+    let taken = drilled((404, PAGE), &flag);
+    assert_eq!(taken.code, 5, "{}", taken.err);
+    assert!(!taken.err.contains("fis:GetSafetyLever"), "{}", taken.err);
+    for words in ["--no-safety-lever: experiments run even if", "ssm:PutParameter"] {
+        assert!(taken.err.contains(words), "{words}: {}", taken.err);
+    }
+    // What the server does say about its lever counts, whatever the flag says.
+    let engaged = drilled((200, ENGAGED), &flag);
+    assert!(engaged.err.contains("is engaged: a freeze"), "{}", engaged.err);
+    for unknown in [(403, DENIED), (403, PAGE), (500, PAGE)] {
+        let blind = drilled(unknown, &flag);
+        assert_eq!(blind.code, 6, "{}", blind.err);
+        assert!(
+            blind.err.contains("preflight: safety lever of FIS: fis:GetSafetyLever"),
+            "{}",
+            blind.err
+        );
+    }
+    let folder = scratch();
+    let mut on_aws =
+        run(folder.path(), "https://fis.eu-west-1.amazonaws.com", scenario, &["--yes", flag[0]]);
+    refused(folder.path(), &mut on_aws, &["is AWS itself", "leave --no-safety-lever out"]);
+}

@@ -96,14 +96,15 @@ def alarm(account):
 
 
 def experiment(account):
-    """A template with one action that ends by itself."""
+    """A template with one action that would break something; nobody here carries it out."""
+    instance = f"arn:aws:ec2:{account.region}:{account.account}:instance/i-0123456789abcdef0"
     account.client("fis").create_experiment_template(
         clientToken="seed",
         description="an outage",
         roleArn=f"arn:aws:iam::{account.account}:role/fis",
         stopConditions=[{"source": "none"}],
-        targets={},
-        actions={"wait": {"actionId": "aws:fis:wait", "parameters": {"duration": "PT1M"}}},
+        targets={"web": {"resourceType": "aws:ec2:instance", "resourceArns": [instance], "selectionMode": "ALL"}},
+        actions={"stop": {"actionId": "aws:ec2:stop-instances", "targets": {"Instances": "web"}}},
         tags={"Name": "outage"},
     )
 

@@ -122,7 +122,8 @@ def prepare(server):
     if server.name != "moto":
         return
     post(server, "/moto-api/config", {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}})
-    transition = {"progression": "time", "seconds": 1}
+    # Each state outlasts the cadence at which a drill looks, on a slow machine too.
+    transition = {"progression": "time", "seconds": 15}
     post(server, "/moto-api/state-manager/set-transition", {"model_name": "fis::experiment", "transition": transition})
 
 

@@ -42,10 +42,17 @@ def templates(account):
     return [one["id"] for one in account.client("fis").list_experiment_templates()["experimentTemplates"]]
 
 
+def experiments(account):
+    over = ("completed", "stopped", "failed", "cancelled")
+    every = account.client("fis").list_experiments()["experiments"]
+    return [one["id"] for one in every if one["state"]["status"] not in over]
+
+
 LOOKS = {
     "queues": queues,
     "rules": rules,
     "subscriptions": subscriptions,
     "parameters": parameters,
     "templates": templates,
+    "experiments": experiments,
 }

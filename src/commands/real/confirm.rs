@@ -14,13 +14,21 @@ use crate::timeline::Target;
 /// The longest answer that is read, in bytes.
 const LONGEST: u64 = 256;
 
+/// What the plan does not say: it is the same wherever it is drilled.
+const NO_LEVER: &str = "--no-safety-lever: experiments run even if this server has no safety lever of FIS; \
+                        one that it has is respected\n";
+
 /// Prints what will be done, and has it confirmed.
 pub(in crate::commands) fn confirm<'a>(
     arguments: &RunArgs,
     accounts: &Accounts,
     plans: impl Iterator<Item = &'a Plan>,
 ) -> Result<(), Refusal> {
-    say(&announcement(accounts, plans));
+    let plans: Vec<&Plan> = plans.collect();
+    say(&announcement(accounts, plans.iter().copied()));
+    if arguments.no_safety_lever && plans.iter().any(|plan| plan.has_experiments()) {
+        say(NO_LEVER);
+    }
     // A dry run injects nothing, so there is nothing to confirm.
     if arguments.real.yes || arguments.dry_run {
         return Ok(());

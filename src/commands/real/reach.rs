@@ -217,9 +217,46 @@ pub(in crate::commands) fn endpoint_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The domains of AWS's own endpoints, public and private, in all partitions.
+///
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/rande.html>.
+const AWS_DOMAINS: &[&str] = &[
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "amazonaws.eu",
+    "api.aws",
+    "api.amazonwebservices.com.cn",
+    "on.aws",
+];
+
+/// Whether this is the URL of an endpoint of AWS.
+pub(in crate::commands) fn is_of_aws(url: &str) -> bool {
+    let url: Option<http::Uri> = url.parse().ok();
+    let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_lowercase();
+    let host = host.trim_end_matches('.');
+    AWS_DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_endpoints_of_aws_are_known_by_their_domain() {
+        for (url, is) in [
+            ("https://fis.eu-west-1.amazonaws.com", true),
+            ("https://vpce-1-x.fis.eu-west-1.vpce.amazonaws.com/", true),
+            ("https://FIS.eu-west-1.API.AWS.:443", true),
+            ("https://fis.cn-north-1.amazonaws.com.cn", true),
+            ("http://127.0.0.1:4566", false),
+            ("http://notamazonaws.com", false),
+            ("http://amazonaws.com.example.org", false),
+        ] {
+            assert_eq!(is_of_aws(url), is, "{url}");
+        }
+    }
 
     #[test]
     fn a_secret_is_not_shown() {

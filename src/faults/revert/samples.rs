@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::{ChangeError, Context, Pending, revert_unless_gone};
 use crate::aws::{CallError, CallErrorKind};
-use crate::faults::guardduty_samples::{id, is_archived, samples};
+use crate::faults::guardduty_samples::{id, is_archived, samples, without};
 use crate::wakeup::Topic;
 
 /// How long samples that were asked for may take to turn up (ours; they are there within seconds).
@@ -26,21 +26,30 @@ pub(super) async fn undo(
 ) -> Result<(), ChangeError> {
     // Where the detector is gone, so are its findings.
     let are_there = async || Ok(!samples(context, detector, types).await?.is_empty());
-    let work = async |_: &IndexMap<String, String>| {
+    let work = async |ids: &IndexMap<String, String>| {
         let clock = context.clock();
         let give_up = clock.now() + PATIENCE;
         loop {
             let mark = context.pace.mark(Topic::Findings);
-            let mut active = samples(context, detector, types).await?;
+            let all = samples(context, detector, types).await?;
+            let unseen = without(types, &all);
+            let mut active = all.clone();
             active.retain(|finding| !is_archived(finding));
-            let all_there =
-                types.iter().all(|kind| active.iter().any(|one| one.r#type() == Some(kind)));
+            let all_there = without(types, &active).is_empty();
             let ours: Vec<String> =
                 active.iter().filter_map(id).filter(|id| !keep.contains(id)).collect();
             archive(context, detector, &ours).await?;
             // A type without a sample: none was made, or it is still on its way.
             if all_there || clock.now() >= give_up {
-                return archived(context, detector, types, keep).await;
+                archived(context, detector, types, keep).await?;
+                // GuardDuty took the call, so that there is one somewhere.
+                return if unseen.is_empty() || !ids.contains_key("detector") {
+                    Ok(())
+                } else {
+                    let why =
+                        format!("shows no sample of {}, and some were made", unseen.join(", "));
+                    Err(CallError::unusable("guardduty:GetFindings", &why))
+                };
             }
             tokio::select! {
                 biased;

@@ -44,9 +44,11 @@ pub(crate) enum Trouble {
     Empty,
     /// An answer that was meant for another call.
     Mistaken,
+    /// The server says that it has no such operation.
+    Lacking,
 }
 
-const ALL: [Trouble; 10] = [
+const ALL: [Trouble; 11] = [
     Trouble::Throttled,
     Trouble::Delayed(0),
     Trouble::Dropped,
@@ -57,6 +59,7 @@ const ALL: [Trouble; 10] = [
     Trouble::ServerError,
     Trouble::Empty,
     Trouble::Mistaken,
+    Trouble::Lacking,
 ];
 
 /// An answer as it can be given again, and the request that it was for.
@@ -200,11 +203,11 @@ fn plain(status: u16, body: &str) -> HttpResponse {
 }
 
 /// A refusal that every protocol of the SDK can read.
-fn throttled() -> HttpResponse {
-    let words = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
-    let mut response = plain(400, words);
-    response.headers_mut().insert("x-amzn-errortype", "ThrottlingException");
-    response.headers_mut().insert("x-amzn-query-error", "ThrottlingException;Sender");
+fn refused(code: &str) -> HttpResponse {
+    let words = format!(r#"{{"__type":"{code}","message":"by the weather"}}"#);
+    let mut response = plain(400, &words);
+    response.headers_mut().insert("x-amzn-errortype", code.to_owned());
+    response.headers_mut().insert("x-amzn-query-error", format!("{code};Sender"));
     response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor");
     response
 }
@@ -234,7 +237,8 @@ impl HttpConnector for Line {
         let inner = self.inner.clone();
         HttpConnectorFuture::new(async move {
             match trouble {
-                Some(Trouble::Throttled) => return Ok(throttled()),
+                Some(Trouble::Throttled) => return Ok(refused("ThrottlingException")),
+                Some(Trouble::Lacking) => return Ok(refused("UnknownOperationException")),
                 Some(Trouble::Dropped) => return Err(lost()),
                 Some(Trouble::ServerError) => {
                     return Ok(plain(500, "<html><body>Internal Server Error</body></html>"));
@@ -267,7 +271,8 @@ impl HttpConnector for Line {
                     | Trouble::Throttled
                     | Trouble::Dropped
                     | Trouble::ServerError
-                    | Trouble::Empty,
+                    | Trouble::Empty
+                    | Trouble::Lacking,
                 )
                 | None => {}
             }
