@@ -59,14 +59,18 @@ pub struct RevertArgs {
     /// Without any timeline: look through the account for what carries this drill's id, such as
     /// fd-0123456789, in its name, a tag, a comment, a field or a reason: queues, rules, subscriptions,
     /// experiments, templates, alarm states, runbooks, commands, executions, replays, findings in Security
-    /// Hub, process checks of AWS Config, and the lock. Not while the drill still runs. What carries no id is
-    /// not found this way: a rule that a fault disabled, samples of GuardDuty, log lines, and what a request
-    /// or a program changed.
+    /// Hub, process checks of AWS Config, and the lock. Not while the drill still runs: while it holds the
+    /// lock, nothing is touched. What carries no id is not found this way: a rule that a fault disabled,
+    /// samples of GuardDuty, log lines, and what a request or a program changed.
     ///
     /// One account and region is looked through: that of the credentials. With --scenario, each of the
     /// scenario's other targets too.
     #[arg(long, value_name = "ID", value_parser = sweep::drill_id, conflicts_with_all = ["dirs", "all"])]
     pub sweep: Option<String>,
+
+    /// The drill that is swept after is surely gone: do not wait until the lock that it left has run out.
+    #[arg(long, requires = "sweep")]
+    pub break_lock: bool,
 
     /// The scenario of the drill that is swept after: its other targets are looked through as well, each
     /// reached by its role or profile.

@@ -214,6 +214,13 @@ pub(super) async fn is_held(context: Context<'_>, parameter: &str) -> Result<boo
     Ok(lease.is_some_and(|lease| lease.run == context.run_id))
 }
 
+/// Until when the context's drill holds the lock, if it does: until then it may still run.
+pub(crate) async fn held_until(context: Context<'_>) -> Result<Option<Timestamp>, CallError> {
+    let lease = get(context, PARAMETER).await?.and_then(|found| found.lease);
+    let ours = lease.filter(|lease| lease.run == context.run_id);
+    Ok(ours.map(|lease| lease.until).filter(|until| context.clock().now() < *until))
+}
+
 /// Renews a lease that we hold.
 pub(crate) async fn renew(
     context: Context<'_>,

@@ -502,10 +502,16 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let id = begun["run_id"].as_str().expect("the drill's id");
     fs::remove_dir_all(crashed.reports.join("r")).expect("it is there");
     let reports = crashed.reports.display().to_string();
-    let swept = || {
-        let arguments = ["revert", "--sweep", id, "--reports", &reports];
+    let sweep = |more: &[&str]| {
+        let arguments = [&["revert", "--sweep", id, "--reports", &reports], more].concat();
         said(&reaching(&arguments, &crashed.served.url).output().expect("the binary starts"))
     };
+    // The lock is that of a drill which may still run, as far as anybody can know.
+    let refused = sweep(&[]);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(refused.err.contains("may still run"), "{}", refused.err);
+    assert_eq!(belongings::belongings(&crashed.served.emulator.account()), left);
+    let swept = || sweep(&["--break-lock"]);
     let said = swept();
     assert_eq!(said.code, 0, "{}", said.err);
     // The rule that a fault disabled is the one thing among these that carries no id.

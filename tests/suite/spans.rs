@@ -230,7 +230,8 @@ fn a_sweep_looks_through_each_target_of_the_scenario_that_it_is_given() {
     let reports = folder.path().join("reports").display().to_string();
     let file = scenario(folder.path(), SCENARIO);
     let sweep = |more: &[&str], external_id: &str| {
-        let arguments = [&["revert", "--sweep", &id, "--reports", &reports], more].concat();
+        let arguments =
+            [&["revert", "--sweep", &id, "--break-lock", "--reports", &reports], more].concat();
         asked(&arguments, &served.url, external_id)
     };
     let elsewhere = SCENARIO.replace("[\"111122223333\", ", "[");

@@ -1,7 +1,8 @@
 //! `firedrill revert --sweep ID`: what carries a drill's id, when even its timeline is lost.
 //!
 //! Main function: [`run`]. Invariants: what is done is on a record of its own before it is done; a place that
-//! could not be looked through is named and counts as left behind.
+//! could not be looked through is named and counts as left behind; nothing of a drill that may still run is
+//! touched, as long as its lock says so.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::cli::Exit;
 use crate::clock::Clock;
 use crate::context::{Context, Place};
 use crate::diagnostic::Severity;
+use crate::faults::lock::held_until;
 use crate::faults::revert::{sweep, undo};
 use crate::plan::Plan;
 use crate::recorder::Recorder;
@@ -45,7 +47,7 @@ pub(super) fn run(arguments: &RevertArgs, id: &str) -> Result<Exit, Refusal> {
     for place in &places {
         let Target { account, region, .. } = &place.target;
         say(&format!("looking for {id} in account {account}, {region}{}", place.suffix()));
-        let swept = swept(place, &recorder, id);
+        let swept = swept(place, &recorder, (id, arguments.break_lock));
         let (more, still) = accounts.runtime().block_on(swept);
         done += more;
         left.extend(still);
@@ -125,9 +127,22 @@ fn record(arguments: &RevertArgs, id: &str) -> Result<(Recorder, PathBuf), Refus
 }
 
 /// Looks through one place: how much is taken back, and what is left or could not be looked for.
-async fn swept(here: &Place, recorder: &Recorder, id: &str) -> (usize, Vec<String>) {
+async fn swept(
+    here: &Place,
+    recorder: &Recorder,
+    (id, break_lock): (&str, bool),
+) -> (usize, Vec<String>) {
     let (pace, _urgency) = Pace::paced();
     let context = Context::new(here, recorder, &pace, id);
+    // A lock that can't be read is told by the sweep itself; drills without one are nobody's to know.
+    if !break_lock && let Ok(Some(until)) = held_until(context).await {
+        let words = format!(
+            "{id} may still run{}: it holds the lock until {until}; wait until then, or add --break-lock if the \
+             drill is surely gone",
+            here.suffix()
+        );
+        return (0, vec![words]);
+    }
     let (found, unseen) = sweep(context).await;
     let mut left: Vec<String> =
         unseen.into_iter().map(|words| format!("{words}{}", here.suffix())).collect();
