@@ -176,3 +176,31 @@ fn what_was_started_and_never_answered_is_found_by_its_mark_and_stopped() {
         assert_eq!(judge(&plan, timeline).outcome, Outcome::Failed, "{fault}: {}", tail(timeline));
     }
 }
+
+#[test]
+fn an_experiment_that_a_lost_answer_has_stopped_already_is_stopped_and_not_left_behind() {
+    let (plan, account) = prepared(&root().join("tests/data/every-fault/scenario.yaml"));
+    let twice = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&twice);
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| {
+        between(inner, move |_, request, inner| {
+            let stops = request.method() == "DELETE" && request.uri().contains("/experiments/");
+            let Some(again) = request.try_clone().filter(|_| stops) else {
+                return inner.call(request);
+            };
+            counted.fetch_add(1, Ordering::SeqCst);
+            HttpConnectorFuture::new(async move {
+                inner.call(again).await?;
+                // By then the account has it stopped; time is virtual here.
+                tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+                inner.call(request).await
+            })
+        })
+    });
+    assert!(twice.load(Ordering::SeqCst) > 0, "an experiment was stopped");
+    let left = finished.timeline.iter().find_map(|entry| match &entry.kind {
+        EntryKind::Reverted { left } => Some(left.clone()),
+        _ => None,
+    });
+    assert_eq!(left, Some(Vec::new()), "{}", tail(&finished.timeline));
+}

@@ -33,9 +33,15 @@ pub(super) async fn undo(
         if ended(&experiment).is_some() {
             return Ok(());
         }
-        let stopped = context.aws.fis.stop_experiment().id(&id).send().await;
-        stopped.map_err(|error| CallError::of("fis:StopExperiment", &error))?;
         let is_over = async || Ok(ended(&get(context.aws, &id).await?).is_some());
+        let stopped = context.aws.fis.stop_experiment().id(&id).send().await;
+        if let Err(error) = stopped {
+            let error = CallError::of("fis:StopExperiment", &error);
+            // It may have ended by itself since the look, or by a first call whose answer was lost.
+            if !is_over().await? {
+                return Err(error);
+            }
+        }
         let still = || format!("experiment {id} was told to stop and has not ended");
         until_over(context, Topic::Experiments, "fis:StopExperiment", is_over, still).await
     };
