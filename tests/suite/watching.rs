@@ -199,27 +199,31 @@ fn machinery(rules: usize, runbooks: usize) -> String {
     text
 }
 
-/// The calls of drills that watch for ten minutes that nothing of this happens.
+/// The calls of drills that all watch for ten minutes that nothing of this happens.
 fn quiet(drills: usize, expected: &[String], environment: &str) -> BTreeMap<String, u64> {
+    quiet_each(&vec![expected.to_vec(); drills], environment, 10)
+}
+
+/// The calls of drills that watch for so many minutes, each that nothing of its own happens.
+fn quiet_each(drills: &[Vec<String>], environment: &str, minutes: u32) -> BTreeMap<String, u64> {
     let mut account = None;
-    let plans: Vec<Plan> = (0..drills)
-        .map(|drill| {
-            let expected: String = expected
-                .iter()
-                .enumerate()
-                .map(|(number, what)| {
-                    format!("  - {{id: e{number}, never: {{{what}}}, for: 10m}}\n")
-                })
-                .collect();
-            let scenario = format!(
-                "version: 1\nname: quiet-{drill}\nfaults:\n  - id: one\n    \
-                 put_metric_data: {{namespace: Shop, metric: Other, value: 1}}\nexpect:\n{expected}"
-            );
-            let (plan, built) = stage::built(&scenario, environment).expect("in order");
-            account.get_or_insert(built);
-            Plan { run_id: format!("fd-{drill}"), ..plan }
-        })
-        .collect();
+    let planned = |(drill, expected): (usize, &Vec<String>)| {
+        let expected: String = expected
+            .iter()
+            .enumerate()
+            .map(|(number, what)| {
+                format!("  - {{id: e{number}, never: {{{what}}}, for: {minutes}m}}\n")
+            })
+            .collect();
+        let scenario = format!(
+            "version: 1\nname: quiet-{drill}\nfaults:\n  - id: one\n    \
+             put_metric_data: {{namespace: Shop, metric: Other, value: 1}}\nexpect:\n{expected}"
+        );
+        let (plan, built) = stage::built(&scenario, environment).expect("in order");
+        account.get_or_insert(built);
+        Plan { run_id: format!("fd-{drill}"), ..plan }
+    };
+    let plans: Vec<Plan> = drills.iter().enumerate().map(planned).collect();
     let finished = rehearse_together(&plans, account.expect("there is a drill"));
     counted(&plans.into_iter().zip(finished).collect::<Vec<_>>())
 }
@@ -238,4 +242,50 @@ fn many_runbooks_are_watched_with_the_calls_of_one() {
     // Drills that begin side by side are armed one after the other: their first looks are their own.
     assert!(drills[lists] <= one[lists] + 5 * 4, "{drills:?}");
     assert_eq!(many.get("ssm:GetAutomationExecution"), None);
+}
+
+#[test]
+fn many_expectations_of_rules_cost_a_look_at_each_rule_and_one_look_at_their_metrics() {
+    let environment = machinery(40, 0);
+    let rules = |count: usize| -> Vec<String> {
+        (0..count).map(|number| format!("rule: {{name: r{}}}", number % 40)).collect()
+    };
+    let of = |drills, expectations| quiet(drills, &rules(expectations), &environment);
+    let (few, many, drills) = (of(1, 40), of(1, 200), of(5, 200));
+    assert_eq!(few, many);
+    // Before anything is made, before it is listened to, and each drill whether its own rule is gone.
+    let reads = |counts: &BTreeMap<String, u64>| counts["events:DescribeRule"];
+    assert_eq!((reads(&many), reads(&drills)), (2 * 40 + 1, 2 * 40 + 5));
+    // All of one pattern: one rule of the drill's own brings the events of all.
+    assert_eq!((many["events:PutRule"], drills["events:PutRule"]), (1, 5));
+    let values = "cloudwatch:GetMetricData";
+    // What takes longer to set up begins to look at another part of the ten seconds.
+    assert!(of(1, 1)[values].abs_diff(many[values]) <= 1, "{many:?}");
+    // Drills that begin side by side are armed one after the other: each has a first and a last look of
+    // its own.
+    assert!(drills[values] <= many[values] + 2 * 5, "{drills:?}");
+}
+
+/// That many expectations of metrics, which are of that many metrics.
+fn metrics(count: usize, metrics: usize, of: &str) -> Vec<String> {
+    let metric = |number| {
+        let name = format!("{of}{}", number % metrics);
+        format!(
+            "metric: {{namespace: Shop, name: {name}, statistic: Sum, missing: ignore, threshold: '> 1'}}"
+        )
+    };
+    (0..count).map(metric).collect()
+}
+
+/// How often drills that each expect this for a minute ask for values.
+fn asked(drills: &[Vec<String>]) -> u64 {
+    quiet_each(drills, &environment(1), 1)["cloudwatch:GetMetricData"]
+}
+
+#[test]
+fn metrics_are_asked_for_by_five_hundred_and_each_once() {
+    let one = asked(&[metrics(1, 1, "m")]);
+    assert_eq!(asked(&[metrics(490, 490, "m")]), one);
+    assert_eq!(asked(&vec![metrics(300, 300, "m"); 2]), one);
+    assert_eq!(asked(&[metrics(300, 300, "m"), metrics(300, 300, "n")]), 2 * one);
 }
