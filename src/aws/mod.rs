@@ -100,6 +100,8 @@ pub(crate) struct Readers {
     executions: automations::WholeReader,
     metrics: metrics::Reader,
     deployments: deployments::Reader,
+    groups: deployments::GroupReader,
+    group_deployments: deployments::OneReader,
     rules: rules::Reader,
     trails: trail::Reader,
 }

@@ -8,12 +8,13 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use firedrill::commands::drill::{Finished, rehearse_paced, rehearse_together};
 use firedrill::emulator::Account;
 use firedrill::judge::{Outcome, VerdictKind, judge};
-use firedrill::plan::Plan;
+use firedrill::plan::{Becomes, Kind, Plan, Release};
 use firedrill::runner::Conduct;
 use firedrill::timeline::EntryKind;
 
 use crate::between::{between, refuse};
 use crate::stage;
+use crate::support::root;
 
 /// An environment with this many quiet alarms.
 fn environment(alarms: usize) -> String {
@@ -120,11 +121,16 @@ fn seen_after(over: &Finished) -> (f64, BTreeMap<String, u64>) {
         }
         _ => None,
     });
+    (seen.expect("it was seen"), calls_of(over))
+}
+
+/// How many calls of each action a drill made.
+fn calls_of(over: &Finished) -> BTreeMap<String, u64> {
     let calls = over.timeline.iter().find_map(|entry| match &entry.kind {
         EntryKind::Calls { counts } => Some(counts.clone().into_iter().collect()),
         _ => None,
     });
-    (seen.expect("it was seen"), calls.expect("they are counted"))
+    calls.expect("they are counted")
 }
 
 #[test]
@@ -288,4 +294,73 @@ fn metrics_are_asked_for_by_five_hundred_and_each_once() {
     assert_eq!(asked(&[metrics(490, 490, "m")]), one);
     assert_eq!(asked(&vec![metrics(300, 300, "m"); 2]), one);
     assert_eq!(asked(&[metrics(300, 300, "m"), metrics(300, 300, "n")]), 2 * one);
+}
+
+/// Deployment groups of CodeDeploy to which nothing is deployed.
+fn groups(count: usize) -> String {
+    let mut text = environment(1);
+    text.push_str(
+        "  App: {Type: AWS::CodeDeploy::Application, Properties: {ApplicationName: shop}}\n",
+    );
+    for number in 0..count {
+        writeln!(
+            text,
+            "  G{number}:\n    Type: AWS::CodeDeploy::DeploymentGroup\n    Properties: {{ApplicationName: !Ref App, \
+             DeploymentGroupName: g{number}, ServiceRoleArn: \"arn:aws:iam::111122223333:role/deploy\"}}"
+        )
+        .expect("a text grows");
+    }
+    text
+}
+
+#[test]
+fn what_a_group_deploys_is_listed_once_for_everything_that_is_expected_of_it() {
+    let environment = groups(5);
+    let deployments = |count: usize| -> Vec<String> {
+        let of = |number: usize| {
+            let group = format!("codedeploy: {{application: shop, group: g{}}}", number % 5);
+            match number / 5 % 2 {
+                0 => format!("rollback: {{{group}}}"),
+                _ => format!("deployment: {{{group}, state: Failed}}"),
+            }
+        };
+        (0..count).map(of).collect()
+    };
+    let of = |drills, expectations| quiet(drills, &deployments(expectations), &environment);
+    let (few, many, drills) = (of(1, 5), of(1, 200), of(4, 200));
+    assert_eq!(few, many);
+    let lists = "codedeploy:ListDeployments";
+    assert!(drills[lists] <= many[lists] + 4 * 2 * 5, "{drills:?}");
+}
+
+#[test]
+fn a_deployment_is_read_once_for_everything_that_is_expected_of_it() {
+    let file = root().join("scenarios/bad-deployment-rolls-back.yaml");
+    let (plan, account) = stage::prepared(&file);
+    let counts = |plan: &Plan| {
+        let drills = rehearse_together(std::slice::from_ref(plan), account.clone());
+        assert_eq!(judge(plan, &drills[0].timeline).outcome, Outcome::Passed);
+        calls_of(&drills[0])
+    };
+    let alone = counts(&plan);
+    let mut crowd = plan.clone();
+    let rollback =
+        plan.expectations.iter().find(|one| one.id == "rolled-back").expect("it is there");
+    for number in 0..4 {
+        let release = Release::CodeDeploy {
+            application: "checkout".to_owned(),
+            group: "production".to_owned(),
+        };
+        let becomes = Becomes::State { state: "Succeeded".to_owned() };
+        let mut one = rollback.clone();
+        one.id = format!("more-{number}");
+        if number > 0 {
+            one.kind = Kind::Deployment { release, becomes };
+        }
+        crowd.expectations.push(one);
+    }
+    let crowded = counts(&crowd);
+    for action in ["codedeploy:ListDeployments", "codedeploy:GetDeployment"] {
+        assert_eq!(alone[action], crowded[action], "{action}");
+    }
 }
