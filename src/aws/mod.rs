@@ -7,6 +7,7 @@
 pub(crate) mod alarms;
 pub(crate) mod asked_for;
 pub(crate) mod automations;
+pub(crate) mod bus_logs;
 pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod deployments;
@@ -103,6 +104,8 @@ pub(crate) struct Readers {
     groups: deployments::GroupReader,
     group_deployments: deployments::OneReader,
     rules: rules::Reader,
+    bus_logs: bus_logs::WhereReader,
+    bus_steps: bus_logs::Reader,
     trails: trail::Reader,
 }
 
