@@ -12,6 +12,7 @@ pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod deployments;
 pub(crate) mod endpoints;
+pub(crate) mod existing;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
@@ -104,6 +105,7 @@ pub(crate) struct Readers {
     groups: deployments::GroupReader,
     group_deployments: deployments::OneReader,
     rules: rules::Reader,
+    existing: existing::Reader,
     bus_logs: bus_logs::WhereReader,
     bus_steps: bus_logs::Reader,
     trails: trail::Reader,

@@ -12,6 +12,7 @@ use std::ops::Deref;
 
 use super::Drill;
 use crate::aws::alarms::{self, Snapshot};
+use crate::aws::existing::is_there;
 use crate::aws::rules::{Named, rules};
 use crate::aws::{CallError, CallErrorKind, RuleFound, configurations};
 use crate::context::{ChangeError, Place};
@@ -24,6 +25,9 @@ use crate::scenario::suggest::did_you_mean;
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
 use config::Use;
+
+const DOCUMENT: &str = "ssm:DescribeDocument";
+const GROUP: &str = "codedeploy:GetDeploymentGroup";
 
 /// A drill as it looks from one of its places.
 #[derive(Clone, Copy)]
@@ -259,9 +263,12 @@ async fn look(drill: Here<'_>, subject: &Subject, rules: &Rules) -> Finding {
             rule_can_act(drill, (bus, name), found?, *must_match, *must_invoke).await
         }
         Subject::Document(name) => {
-            let sent = aws.ssm.describe_document().name(name).send().await;
-            let sent = sent.map_err(|error| CallError::of("ssm:DescribeDocument", &error));
-            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+            let request = aws.ssm.describe_document().name(name);
+            let asked = is_there(aws, &words, move || {
+                let sent = request.clone().send();
+                async { sent.await.map(|_| ()).map_err(|error| CallError::of(DOCUMENT, &error)) }
+            });
+            asked.await.map_err(|error| failed(&words, &error))
         }
         Subject::ConfigRule(rule, used) => config::look(aws, rule, *used, &words).await,
         Subject::Topic(topic) => {
@@ -271,11 +278,13 @@ async fn look(drill: Here<'_>, subject: &Subject, rules: &Rules) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Group { application, group } => {
-            let request = aws.codedeploy.get_deployment_group();
-            let sent =
-                request.application_name(application).deployment_group_name(group).send().await;
-            let sent = sent.map_err(|error| CallError::of("codedeploy:GetDeploymentGroup", &error));
-            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+            let request = aws.codedeploy.get_deployment_group().application_name(application);
+            let request = request.deployment_group_name(group);
+            let asked = is_there(aws, &words, move || {
+                let sent = request.clone().send();
+                async { sent.await.map(|_| ()).map_err(|error| CallError::of(GROUP, &error)) }
+            });
+            asked.await.map_err(|error| failed(&words, &error))
         }
         Subject::ResponsePlan(plan) => {
             let (partition, account) = (&drill.place.partition, &drill.place.target.account);

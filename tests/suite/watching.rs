@@ -364,3 +364,17 @@ fn a_deployment_is_read_once_for_everything_that_is_expected_of_it() {
         assert_eq!(alone[action], crowded[action], "{action}");
     }
 }
+
+#[test]
+fn the_logs_of_a_bus_are_read_once_for_all_that_is_expected_of_its_rules() {
+    let environment =
+        crate::bus_logs::ENVIRONMENT.replace("LEVEL", "INFO").replace("EFFECT", "Allow");
+    let expected = |count| vec!["rule: {name: large, bus: orders}".to_owned(); count];
+    let of = |drills, expectations| quiet(drills, &expected(expectations), &environment);
+    let (one, many, drills) = (of(1, 1), of(1, 100), of(5, 100));
+    assert_eq!(one, many);
+    let (reads, asks) = ("logs:FilterLogEvents", "logs:DescribeDeliverySources");
+    assert!(drills[reads] <= one[reads] + 2 * 5, "{drills:?}");
+    // Where the bus logs is found out by each drill, or together.
+    assert!(drills[asks] <= 5, "{drills:?}");
+}
