@@ -40,6 +40,8 @@ struct Watched {
     grows: &'static str,
     /// Expectations and things of the rows that one to four drills watch.
     rows: &'static [(usize, usize)],
+    /// How many drills watch ten things each, in the last rows.
+    drills: &'static [usize],
 }
 
 const EACH: &[(usize, usize)] = &[(10, 10), (100, 10), (1_000, 10), (100, 100), (1_000, 100)];
@@ -52,6 +54,7 @@ const ALL: &[Watched] = &[
         looks: &["cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmHistory"],
         grows: "DescribeAlarms names 100 alarms, so that 1,000 take 10 calls a look",
         rows: &[(10, 10), (100, 10), (1_000, 10), (100, 100), (1_000, 100), (1_000, 1_000)],
+        drills: &[10, 50],
     },
     Watched {
         title: "rules, by their metrics",
@@ -61,6 +64,7 @@ const ALL: &[Watched] = &[
         grows: "GetMetricData asks for 500 metrics. Around the looks each rule is described twice, before \
                 the drill and before it listens",
         rows: EACH,
+        drills: &[10, 50],
     },
     Watched {
         title: "rules, by their bus's logs",
@@ -68,8 +72,9 @@ const ALL: &[Watched] = &[
         make: |account, thing| rule(account, "orders", thing),
         looks: &["cloudwatch:GetMetricData", "logs:FilterLogEvents"],
         grows: "FilterLogEvents reads one log group, whichever rules it tells of; GetMetricData tells what \
-                the logs lack",
+                the logs lack. Each drill asks once where the bus logs, with a budget of a call a second",
         rows: EACH,
+        drills: &[10],
     },
     Watched {
         title: "runbooks",
@@ -79,6 +84,7 @@ const ALL: &[Watched] = &[
         grows: "up to 3 documents are listed one by one, more by one list. Around the looks each document \
                 is described once",
         rows: &[(3, 3), (10, 10), (100, 10), (1_000, 10), (100, 100)],
+        drills: &[10, 50],
     },
     Watched {
         title: "deployments of CodeDeploy",
@@ -89,6 +95,7 @@ const ALL: &[Watched] = &[
         looks: &["codedeploy:ListDeployments", "codedeploy:GetDeployment"],
         grows: "ListDeployments lists one deployment group; the budget is 60 calls a minute",
         rows: &[(1, 1), (100, 1), (10, 10), (100, 10), (1_000, 10)],
+        drills: &[10, 50],
     },
     Watched {
         title: "metrics",
@@ -102,6 +109,7 @@ const ALL: &[Watched] = &[
         looks: &["cloudwatch:GetMetricData"],
         grows: "GetMetricData asks for 500 metrics, so that 1,000 take 2 calls a look",
         rows: &[(10, 10), (100, 10), (1_000, 10), (100, 100), (1_000, 100), (1_000, 1_000)],
+        drills: &[10, 50],
     },
 ];
 
@@ -126,8 +134,8 @@ fn main() {
         for (expectations, things) in watched.rows {
             tell(watched, *expectations, *things, expectations.div_ceil(MOST_A_DRILL));
         }
-        for drills in [10, 50] {
-            tell(watched, drills * 10, 10, drills);
+        for drills in watched.drills {
+            tell(watched, drills * 10, 10, *drills);
         }
     }
 }
