@@ -36,6 +36,19 @@ pub(crate) struct Question {
     pub(crate) from: Timestamp,
 }
 
+impl Question {
+    /// Whether both want the same values, if from different moments on.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.period, &self.expression, &self.metrics)
+            == (other.period, &other.expression, &other.metrics)
+    }
+
+    /// How many queries it takes: one a metric, and one for an expression over them.
+    fn size(&self) -> usize {
+        if self.expression.is_some() { self.metrics.len() + 1 } else { 1 }
+    }
+}
+
 /// A statistic of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Source {
@@ -72,8 +85,11 @@ pub(crate) async fn answers(aws: &Aws, questions: &[Question], until: Timestamp)
         })
         .await;
     let answer = |question: &Question| {
-        let mut answers = read.iter().filter(|(asked, _)| asked == question);
-        answers.next().map(|(_, answer)| answer.clone())
+        let (_, answer) = read.iter().find(|(asked, _)| asked.is_like(question))?;
+        // Somebody else may have asked for earlier periods, too.
+        let own =
+            |series: &Series| series.range(question.from..).map(|(at, n)| (*at, *n)).collect();
+        Some(answer.as_ref().map(own).map_err(Clone::clone))
     };
     let unasked = || Err(unreadable("the question was not asked".to_owned(), None));
     questions.iter().map(|question| answer(question).unwrap_or_else(unasked)).collect()
@@ -93,17 +109,28 @@ struct Batch {
     queries: usize,
 }
 
+impl Batch {
+    /// Answers the question with one that is here already, if there is any like it.
+    fn takes_in(&mut self, question: &Question, until: Timestamp) -> bool {
+        let Some(same) = self.questions.iter_mut().find(|one| one.is_like(question)) else {
+            return false;
+        };
+        same.from = same.from.min(question.from);
+        self.until = self.until.max(until);
+        true
+    }
+}
+
 fn batches(asks: Vec<Ask>) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let each = asks.into_iter().flat_map(|(questions, until)| {
         questions.into_iter().map(move |question| (question, until))
     });
     for (question, until) in each {
-        if let Some(same) = batches.iter_mut().find(|batch| batch.questions.contains(&question)) {
-            same.until = same.until.max(until);
+        if batches.iter_mut().any(|batch| batch.takes_in(&question, until)) {
             continue;
         }
-        let size = question.metrics.len() + 1;
+        let size = question.size();
         let fits = |batch: &&mut Batch| {
             batch.period == question.period && batch.queries + size <= MOST_QUERIES
         };
@@ -321,7 +348,7 @@ mod tests {
             statistic: "Sum".to_owned(),
         };
         let question = Question {
-            expression: None,
+            expression: (metrics > 1).then(|| "m0".to_owned()),
             metrics: (0..metrics).map(|index| (format!("m{index}"), source.clone())).collect(),
             period: SignedDuration::from_secs(seconds),
             from: Timestamp::UNIX_EPOCH,
@@ -336,12 +363,34 @@ mod tests {
             question("b", 60, 1),
             question("a", 60, 1),
             question("a", 300, 1),
-            question("c", 60, 497),
+            question("c", 60, 496),
+            question("d", 60, 1),
         ];
         let sizes: Vec<(i64, usize)> = batches(asks)
             .iter()
             .map(|batch| (batch.period.as_secs(), batch.questions.len()))
             .collect();
-        assert_eq!(sizes, [(60, 2), (300, 1), (60, 1)]);
+        assert_eq!(sizes, [(60, 4), (300, 1)]);
+    }
+
+    #[test]
+    fn five_hundred_metrics_are_one_call_and_one_more_is_another() {
+        let asks = |count| (0..count).map(|number| question(&format!("m{number}"), 60, 1));
+        let calls = |count| batches(asks(count).collect()).len();
+        assert_eq!([1, 500, 501, 1_000, 1_001].map(calls), [1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn the_same_values_from_different_moments_on_are_asked_for_once() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let from = |second| {
+            let (mut questions, until) = question("a", 60, 1);
+            questions[0].from = at(second);
+            (questions, until + SignedDuration::from_secs(second))
+        };
+        let batches = batches(vec![from(120), from(60), from(180)]);
+        let [batch] = batches.as_slice() else { panic!("{} calls", batches.len()) };
+        assert_eq!((batch.questions.len(), batch.questions[0].from), (1, at(60)));
+        assert_eq!(batch.until, at(180));
     }
 }

@@ -7,10 +7,12 @@
 pub(crate) mod alarms;
 pub(crate) mod asked_for;
 pub(crate) mod automations;
+pub(crate) mod bus_logs;
 pub(crate) mod configurations;
 mod credentials;
 pub(crate) mod deployments;
 pub(crate) mod endpoints;
+pub(crate) mod existing;
 pub(crate) mod experiments;
 pub(crate) mod findings;
 pub mod gate;
@@ -20,6 +22,7 @@ pub(crate) mod once;
 pub mod permissions;
 pub(crate) mod queues;
 pub mod quotas;
+pub(crate) mod rules;
 pub mod secrets;
 mod shared;
 pub(crate) mod trail;
@@ -99,6 +102,12 @@ pub(crate) struct Readers {
     executions: automations::WholeReader,
     metrics: metrics::Reader,
     deployments: deployments::Reader,
+    groups: deployments::GroupReader,
+    group_deployments: deployments::OneReader,
+    rules: rules::Reader,
+    existing: existing::Reader,
+    bus_logs: bus_logs::WhereReader,
+    bus_steps: bus_logs::Reader,
     trails: trail::Reader,
 }
 
@@ -188,10 +197,7 @@ impl Aws {
     ///
     /// Source: <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeRule.html>.
     pub async fn rule(&self, bus: &str, name: &str) -> Result<RuleFound, CallError> {
-        let sent = self.events.describe_rule().name(name).event_bus_name(bus).send().await;
-        let answer = sent.map_err(|error| CallError::of("events:DescribeRule", &error))?;
-        let enabled = answer.state() != Some(&aws_sdk_eventbridge::types::RuleState::Disabled);
-        Ok(RuleFound { pattern: answer.event_pattern, enabled })
+        rules::rule(self, bus, name).await
     }
 }
 

@@ -8,11 +8,11 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Seen, Watch};
-use crate::aws::deployments::{Reached, of_release};
-use crate::aws::{Aws, CallError};
+use crate::aws::CallError;
+use crate::aws::deployments::{Over, Reached, of_release};
 use crate::plan::{Becomes, Kind, Release};
 use crate::wakeup::Topic;
 
@@ -45,10 +45,10 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         }
     }
     let mut told = BTreeSet::new();
-    let names = appconfig::Names::default();
+    let known = Known::default();
     watch
         .keep_looking("deployment states", Topic::Deployments, LAG, &expectations, async || {
-            let looks = releases.iter().map(|release| look(watch, release, &names));
+            let looks = releases.iter().map(|release| look(watch, release, &known));
             for (release, reached) in releases.iter().zip(join_all(looks).await) {
                 for one in reached?.iter().filter(|one| one.at >= watch.since) {
                     for subject in subjects.iter().filter(|subject| subject.release == *release) {
@@ -61,38 +61,56 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         .await;
 }
 
+/// What need not be asked for again.
+#[derive(Default)]
+struct Known {
+    names: appconfig::Names,
+    over: Over,
+}
+
 /// The states that were reached, oldest first; read together with whoever else asks for this release.
 async fn look(
     watch: &Watch<'_>,
     release: &Release,
-    names: &appconfig::Names,
+    known: &Known,
 ) -> Result<Vec<Reached>, CallError> {
-    let (aws, wanted, names) = (watch.aws.clone(), release.clone(), names.clone());
-    let read = move |since| {
-        let (aws, wanted, names) = (aws.clone(), wanted.clone(), names.clone());
-        async move { read(&aws, &wanted, &names, since).await }
-    };
-    of_release(watch.aws, release.words(), watch.since, read).await
+    let (aws, since) = (watch.aws, watch.since);
+    let words = release.words();
+    match release {
+        Release::CodeDeploy { application, group } => {
+            codedeploy::look(aws, since, (application, group), &known.over).await
+        }
+        Release::CloudFormation { stack } => {
+            let (ours, stack) = (aws.clone(), stack.clone());
+            let read = move |since| {
+                let (ours, stack) = (ours.clone(), stack.clone());
+                async move { cloudformation::look(&ours, since, &stack).await.map(in_order) }
+            };
+            of_release(aws, words, since, read).await
+        }
+        Release::AppConfig { application, environment } => {
+            let to = (application.clone(), environment.clone());
+            let (ours, names) = (aws.clone(), known.names.clone());
+            let read = move |since| {
+                let (ours, to, names) = (ours.clone(), to.clone(), names.clone());
+                async move { appconfig::look(&ours, since, &to.0, &to.1, &names).await.map(in_order) }
+            };
+            of_release(aws, words, since, read).await
+        }
+        Release::Ecs { cluster, service } => {
+            let (ours, cluster, service) = (aws.clone(), cluster.clone(), service.clone());
+            let read = move |since| {
+                let (ours, of) = (ours.clone(), (cluster.clone(), service.clone()));
+                async move { ecs::look(&ours, since, &of.0, &of.1).await.map(in_order) }
+            };
+            of_release(aws, words, since, read).await
+        }
+    }
 }
 
-async fn read(
-    aws: &Aws,
-    release: &Release,
-    names: &appconfig::Names,
-    since: Timestamp,
-) -> Result<Vec<Reached>, CallError> {
-    let mut reached = match release {
-        Release::CodeDeploy { application, group } => {
-            codedeploy::look(aws, since, application, group).await?
-        }
-        Release::CloudFormation { stack } => cloudformation::look(aws, since, stack).await?,
-        Release::AppConfig { application, environment } => {
-            appconfig::look(aws, since, application, environment, names).await?
-        }
-        Release::Ecs { cluster, service } => ecs::look(aws, since, cluster, service).await?,
-    };
+fn in_order(mut reached: Vec<Reached>) -> Vec<Reached> {
     reached.sort_by_key(|one| one.at);
-    Ok(reached)
+    reached
 }
 
 fn tell(

@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use self::build::{Builder, Names, create_queue};
+use self::build::{Builder, Names, create_queue, known_rules};
 use super::mailbox::{self, Mailbox};
 use super::wakeups::WakeUps;
 use super::{After, Looking, Seen, Watch};
@@ -221,7 +221,8 @@ impl Listener {
         let evidence = !expectations.is_empty();
         let url = create_queue(context, &names, &topics, evidence).await?;
         let mailbox = Mailbox { url, evidence };
-        let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new() };
+        let known = known_rules(&context, expectations).await;
+        let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new(), known };
         let mut subjects = Vec::new();
         for expectation in expectations {
             if let Some(wanted) = builder.listen_for(expectation).await? {

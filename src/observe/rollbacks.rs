@@ -1,26 +1,27 @@
 //! Rollbacks by `CodeDeploy` itself: a new deployment that `CodeDeploy` created, and that succeeded.
 //!
-//! Main function: [`poll`]. The chain of ids is followed from the failed deployment to the one that rolls
+//! Main function: [`poll`]. Groups are read together with whoever else watches them. The chain of ids is followed from the failed deployment to the one that rolls
 //! back. Source: <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_RollbackInfo.html>.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus, TimeRange};
+use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus};
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::{Seen, Watch};
-use crate::aws::asked_for::deployment;
-use crate::aws::{CallError, date_time, timestamp};
+use crate::aws::deployments::{Over, is_over, of_group};
+use crate::aws::{CallError, timestamp};
 use crate::plan::Kind;
 use crate::wakeup::Topic;
 
 /// `GetDeployment` shows a change at once.
 const LAG: SignedDuration = SignedDuration::ZERO;
 
-struct Subject {
+struct Subject<'a> {
     expectation: String,
-    application: String,
-    group: String,
+    /// The application and its deployment group.
+    group: (&'a str, &'a str),
 }
 
 /// Watches every deployment group of the plan. Never returns.
@@ -29,68 +30,41 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         let Kind::CodeDeployRollback { application, group } = &expectation.kind else {
             return None;
         };
-        Some(Subject {
-            expectation: expectation.id.clone(),
-            application: application.clone(),
-            group: group.clone(),
-        })
+        Some(Subject { expectation: expectation.id.clone(), group: (application, group) })
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.clone()).collect();
-    let mut told = BTreeSet::new();
+    let (mut told, over) = (BTreeSet::new(), Over::default());
     watch
         .keep_looking("deployments", Topic::Deployments, LAG, &expectations, async || {
-            for subject in &subjects {
-                look(watch, subject, &mut told).await?;
-            }
-            Ok(())
+            look(watch, &subjects, &over, &mut told).await
         })
         .await;
 }
 
 async fn look(
     watch: &Watch<'_>,
-    subject: &Subject,
+    subjects: &[Subject<'_>],
+    over: &Over,
     told: &mut BTreeSet<(String, String)>,
 ) -> Result<(), CallError> {
-    let range = TimeRange::builder().start(date_time(watch.since)).build();
-    let mut pages = watch
-        .aws
-        .codedeploy
-        .list_deployments()
-        .application_name(&subject.application)
-        .deployment_group_name(&subject.group)
-        .create_time_range(range)
-        .into_paginator()
-        .items()
-        .send();
-    let mut ids = Vec::new();
-    while let Some(id) = pages.next().await {
-        ids.push(id.map_err(|error| CallError::of("codedeploy:ListDeployments", &error))?);
-    }
-    for id in ids {
-        if told.contains(&(subject.expectation.clone(), id.clone())) {
-            continue;
-        }
-        let deployment = deployment(watch.aws, &id).await?;
-        if is_final(&deployment) {
-            told.insert((subject.expectation.clone(), id.clone()));
-            if deployment.creator() == Some(&DeploymentCreator::CodeDeployRollback) {
-                tell(watch, subject, &id, &deployment);
+    let groups: BTreeSet<(&str, &str)> = subjects.iter().map(|subject| subject.group).collect();
+    let reads = groups.iter().map(|group| of_group(watch.aws, *group, watch.since, over));
+    let reads = join_all(reads).await;
+    let found: BTreeMap<(&str, &str), _> = groups.into_iter().zip(reads).collect();
+    for subject in subjects {
+        for (id, deployment) in found[&subject.group].as_ref().map_err(Clone::clone)? {
+            let news =
+                is_over(deployment) && told.insert((subject.expectation.clone(), id.clone()));
+            if news && deployment.creator() == Some(&DeploymentCreator::CodeDeployRollback) {
+                tell(watch, subject, id, deployment);
             }
         }
     }
     Ok(())
 }
 
-fn is_final(deployment: &DeploymentInfo) -> bool {
-    matches!(
-        deployment.status(),
-        Some(DeploymentStatus::Succeeded | DeploymentStatus::Failed | DeploymentStatus::Stopped)
-    )
-}
-
-fn tell(watch: &Watch<'_>, subject: &Subject, id: &str, deployment: &DeploymentInfo) {
+fn tell(watch: &Watch<'_>, subject: &Subject<'_>, id: &str, deployment: &DeploymentInfo) {
     let status = deployment.status().map(DeploymentStatus::as_str).unwrap_or_default();
     let occurred_at =
         deployment.complete_time().and_then(timestamp).unwrap_or_else(|| watch.clock().now());

@@ -8,21 +8,20 @@
 //! their minute. Nothing but the metrics can show that a rule did nothing. Source:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
-mod bus_logs;
 mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::bus_logs::{BusLogs, Did, Step};
 use self::effects::Targets;
 pub(super) use self::effects::{Acts, Effect, Effects};
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
 use crate::aws::CallError;
+use crate::aws::bus_logs::{BusLogs, Did, Places, Step};
 use crate::aws::metrics::{self, Question, Series, Source};
-use crate::plan::{Demand, Kind};
+use crate::plan::{BUS_LOG_GROUPS, Demand, Kind};
 use crate::scenario::types::RuleState;
 use crate::wakeup::Topic;
 
@@ -108,6 +107,8 @@ struct Progress {
     targets: BTreeMap<(String, String), Targets>,
     /// Where each bus logs, once that is known.
     logs: BTreeMap<String, Option<BusLogs>>,
+    /// From where on their logs are read.
+    places: Places,
     /// How many occurrences were told of a minute's count, by subject.
     counted: BTreeMap<(usize, Timestamp), u32>,
     /// What the logs showed, by subject: each step once.
@@ -127,16 +128,19 @@ async fn read_logs(
     let buses: BTreeSet<&str> = subjects.iter().map(|subject| subject.bus.as_str()).collect();
     for bus in buses {
         if !progress.logs.contains_key(bus) {
-            progress.logs.insert(bus.to_owned(), BusLogs::of(watch.aws, bus).await?);
+            progress
+                .logs
+                .insert(bus.to_owned(), BusLogs::of(watch.aws, bus, BUS_LOG_GROUPS).await?);
         }
         let Some(logs) = progress.logs[bus].clone() else { continue };
         let of_bus: Vec<(usize, &Subject)> =
             subjects.iter().enumerate().filter(|(_, subject)| subject.bus == bus).collect();
         let rules: BTreeSet<&str> =
             of_bus.iter().map(|(_, subject)| subject.arn.as_str()).collect();
-        for step in logs.steps(watch, &rules, minute_of(watch.since)).await? {
+        let range = (minute_of(watch.since), watch.clock().now());
+        for step in logs.steps(watch.aws, &rules, range, &mut progress.places).await? {
             let of_rule = of_bus.iter().filter(|(_, subject)| subject.arn == step.rule_arn);
-            for (index, subject) in of_rule.filter(|(_, subject)| logs.show(subject.state)) {
+            for (index, subject) in of_rule.filter(|(_, subject)| is_in(&logs, subject.state)) {
                 if shows(subject.state, step.did) && progress.logged.insert((*index, step.clone()))
                 {
                     tell_step(watch, (*index, subject), matches, progress, &step);
@@ -145,6 +149,14 @@ async fn read_logs(
         }
     }
     Ok(())
+}
+
+/// Whether what is expected of a rule would be in these logs.
+fn is_in(logs: &BusLogs, state: RuleState) -> bool {
+    match state {
+        RuleState::Failed => true,
+        RuleState::Matched | RuleState::Invoked => !logs.failures_only,
+    }
 }
 
 /// Whether a step says something of what is expected: that it was done, or that it was not.
@@ -207,7 +219,7 @@ async fn look(
     for ((index, subject), answer) in subjects.iter().enumerate().zip(answers) {
         let told = match answer {
             Ok(counts) => match &progress.logs[&subject.bus] {
-                Some(logs) if logs.show(subject.state) => {
+                Some(logs) if is_in(logs, subject.state) => {
                     // The logs have until then to show it better.
                     let late: Series =
                         counts.range(..=now - LAG).map(|(at, n)| (*at, *n)).collect();

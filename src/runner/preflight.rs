@@ -7,14 +7,14 @@
 mod config;
 mod messages;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-
-use aws_sdk_eventbridge::types::RuleState as State;
 
 use super::Drill;
 use crate::aws::alarms::{self, Snapshot};
-use crate::aws::{CallError, CallErrorKind, configurations};
+use crate::aws::existing::is_there;
+use crate::aws::rules::{Named, rules};
+use crate::aws::{CallError, CallErrorKind, RuleFound, configurations};
 use crate::context::{ChangeError, Place};
 use crate::faults;
 use crate::plan::{
@@ -25,6 +25,9 @@ use crate::scenario::suggest::did_you_mean;
 use crate::scenario::types::{RuleState, StateValue};
 use crate::timeline::{EntryKind, Problem};
 use config::Use;
+
+const DOCUMENT: &str = "ssm:DescribeDocument";
+const GROUP: &str = "codedeploy:GetDeploymentGroup";
 
 /// A drill as it looks from one of its places.
 #[derive(Clone, Copy)]
@@ -152,8 +155,9 @@ async fn holds_at(drill: Here<'_>) -> bool {
         let in_expect = expectation.phase == Phase::Expect;
         subjects.extend(subject(&expectation.kind, happens, in_expect));
     }
+    let rules = rules(&drill.place.aws, subjects.iter().filter_map(Subject::rule).collect()).await;
     for subject in subjects {
-        let finding = look(drill, &subject).await;
+        let finding = look(drill, &subject, &rules).await;
         fine &= tell(drill, subject.words(), finding);
     }
     fine
@@ -184,6 +188,12 @@ enum Subject {
 }
 
 impl Subject {
+    /// The rule that this is.
+    fn rule(&self) -> Option<Named> {
+        let Self::Rule { bus, name, .. } = self else { return None };
+        Some((bus.clone(), name.clone()))
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Bus(bus) => format!("event bus {bus}"),
@@ -235,7 +245,10 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
     }
 }
 
-async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
+/// What is known of the rules that the plan names.
+type Rules = BTreeMap<Named, Result<RuleFound, CallError>>;
+
+async fn look(drill: Here<'_>, subject: &Subject, rules: &Rules) -> Finding {
     let aws = &drill.place.aws;
     let words = subject.words();
     match subject {
@@ -245,12 +258,17 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Rule { bus, name, must_match, must_invoke } => {
-            rule_can_act(drill, bus, name, *must_match, *must_invoke).await
+            let known = &rules[&(bus.clone(), name.clone())];
+            let found = known.as_ref().map_err(|error| failed(&rule_words(bus, name), error));
+            rule_can_act(drill, (bus, name), found?, *must_match, *must_invoke).await
         }
         Subject::Document(name) => {
-            let sent = aws.ssm.describe_document().name(name).send().await;
-            let sent = sent.map_err(|error| CallError::of("ssm:DescribeDocument", &error));
-            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+            let request = aws.ssm.describe_document().name(name);
+            let asked = is_there(aws, &words, move || {
+                let sent = request.clone().send();
+                async { sent.await.map(|_| ()).map_err(|error| CallError::of(DOCUMENT, &error)) }
+            });
+            asked.await.map_err(|error| failed(&words, &error))
         }
         Subject::ConfigRule(rule, used) => config::look(aws, rule, *used, &words).await,
         Subject::Topic(topic) => {
@@ -260,11 +278,13 @@ async fn look(drill: Here<'_>, subject: &Subject) -> Finding {
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
         Subject::Group { application, group } => {
-            let request = aws.codedeploy.get_deployment_group();
-            let sent =
-                request.application_name(application).deployment_group_name(group).send().await;
-            let sent = sent.map_err(|error| CallError::of("codedeploy:GetDeploymentGroup", &error));
-            sent.map(|_| ()).map_err(|error| failed(&words, &error))
+            let request = aws.codedeploy.get_deployment_group().application_name(application);
+            let request = request.deployment_group_name(group);
+            let asked = is_there(aws, &words, move || {
+                let sent = request.clone().send();
+                async { sent.await.map(|_| ()).map_err(|error| CallError::of(GROUP, &error)) }
+            });
+            asked.await.map_err(|error| failed(&words, &error))
         }
         Subject::ResponsePlan(plan) => {
             let (partition, account) = (&drill.place.partition, &drill.place.target.account);
@@ -332,20 +352,20 @@ async fn released(drill: Here<'_>, release: &Release) -> Result<(), CallError> {
     }
 }
 
+fn rule_words(bus: &str, name: &str) -> String {
+    format!("rule `{name}` on bus `{bus}`")
+}
+
 async fn rule_can_act(
     drill: Here<'_>,
-    bus: &str,
-    name: &str,
+    (bus, name): (&str, &str),
+    rule: &RuleFound,
     must_match: bool,
     must_invoke: bool,
 ) -> Finding {
     let events = &drill.place.aws.events;
-    let words = format!("rule `{name}` on bus `{bus}`");
-    let sent = events.describe_rule().name(name).event_bus_name(bus).send().await;
-    let rule = sent
-        .map_err(|error| CallError::of("events:DescribeRule", &error))
-        .map_err(|error| failed(&words, &error))?;
-    if must_match && rule.state() == Some(&State::Disabled) {
+    let words = rule_words(bus, name);
+    if must_match && !rule.enabled {
         return wrong(
             format!("{words} is disabled: it can't match"),
             "enable the rule, or expect with `never` that it stays quiet",

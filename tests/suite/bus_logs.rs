@@ -1,6 +1,10 @@
 //! Evidence for a rule from its bus's own logs: exact where they show it, and by the metrics where they don't.
 
+use std::fmt::Write as _;
+
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
 use firedrill::commands::drill::{Finished, rehearse_through};
 use firedrill::judge::{Outcome, VerdictKind, judge};
 use firedrill::plan::Plan;
@@ -12,7 +16,7 @@ use crate::between::{between, refuse};
 use crate::stage;
 
 /// A bus that logs, as a team's own template has it.
-const ENVIRONMENT: &str = r#"
+pub(crate) const ENVIRONMENT: &str = r#"
 version: 1
 account: "111122223333"
 region: eu-west-1
@@ -154,4 +158,51 @@ fn who_may_not_ask_where_a_bus_logs_is_blind() {
     let judged = judge(&plan, &finished.timeline);
     assert_eq!(judged.outcome, Outcome::Inconclusive, "{judged:?}");
     assert!(format!("{judged:?}").contains("logs:DescribeDeliveries"), "{judged:?}");
+}
+
+/// A search that finds at most this many records on a page, as one of a large group may.
+fn on_short_pages(mut request: HttpRequest, records: usize) -> HttpRequest {
+    let body = request.body().bytes().expect("it is in memory");
+    let mut search: serde_json::Value = serde_json::from_slice(body).expect("it is JSON");
+    search["limit"] = records.into();
+    *request.body_mut() = SdkBody::from(search.to_string());
+    request
+}
+
+#[test]
+fn a_bus_that_logs_more_than_a_look_reads_is_read_on_and_no_blind_spot() {
+    let mut scenario =
+        String::from("version: 1\nname: many-orders\nguardrails: {max_duration: 1h}\nfaults:\n");
+    let (faults, of_each) = (20, 7);
+    for number in 0..faults {
+        let entries: String =
+            (0..of_each).map(|_| "{source: shop, detail-type: Order, detail: {id: 1}}, ").collect();
+        writeln!(
+            scenario,
+            "  - {{id: f{number}, at: {}s, put_events: {{bus: orders, entries: [{entries}]}}}}",
+            number * 60
+        )
+        .expect("a text grows");
+    }
+    let all = faults * of_each;
+    write!(
+        scenario,
+        "expect:\n  - {{id: invoked, rule: {{name: large, bus: orders}}, count: {all}, within: 30m}}\n  \
+         - {{id: no-more, never: {{rule: {{name: large, bus: orders}}, more_than: {all}}}, for: 30m}}\n"
+    )
+    .expect("a text grows");
+    let environment = ENVIRONMENT.replace("LEVEL", "INFO").replace("EFFECT", "Allow");
+    let (plan, account) = stage::built(&scenario, &environment).expect("in order");
+    // Twenty pages are a quarter of what is logged, and more than the four minutes that are read twice.
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| {
+        between(inner, |name, request, inner| match name {
+            "FilterLogEvents" => inner.call(on_short_pages(request, 5)),
+            _ => inner.call(request),
+        })
+    });
+    let judged = judge(&plan, &finished.timeline);
+    assert_eq!(judged.outcome, Outcome::Passed, "{:?}", judged.verdicts);
+    let seen = seen(&finished, "invoked");
+    let by_logs = seen.iter().filter(|one| one.evidence["seen by"] == BY_LOGS).count();
+    assert_eq!((seen.len(), by_logs), (all, all));
 }

@@ -8,12 +8,13 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use firedrill::commands::drill::{Finished, rehearse_paced, rehearse_together};
 use firedrill::emulator::Account;
 use firedrill::judge::{Outcome, VerdictKind, judge};
-use firedrill::plan::Plan;
+use firedrill::plan::{Becomes, Kind, Plan, Release};
 use firedrill::runner::Conduct;
 use firedrill::timeline::EntryKind;
 
 use crate::between::{between, refuse};
 use crate::stage;
+use crate::support::root;
 
 /// An environment with this many quiet alarms.
 fn environment(alarms: usize) -> String {
@@ -120,11 +121,16 @@ fn seen_after(over: &Finished) -> (f64, BTreeMap<String, u64>) {
         }
         _ => None,
     });
+    (seen.expect("it was seen"), calls_of(over))
+}
+
+/// How many calls of each action a drill made.
+fn calls_of(over: &Finished) -> BTreeMap<String, u64> {
     let calls = over.timeline.iter().find_map(|entry| match &entry.kind {
         EntryKind::Calls { counts } => Some(counts.clone().into_iter().collect()),
         _ => None,
     });
-    (seen.expect("it was seen"), calls.expect("they are counted"))
+    calls.expect("they are counted")
 }
 
 #[test]
@@ -199,27 +205,31 @@ fn machinery(rules: usize, runbooks: usize) -> String {
     text
 }
 
-/// The calls of drills that watch for ten minutes that nothing of this happens.
+/// The calls of drills that all watch for ten minutes that nothing of this happens.
 fn quiet(drills: usize, expected: &[String], environment: &str) -> BTreeMap<String, u64> {
+    quiet_each(&vec![expected.to_vec(); drills], environment, 10)
+}
+
+/// The calls of drills that watch for so many minutes, each that nothing of its own happens.
+fn quiet_each(drills: &[Vec<String>], environment: &str, minutes: u32) -> BTreeMap<String, u64> {
     let mut account = None;
-    let plans: Vec<Plan> = (0..drills)
-        .map(|drill| {
-            let expected: String = expected
-                .iter()
-                .enumerate()
-                .map(|(number, what)| {
-                    format!("  - {{id: e{number}, never: {{{what}}}, for: 10m}}\n")
-                })
-                .collect();
-            let scenario = format!(
-                "version: 1\nname: quiet-{drill}\nfaults:\n  - id: one\n    \
-                 put_metric_data: {{namespace: Shop, metric: Other, value: 1}}\nexpect:\n{expected}"
-            );
-            let (plan, built) = stage::built(&scenario, environment).expect("in order");
-            account.get_or_insert(built);
-            Plan { run_id: format!("fd-{drill}"), ..plan }
-        })
-        .collect();
+    let planned = |(drill, expected): (usize, &Vec<String>)| {
+        let expected: String = expected
+            .iter()
+            .enumerate()
+            .map(|(number, what)| {
+                format!("  - {{id: e{number}, never: {{{what}}}, for: {minutes}m}}\n")
+            })
+            .collect();
+        let scenario = format!(
+            "version: 1\nname: quiet-{drill}\nfaults:\n  - id: one\n    \
+             put_metric_data: {{namespace: Shop, metric: Other, value: 1}}\nexpect:\n{expected}"
+        );
+        let (plan, built) = stage::built(&scenario, environment).expect("in order");
+        account.get_or_insert(built);
+        Plan { run_id: format!("fd-{drill}"), ..plan }
+    };
+    let plans: Vec<Plan> = drills.iter().enumerate().map(planned).collect();
     let finished = rehearse_together(&plans, account.expect("there is a drill"));
     counted(&plans.into_iter().zip(finished).collect::<Vec<_>>())
 }
@@ -238,4 +248,133 @@ fn many_runbooks_are_watched_with_the_calls_of_one() {
     // Drills that begin side by side are armed one after the other: their first looks are their own.
     assert!(drills[lists] <= one[lists] + 5 * 4, "{drills:?}");
     assert_eq!(many.get("ssm:GetAutomationExecution"), None);
+}
+
+#[test]
+fn many_expectations_of_rules_cost_a_look_at_each_rule_and_one_look_at_their_metrics() {
+    let environment = machinery(40, 0);
+    let rules = |count: usize| -> Vec<String> {
+        (0..count).map(|number| format!("rule: {{name: r{}}}", number % 40)).collect()
+    };
+    let of = |drills, expectations| quiet(drills, &rules(expectations), &environment);
+    let (few, many, drills) = (of(1, 40), of(1, 200), of(5, 200));
+    assert_eq!(few, many);
+    // Before anything is made, before it is listened to, and each drill whether its own rule is gone.
+    let reads = |counts: &BTreeMap<String, u64>| counts["events:DescribeRule"];
+    assert_eq!((reads(&many), reads(&drills)), (2 * 40 + 1, 2 * 40 + 5));
+    // All of one pattern: one rule of the drill's own brings the events of all.
+    assert_eq!((many["events:PutRule"], drills["events:PutRule"]), (1, 5));
+    let values = "cloudwatch:GetMetricData";
+    // What takes longer to set up begins to look at another part of the ten seconds.
+    assert!(of(1, 1)[values].abs_diff(many[values]) <= 1, "{many:?}");
+    // Drills that begin side by side are armed one after the other: each has a first and a last look of
+    // its own.
+    assert!(drills[values] <= many[values] + 2 * 5, "{drills:?}");
+}
+
+/// That many expectations of metrics, which are of that many metrics.
+fn metrics(count: usize, metrics: usize, of: &str) -> Vec<String> {
+    let metric = |number| {
+        let name = format!("{of}{}", number % metrics);
+        format!(
+            "metric: {{namespace: Shop, name: {name}, statistic: Sum, missing: ignore, threshold: '> 1'}}"
+        )
+    };
+    (0..count).map(metric).collect()
+}
+
+/// How often drills that each expect this for a minute ask for values.
+fn asked(drills: &[Vec<String>]) -> u64 {
+    quiet_each(drills, &environment(1), 1)["cloudwatch:GetMetricData"]
+}
+
+#[test]
+fn metrics_are_asked_for_by_five_hundred_and_each_once() {
+    let one = asked(&[metrics(1, 1, "m")]);
+    assert_eq!(asked(&[metrics(490, 490, "m")]), one);
+    assert_eq!(asked(&vec![metrics(300, 300, "m"); 2]), one);
+    assert_eq!(asked(&[metrics(300, 300, "m"), metrics(300, 300, "n")]), 2 * one);
+}
+
+/// Deployment groups of CodeDeploy to which nothing is deployed.
+fn groups(count: usize) -> String {
+    let mut text = environment(1);
+    text.push_str(
+        "  App: {Type: AWS::CodeDeploy::Application, Properties: {ApplicationName: shop}}\n",
+    );
+    for number in 0..count {
+        writeln!(
+            text,
+            "  G{number}:\n    Type: AWS::CodeDeploy::DeploymentGroup\n    Properties: {{ApplicationName: !Ref App, \
+             DeploymentGroupName: g{number}, ServiceRoleArn: \"arn:aws:iam::111122223333:role/deploy\"}}"
+        )
+        .expect("a text grows");
+    }
+    text
+}
+
+#[test]
+fn what_a_group_deploys_is_listed_once_for_everything_that_is_expected_of_it() {
+    let environment = groups(5);
+    let deployments = |count: usize| -> Vec<String> {
+        let of = |number: usize| {
+            let group = format!("codedeploy: {{application: shop, group: g{}}}", number % 5);
+            match number / 5 % 2 {
+                0 => format!("rollback: {{{group}}}"),
+                _ => format!("deployment: {{{group}, state: Failed}}"),
+            }
+        };
+        (0..count).map(of).collect()
+    };
+    let of = |drills, expectations| quiet(drills, &deployments(expectations), &environment);
+    let (few, many, drills) = (of(1, 5), of(1, 200), of(4, 200));
+    assert_eq!(few, many);
+    let lists = "codedeploy:ListDeployments";
+    assert!(drills[lists] <= many[lists] + 4 * 2 * 5, "{drills:?}");
+}
+
+#[test]
+fn a_deployment_is_read_once_for_everything_that_is_expected_of_it() {
+    let file = root().join("scenarios/bad-deployment-rolls-back.yaml");
+    let (plan, account) = stage::prepared(&file);
+    let counts = |plan: &Plan| {
+        let drills = rehearse_together(std::slice::from_ref(plan), account.clone());
+        assert_eq!(judge(plan, &drills[0].timeline).outcome, Outcome::Passed);
+        calls_of(&drills[0])
+    };
+    let alone = counts(&plan);
+    let mut crowd = plan.clone();
+    let rollback =
+        plan.expectations.iter().find(|one| one.id == "rolled-back").expect("it is there");
+    for number in 0..4 {
+        let release = Release::CodeDeploy {
+            application: "checkout".to_owned(),
+            group: "production".to_owned(),
+        };
+        let becomes = Becomes::State { state: "Succeeded".to_owned() };
+        let mut one = rollback.clone();
+        one.id = format!("more-{number}");
+        if number > 0 {
+            one.kind = Kind::Deployment { release, becomes };
+        }
+        crowd.expectations.push(one);
+    }
+    let crowded = counts(&crowd);
+    for action in ["codedeploy:ListDeployments", "codedeploy:GetDeployment"] {
+        assert_eq!(alone[action], crowded[action], "{action}");
+    }
+}
+
+#[test]
+fn the_logs_of_a_bus_are_read_once_for_all_that_is_expected_of_its_rules() {
+    let environment =
+        crate::bus_logs::ENVIRONMENT.replace("LEVEL", "INFO").replace("EFFECT", "Allow");
+    let expected = |count| vec!["rule: {name: large, bus: orders}".to_owned(); count];
+    let of = |drills, expectations| quiet(drills, &expected(expectations), &environment);
+    let (one, many, drills) = (of(1, 1), of(1, 100), of(5, 100));
+    assert_eq!(one, many);
+    let (reads, asks) = ("logs:FilterLogEvents", "logs:DescribeDeliverySources");
+    assert!(drills[reads] <= one[reads] + 2 * 5, "{drills:?}");
+    // Where the bus logs is found out by each drill, or together.
+    assert!(drills[asks] <= 5, "{drills:?}");
 }

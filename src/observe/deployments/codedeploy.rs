@@ -3,36 +3,24 @@
 //! Main function: [`look`]. Source:
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentInfo.html>.
 
-use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus, TimeRange};
+use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus};
 use jiff::Timestamp;
 
-use crate::aws::asked_for::deployment;
-use crate::aws::deployments::Reached;
-use crate::aws::{Aws, CallError, date_time, timestamp};
+use super::in_order;
+use crate::aws::deployments::{Over, Reached, of_group};
+use crate::aws::{Aws, CallError, timestamp};
 
 pub(super) async fn look(
     aws: &Aws,
     since: Timestamp,
-    application: &str,
-    group: &str,
+    group: (&str, &str),
+    over: &Over,
 ) -> Result<Vec<Reached>, CallError> {
-    let range = TimeRange::builder().start(date_time(since)).build();
-    let mut pages = aws
-        .codedeploy
-        .list_deployments()
-        .application_name(application)
-        .deployment_group_name(group)
-        .create_time_range(range)
-        .into_paginator()
-        .items()
-        .send();
     let mut reached = Vec::new();
-    while let Some(id) = pages.next().await {
-        let id = id.map_err(|error| CallError::of("codedeploy:ListDeployments", &error))?;
-        let deployment = deployment(aws, &id).await?;
+    for (id, deployment) in of_group(aws, group, since, over).await? {
         add(&id, &deployment, &mut reached);
     }
-    Ok(reached)
+    Ok(in_order(reached))
 }
 
 fn add(id: &str, deployment: &DeploymentInfo, reached: &mut Vec<Reached>) {

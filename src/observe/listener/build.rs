@@ -3,13 +3,16 @@
 //! Main type: [`Builder`]. Invariant: each thing is announced with what undoes it before it is made, and is
 //! named after the run id.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_eventbridge::types::{RuleState, Tag, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use super::super::mailbox::Mailbox;
 use super::{Wanted, parse};
-use crate::aws::{CallError, CallErrorKind};
+use crate::aws::rules::{Named, rules};
+use crate::aws::{CallError, CallErrorKind, RuleFound};
 use crate::context::{ChangeError, Context, LISTENER_TARGET, ids, topic_arn};
 use crate::plan::{Kind, PlannedExpectation};
 use crate::timeline::{Purpose, Undo};
@@ -110,6 +113,20 @@ pub(super) struct Builder<'a> {
     /// Bus and pattern of the rules so far.
     pub(super) rules: Vec<(String, String)>,
     pub(super) topics: Vec<String>,
+    /// What is known of the real rules that are under watch.
+    pub(super) known: BTreeMap<Named, Result<RuleFound, CallError>>,
+}
+
+/// Asks what the real rules of these expectations are like, each once.
+pub(super) async fn known_rules(
+    context: &Context<'_>,
+    expectations: &[&PlannedExpectation],
+) -> BTreeMap<Named, Result<RuleFound, CallError>> {
+    let named = expectations.iter().filter_map(|expectation| {
+        let Kind::Rule { name, bus, .. } = &expectation.kind else { return None };
+        Some((bus.clone(), name.clone()))
+    });
+    rules(context.aws, named.collect()).await
 }
 
 impl Builder<'_> {
@@ -125,7 +142,7 @@ impl Builder<'_> {
                 Ok(Some(Wanted::Event(Box::new(parsed))))
             }
             Kind::Rule { name, bus, .. } => {
-                let Some(pattern) = self.pattern_of(name, bus).await? else { return Ok(None) };
+                let Some(pattern) = self.pattern_of(name, bus)? else { return Ok(None) };
                 let parsed = parse(&pattern)?;
                 self.add_rule(bus, &pattern).await?;
                 Ok(Some(Wanted::RuleMatch(Box::new(parsed))))
@@ -154,18 +171,9 @@ impl Builder<'_> {
     }
 
     /// The pattern of a real rule; nothing for a scheduled one.
-    async fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, ChangeError> {
-        let answer = self
-            .context
-            .aws
-            .events
-            .describe_rule()
-            .name(name)
-            .event_bus_name(bus)
-            .send()
-            .await
-            .map_err(|error| CallError::of("events:DescribeRule", &error))?;
-        Ok(answer.event_pattern)
+    fn pattern_of(&self, name: &str, bus: &str) -> Result<Option<String>, CallError> {
+        let found = &self.known[&(bus.to_owned(), name.to_owned())];
+        found.clone().map(|found| found.pattern)
     }
 
     /// A rule of the drill's own, which delivers to the queue.
