@@ -47,6 +47,7 @@ use crate::wakeup::Pace;
 /// The programs that take `command` faults back run only with --allow-commands, and the requests that take
 /// `http` faults of a rehearsal back are sent only with --allow-http: as when they were injected.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RevertArgs {
     /// Folders of drills or of whole runs, such as reports/RUN.
     #[arg(value_name = "DIR", required_unless_present_any = ["all", "sweep"])]
