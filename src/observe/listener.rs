@@ -152,24 +152,10 @@ impl Matches {
 
 /// Whether an expectation is seen through the queue.
 fn listens(expectation: &PlannedExpectation) -> bool {
-    match expectation.kind {
-        Kind::Event { .. } | Kind::Notification { .. } | Kind::Rule { .. } => true,
-        Kind::Alarm { .. }
-        | Kind::Runbook { .. }
-        | Kind::CodeDeployRollback { .. }
-        | Kind::Experiment { .. }
-        | Kind::Finding(_)
-        | Kind::OpsItem(_)
-        | Kind::Incident(_)
-        | Kind::ApiCall(_)
-        | Kind::Metric(_)
-        | Kind::Compliance { .. }
-        | Kind::Queue { .. }
-        | Kind::Deployment { .. }
-        | Kind::Log { .. }
-        | Kind::Execution { .. }
-        | Kind::Http { .. } => false,
-    }
+    matches!(
+        expectation.kind,
+        Kind::Event { .. } | Kind::Notification { .. } | Kind::Rule { .. }
+    )
 }
 
 impl Listener {
