@@ -152,10 +152,7 @@ impl Matches {
 
 /// Whether an expectation is seen through the queue.
 fn listens(expectation: &PlannedExpectation) -> bool {
-    matches!(
-        expectation.kind,
-        Kind::Event { .. } | Kind::Notification { .. } | Kind::Rule { .. }
-    )
+    matches!(expectation.kind, Kind::Event { .. } | Kind::Notification { .. } | Kind::Rule { .. })
 }
 
 impl Listener {
