@@ -33,7 +33,7 @@ use weather::Weather;
 const DRILLS: u64 = 150;
 
 /// By the clock on the wall: a drill that takes longer hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// How a drill goes about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ enum Path {
 }
 
 /// What a run on a real account does unless it is told otherwise.
-const LOCKED: Conduct = Conduct { lock: true, dry_run: false };
+const LOCKED: Conduct = Conduct { lock: true, dry_run: false, no_safety_lever: false };
 
 /// Of so many rounds through the scenarios, one goes about it as on a real account.
 const REAL_ROUNDS: u64 = 4;

@@ -1,7 +1,7 @@
 //! Drills over messages: what is published, sent, logged and replayed is seen, and what was switched off
 //! is on again.
 
-use aws_smithy_runtime_api::client::http::HttpConnectorFuture;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use firedrill::commands::drill::rehearse_through;
 use firedrill::emulator::Account;
