@@ -406,8 +406,7 @@ fn a_lock_that_is_released_and_taken_again_in_between_is_not_taken_over() {
     assert_eq!(lock(&after), Some(rival));
 }
 
-/// Drills with the lock while something happens to the answers of SSM: `touch` says what, by the
-/// operation, its request and how often it was called before.
+/// Drills with the lock while something happens to the answers of SSM.
 fn touched(environment: &str, touch: fn(&str, &str, usize) -> Touch) -> (Plan, Finished, Account) {
     let (plan, account) = stage::built(BURST, environment).expect("in order");
     let seen = Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::<String, usize>::new()));
@@ -441,6 +440,9 @@ fn touched(environment: &str, touch: fn(&str, &str, usize) -> Touch) -> (Plan, F
     (plan, finished, after)
 }
 
+/// What happens to an answer, by its operation, its request and how often the operation was called before.
+type Touching = fn(&str, &str, usize) -> Touch;
+
 /// What happens to an answer.
 enum Touch {
     Nothing,
@@ -462,7 +464,7 @@ fn a_lock_whose_answer_is_lost_is_the_drills_own_and_given_back() {
         ("PutParameter", 1) => Touch::Lose,
         _ => Touch::Nothing,
     };
-    let ways: [(&str, fn(&str, &str, usize) -> Touch); 2] = [(SHOP, first), (&crashed, second)];
+    let ways: [(&str, Touching); 2] = [(SHOP, first), (&crashed, second)];
     for (environment, touch) in ways {
         let (plan, finished, after) = touched(environment, touch);
         let judgement = judge(&plan, &finished.timeline);
