@@ -23,6 +23,9 @@
 //!   can't be taken over while the deletion is on its way.
 //! - **A crash** leaves a lease that runs out by itself; `firedrill revert` releases it at once.
 //! - **A person deletes the parameter.** The holder sees at its next renewal that it is gone, and stops.
+//! - **An answer is lost or touched on its way.** The SDK then writes again what is written already: the
+//!   lease that "already exists" may be this very one, and the version before ours may be ours. That the lock
+//!   is gone or somebody else's is believed only when it is read twice.
 //!
 //! Sources: <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>,
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html>.
@@ -49,6 +52,12 @@ pub(crate) const MARGIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// How often creating is tried when the lock goes away just as it is looked at.
 const ROUNDS: u32 = 3;
+
+/// How often the lock is read before it counts as not ours: one answer may have been touched on its way.
+const LOOKS: u32 = 2;
+
+/// How many versions of one text the SDK may write when answers are lost: it asks three times at the most.
+const ECHOES: i64 = 3;
 
 /// A lease as the parameter has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +135,10 @@ pub(crate) async fn acquire(context: Context<'_>, scenario: &str) -> Result<Held
         }
         // Gone again: whoever had it has just released it.
         let Some(found) = get(context, PARAMETER).await? else { continue };
+        // The answer to our first try was lost.
+        if found.text == text {
+            return Ok(Held { text, until });
+        }
         let Some(lease) = &found.lease else { return Err(NotOurs::Unreadable) };
         if lease.until + GRACE >= context.clock().now() {
             let Lease { run, scenario, until, .. } = lease.clone();
@@ -144,7 +157,7 @@ fn exists(error: &CallError) -> bool {
 async fn replace(context: Context<'_>, scenario: &str, found: &Found) -> Result<Held, NotOurs> {
     let (text, until) = lease(context, scenario, Some(brief(&found.text)));
     let version = put(context, &text, true).await?;
-    let earlier = before(context, version).await?;
+    let (version, earlier) = before(context, version, &text).await?;
     // The first version of a parameter was created by us: the one that we saw was released.
     if version == 1 || earlier.as_deref() == Some(&found.text) {
         return Ok(Held { text, until });
@@ -156,10 +169,22 @@ async fn replace(context: Context<'_>, scenario: &str, found: &Found) -> Result<
     Err(NotOurs::Raced)
 }
 
-/// The value of a version before this one; nothing where SSM does not have it (any more).
-async fn before(context: Context<'_>, version: i64) -> Result<Option<String>, CallError> {
-    let earlier = get(context, &format!("{PARAMETER}:{}", version - 1)).await?;
-    Ok(earlier.map(|found| found.text))
+/// The first of the versions up to this one that have this text, and the value of the one before; nothing
+/// where SSM does not have that (any more).
+async fn before(
+    context: Context<'_>,
+    mut version: i64,
+    text: &str,
+) -> Result<(i64, Option<String>), CallError> {
+    let first = version - ECHOES;
+    loop {
+        let earlier = get(context, &format!("{PARAMETER}:{}", version - 1)).await?;
+        let earlier = earlier.map(|found| found.text);
+        if earlier.as_deref() != Some(text) || version <= first {
+            return Ok((version, earlier));
+        }
+        version -= 1;
+    }
 }
 
 /// A new lease for this drill: its text and its end.
@@ -198,11 +223,20 @@ async fn put(context: Context<'_>, text: &str, overwrite: bool) -> Result<i64, N
 async fn get(context: Context<'_>, name: &str) -> Result<Option<Found>, CallError> {
     let sent = context.aws.ssm.get_parameter().name(name).send().await;
     match sent.map_err(|error| CallError::of("ssm:GetParameter", &error)) {
-        Ok(answer) => Ok(answer.parameter.map(|parameter| {
-            let text = parameter.value.unwrap_or_default();
-            let lease = serde_json::from_str(&text).ok();
-            Found { text, version: parameter.version, lease }
-        })),
+        Ok(answer) => match answer.parameter {
+            Some(parameter) => {
+                let text = parameter.value.unwrap_or_default();
+                let lease = serde_json::from_str(&text).ok();
+                Ok(Some(Found { text, version: parameter.version, lease }))
+            }
+            // That it is not there is an error of its own.
+            None => Err(CallError {
+                kind: CallErrorKind::Unreachable,
+                operation: "ssm:GetParameter",
+                code: None,
+                message: format!("the answer holds no parameter {name}"),
+            }),
+        },
         Err(error) if error.kind == CallErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -252,26 +286,27 @@ async fn still_ours(context: Context<'_>, held: &Held) -> Result<Found, NotOurs>
     if context.clock().now() >= held.until {
         return Err(NotOurs::Lost("it ran out before it could be renewed".to_owned()));
     }
-    let Some(found) = get(context, PARAMETER).await? else {
-        return Err(NotOurs::Lost(format!("somebody deleted the parameter {PARAMETER}")));
-    };
-    // A drill that came too late writes over ours, sees that, and stands back.
-    let is_ours = found.lease.as_ref().is_some_and(|lease| lease.run == context.run_id)
-        || before(context, found.version).await?.as_deref() == Some(&held.text);
-    if !is_ours {
+    let mut lost = String::new();
+    for _ in 0..LOOKS {
+        let Some(found) = get(context, PARAMETER).await? else {
+            lost = format!("somebody deleted the parameter {PARAMETER}");
+            continue;
+        };
+        // A drill that came too late writes over ours, sees that, and stands back.
+        let is_ours = found.lease.as_ref().is_some_and(|lease| lease.run == context.run_id)
+            || before(context, found.version, &found.text).await?.1.as_deref() == Some(&held.text);
+        if is_ours {
+            return Ok(found);
+        }
         let by = found.lease.map_or_else(|| "somebody".to_owned(), |lease| lease.run);
-        return Err(NotOurs::Lost(format!("{by} has written over it")));
+        lost = format!("{by} has written over it");
     }
-    Ok(found)
+    Err(NotOurs::Lost(lost))
 }
 
 /// Gives the lock back if it is this drill's, by the parameter alone: also after a crash.
 pub(super) async fn release(context: Context<'_>, parameter: &str) -> Result<(), CallError> {
-    let Some(found) = get(context, parameter).await? else { return Ok(()) };
-    let Some(lease) = &found.lease else { return Ok(()) };
-    if lease.run != context.run_id || !stands(context, &found, lease).await? {
-        return Ok(());
-    }
+    let Some((found, lease)) = own(context, parameter).await? else { return Ok(()) };
     if lease.until < context.clock().now() + MARGIN {
         // Somebody may be taking it over this very moment: only one of us gets it.
         match replace(context, &lease.scenario, &found).await {
@@ -298,6 +333,18 @@ pub(super) async fn release(context: Context<'_>, parameter: &str) -> Result<(),
     }
 }
 
+/// The lock if it is this drill's.
+async fn own(context: Context<'_>, parameter: &str) -> Result<Option<(Found, Lease)>, CallError> {
+    for _ in 0..LOOKS {
+        let Some(found) = get(context, parameter).await? else { continue };
+        let Some(lease) = found.lease.clone() else { continue };
+        if lease.run == context.run_id && stands(context, &found, &lease).await? {
+            return Ok(Some((found, lease)));
+        }
+    }
+    Ok(None)
+}
+
 fn not_released(message: String) -> CallError {
     let (kind, operation) = (CallErrorKind::Unreachable, "ssm:DeleteParameter");
     CallError { kind, operation, code: None, message }
@@ -309,6 +356,6 @@ async fn stands(context: Context<'_>, found: &Found, lease: &Lease) -> Result<bo
     if found.version == 1 {
         return Ok(true);
     }
-    let earlier = before(context, found.version).await?;
-    Ok(earlier.is_some_and(|text| brief(&text) == *after))
+    let (first, earlier) = before(context, found.version, &found.text).await?;
+    Ok(first == 1 || earlier.is_some_and(|text| brief(&text) == *after))
 }

@@ -5,7 +5,7 @@
 
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
 
-use super::{ChangeError, Context, Injected, ids, started};
+use super::{ChangeError, Context, Injected, ids, is_there_already, started};
 use crate::aws::once::Once;
 use crate::plan::PlannedFault;
 use crate::timeline::{Purpose, Undo};
@@ -39,12 +39,13 @@ async fn create_stream(
     let undo = Undo::DeleteLogStream { group: group.to_owned(), stream: stream.to_owned() };
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, Some(undo))?;
     let request = context.aws.logs.create_log_stream();
-    context.recorder.heard(
-        intent,
-        CALL,
-        request.log_group_name(group).log_stream_name(stream).send().await,
-    )?;
-    context.recorder.receipt(intent, Ok(ids([("stream", stream)])));
+    let sent = request.log_group_name(group).log_stream_name(stream).send().await;
+    match context.recorder.heard(intent, CALL, sent) {
+        Ok(_) => context.recorder.receipt(intent, Ok(ids([("stream", stream)]))),
+        // It has the name of this drill and fault: the answer to our first try was lost.
+        Err(error) if is_there_already(&error) => {}
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 

@@ -30,6 +30,7 @@ pub(crate) mod start_replay;
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
 
+use crate::aws::CallError;
 pub(crate) use crate::context::{ChangeError, ids};
 use crate::context::{Context, Moment};
 use crate::plan::{FaultAction, PlannedFault};
@@ -97,6 +98,12 @@ pub async fn inject<'a>(
             command::inject(context, fault, run, revert.as_ref(), token)
         }
     }
+}
+
+/// Whether AWS says that something of this name is there already. Where the name is this drill's and fault's
+/// alone, it is what our own first try made: its answer was lost, and the SDK asked again.
+fn is_there_already(error: &CallError) -> bool {
+    error.code.as_deref().is_some_and(|code| code.contains("AlreadyExists"))
 }
 
 /// Announces a fault's start, by AWS's clock; [`Context::at_aws`] is for what AWS gives no time of.

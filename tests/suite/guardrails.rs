@@ -8,7 +8,9 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
 use firedrill::commands::drill::{Finished, emulated_config, rehearse_as};
@@ -22,6 +24,7 @@ use firedrill::runner::{Conduct, StopSwitch};
 use firedrill::timeline::{Entry, EntryKind, Purpose};
 use serde_json::json;
 
+use crate::between::between;
 use crate::stage;
 
 /// Somebody else's calls, made just before the drill's first call of one operation.
@@ -401,6 +404,84 @@ fn a_lock_that_is_released_and_taken_again_in_between_is_not_taken_over() {
     assert_eq!(judge(&plan, &finished.timeline).outcome, Outcome::Unsteady);
     assert_eq!(stage::last_injection(&finished.timeline), None);
     assert_eq!(lock(&after), Some(rival));
+}
+
+/// Drills with the lock while something happens to the answers of SSM.
+fn touched(environment: &str, touch: fn(&str, &str, usize) -> Touch) -> (Plan, Finished, Account) {
+    let (plan, account) = stage::built(BURST, environment).expect("in order");
+    let seen = Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::<String, usize>::new()));
+    let through = move |inner| {
+        between(inner, move |name, request, inner| {
+            let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default());
+            let mut seen = seen.lock().expect("no panic");
+            let number = seen.entry(format!("{name} {}", body.contains("lock:"))).or_default();
+            let touch = touch(name, &body, *number);
+            *number += 1;
+            let answer = inner.call(request.try_clone().expect("its body is bytes"));
+            HttpConnectorFuture::new(async move {
+                let mut response = answer.await?;
+                match touch {
+                    Touch::Nothing => {}
+                    Touch::Lose => {
+                        return Err(ConnectorError::io("the connection was reset".into()));
+                    }
+                    Touch::Rename => {
+                        let body = response.body().bytes().unwrap_or_default();
+                        let body = String::from_utf8_lossy(body).replace(stage::RUN_ID, "fd-other");
+                        *response.body_mut() = SdkBody::from(body);
+                    }
+                }
+                Ok(response)
+            })
+        })
+    };
+    let (stop, sink, look) = (StopSwitch::default(), stage::unheard(), Emulator::account);
+    let (finished, after) = rehearse_as(LOCKED, &plan, account, &stop, sink, through, look);
+    (plan, finished, after)
+}
+
+/// What happens to an answer, by its operation, its request and how often the operation was called before.
+type Touching = fn(&str, &str, usize) -> Touch;
+
+/// What happens to an answer.
+enum Touch {
+    Nothing,
+    /// It never comes.
+    Lose,
+    /// It tells of another drill.
+    Rename,
+}
+
+#[test]
+fn a_lock_whose_answer_is_lost_is_the_drills_own_and_given_back() {
+    let crashed = shop_with(&lease("fd-crashed", "2026-01-05T08:50:00Z"));
+    let first = |name: &str, _: &str, number| match (name, number) {
+        ("PutParameter", 0) => Touch::Lose,
+        _ => Touch::Nothing,
+    };
+    // The first is the attempt to create it, the second the taking over.
+    let second = |name: &str, _: &str, number| match (name, number) {
+        ("PutParameter", 1) => Touch::Lose,
+        _ => Touch::Nothing,
+    };
+    let ways: [(&str, Touching); 2] = [(SHOP, first), (&crashed, second)];
+    for (environment, touch) in ways {
+        let (plan, finished, after) = touched(environment, touch);
+        let judgement = judge(&plan, &finished.timeline);
+        assert_eq!(judgement.outcome, Outcome::Passed, "{:?}", judgement.reasons);
+        assert_eq!(lock(&after), None);
+    }
+}
+
+#[test]
+fn one_answer_that_tells_of_another_drill_takes_no_lock_away() {
+    let (plan, finished, after) = touched(SHOP, |name, request, number| {
+        let looks = name == "GetParameter" && !request.contains("lock:");
+        if looks && number.is_multiple_of(2) { Touch::Rename } else { Touch::Nothing }
+    });
+    let judgement = judge(&plan, &finished.timeline);
+    assert_eq!(judgement.outcome, Outcome::Passed, "{:?}", judgement.reasons);
+    assert_eq!(lock(&after), None);
 }
 
 #[test]

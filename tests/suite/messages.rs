@@ -1,6 +1,9 @@
 //! Drills over messages: what is published, sent, logged and replayed is seen, and what was switched off
 //! is on again.
 
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use firedrill::commands::drill::rehearse_through;
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
 use firedrill::judge::{Judgement, Outcome, VerdictKind, judge};
@@ -10,6 +13,7 @@ use firedrill::scenario::types::Correlation;
 use firedrill::timeline::{Entry, EntryKind};
 use serde_json::json;
 
+use crate::between::between;
 use crate::stage::{self, RUN_ID, built, drill, unheard};
 
 const SHOP: &str = r#"
@@ -274,4 +278,38 @@ expect: [{notification: {topic: pager}, within: 1m}]
             if reason.contains("completed without an event"))
     });
     assert!(told, "{}", stage::tail(&timeline));
+}
+
+#[test]
+fn what_was_made_although_its_answer_was_lost_takes_effect_and_is_taken_back() {
+    let scenario = "
+faults:
+  - {id: order, put_events: {bus: shop, entries: [{source: shop.orders, detail-type: Placed, detail: {}}]}}
+  - {id: line, log_line: {group: /shop/orders, message: lost and found}}
+  - {id: again, at: 11m, start_replay: {archive: kept, last: 15m}}
+expect:
+  - {id: found, log: {group: /shop/orders, pattern: lost}, after: line, within: 2m}
+  - {id: seen-again, event: {bus: shop, pattern: {source: [shop.orders], replay-name: [{exists: true}]}}, after: again, within: 2m}
+";
+    let (plan, account) = shop(scenario, SHOP);
+    let before = stage::belongings(&account);
+    let lost = std::sync::Mutex::new(vec!["CreateLogStream", "StartReplay"]);
+    let (finished, after) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| {
+        between(inner, move |name, request, inner| {
+            let mut lost = lost.lock().expect("no panic");
+            let Some(at) = lost.iter().position(|one| *one == name) else {
+                return inner.call(request);
+            };
+            lost.remove(at);
+            let answer = inner.call(request);
+            HttpConnectorFuture::new(async move {
+                let _lost = answer.await?;
+                Err(ConnectorError::io("the connection was reset".into()))
+            })
+        })
+    });
+    let judgement = judge(&plan, &finished.timeline);
+    assert_verdicts(&judgement, &finished.timeline, &[VerdictKind::Met; 2]);
+    assert_eq!(judgement.outcome, Outcome::Passed, "{}", stage::tail(&finished.timeline));
+    assert_eq!(stage::belongings(&after), before);
 }

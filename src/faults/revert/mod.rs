@@ -147,7 +147,9 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
 /// Whether a receipt's error says that AWS answered and refused: `service:Operation: Code: message`.
 fn was_refused(error: &str) -> bool {
     let code = error.split(": ").nth(1).unwrap_or_default();
-    let unsure = ["Internal", "ServiceUnavailable", "Timeout"];
+    // What exists already may be what our own first try made, whose answer was lost. Everything is named
+    // after its drill, so that taking it back can hit nobody else's.
+    let unsure = ["Internal", "ServiceUnavailable", "Timeout", "AlreadyExists"];
     !code.is_empty()
         && code.chars().all(char::is_alphanumeric)
         && !unsure.iter().any(|word| code.contains(word))
@@ -392,4 +394,16 @@ async fn receipted(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::was_refused;
+
+    #[test]
+    fn what_exists_already_may_be_our_own() {
+        assert!(was_refused("ssm:PutParameter: AccessDeniedException: no"));
+        assert!(!was_refused("ssm:PutParameter: ParameterAlreadyExists: it is there"));
+        assert!(!was_refused("ssm:PutParameter: no answer"));
+    }
 }
