@@ -19,7 +19,7 @@ pub(super) struct Fault {
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
         kind: "fis",
-        example: r#"stop_conditions:
+        example: r"stop_conditions:
   - alarm: checkout-errors-critical
 faults:
   - id: tunnel-down
@@ -40,7 +40,7 @@ faults:
             actionId: aws:ec2:stop-instances
             parameters: {startInstancesAfterDuration: PT10M}
             targets: {Instances: web}
-"#,
+",
         reverted: "The experiment is stopped if it still runs, and seen to have ended; FIS itself takes back \
                    what its actions take back. A template made from `inline` is deleted. The durations of \
                    the actions end the experiment whatever becomes of this machine.",

@@ -286,14 +286,14 @@ expect:
     },
     Observation {
         kind: "execution",
-        example: r#"expect:
+        example: r"expect:
   - id: mended
     execution:
       state_machine: mend-checkout
       status: SUCCEEDED
       output: {path: $.mended, equals: true}
     within: 5m
-"#,
+",
         evidence: "The execution's own record in Step Functions, with its times. Lists of executions follow \
                    within seconds (AWS has no figure).",
         limits: &[
