@@ -76,7 +76,7 @@ Exit codes:
 
 const TOPICS: &str = "\
 Start with `firedrill run scenarios/`. More: `firedrill help TOPIC`, where TOPIC is
-  scenario     the scenario language, key by key
+  scenario     the scenario language, key by key; or one of its kinds, such as put_events
   environment  what stands in the emulated account
   verdicts     verdicts and outcomes
   exit-codes   the exit codes

@@ -27,7 +27,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 static KNOWN: LazyLock<RwLock<BTreeSet<String>>> = LazyLock::new(RwLock::default);
 
-/// Remembers a secret, as it is and as it stands in a URL. Short texts are not remembered.
+/// Remembers a secret, as it is, as it stands in a URL, and as it stands in JSON and in JSON that is text of
+/// JSON. Short texts are not remembered.
 pub fn remember(secret: &str) {
     if secret.len() < SHORTEST {
         return;
@@ -40,9 +41,16 @@ pub fn remember(secret: &str) {
         return;
     }
     let encoded = utf8_percent_encode(secret, ENCODED);
+    let once = in_json(secret);
+    let twice = in_json(&once);
     let mut known = KNOWN.write().expect("nobody panics while adding a secret");
-    known.insert(encoded.to_string());
-    known.insert(secret.to_owned());
+    known.extend([secret.to_owned(), encoded.to_string(), in_json(&twice), twice, once]);
+}
+
+/// A text as it stands inside a text of JSON.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// Whether there is anything to keep: without it (in a rehearsal) nobody needs to look.
@@ -66,6 +74,12 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
         }
     }
     clean
+}
+
+/// The beginning of a text, at most so many characters, without any secret: one that is cut in two would no
+/// longer be known for one.
+pub fn excerpt(text: &str, most: usize) -> String {
+    scrub(text).chars().take(most).collect()
 }
 
 /// Takes the value of a query parameter out, wherever it stands.
@@ -102,6 +116,23 @@ mod tests {
         let text = "a zebra/secret+one== b zebra%2Fsecret%2Bone%3D%3D c";
         assert_eq!(scrub(text), "a [redacted] b [redacted] c");
         assert_eq!(scrub("nothing of that kind"), "nothing of that kind");
+    }
+
+    #[test]
+    fn what_is_remembered_is_taken_out_of_json_inside_json_too() {
+        remember("okapi \"quoted\" okapi");
+        let inner = serde_json::json!({"token": "okapi \"quoted\" okapi"}).to_string();
+        let outer = serde_json::json!({"body": inner}).to_string();
+        let line = serde_json::json!({"evidence": outer}).to_string();
+        for text in [inner, outer, line] {
+            assert!(!scrub(&text).contains("okapi"), "{}", scrub(&text));
+        }
+    }
+
+    #[test]
+    fn an_excerpt_holds_no_part_of_a_secret() {
+        remember("narwhal-secret");
+        assert_eq!(excerpt("token narwhal-secret end", 10), "token [red");
     }
 
     #[test]

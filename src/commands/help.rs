@@ -1,10 +1,11 @@
 //! `firedrill help [TOPIC]`: the manual in the terminal.
 //!
-//! Main function: [`run`]. A topic is a page, a verb, or the code of a diagnostic. Invariant: what can be
-//! made from the code is made from it (the scenario language, the diagnostics, the verbs, the facts), so
-//! that the manual can't drift.
+//! Main function: [`run`]. A topic is a page, a verb, a kind of fault or expectation, or the code of a
+//! diagnostic. Invariant: what can be made from the code is made from it (the scenario language, the
+//! diagnostics, the verbs, the facts), so that the manual can't drift.
 
 mod environment;
+mod kinds;
 mod language;
 mod words;
 
@@ -18,16 +19,21 @@ use crate::scenario::suggest::did_you_mean;
 /// How wide a page is at most.
 const WIDTH: usize = 96;
 
-/// Explains a topic: a verb, a page of the manual, or the code of a diagnostic.
+/// Explains a topic: a verb, a page of the manual, a kind of fault or expectation, or the code of a
+/// diagnostic.
 ///
 /// Pages: scenario (the language, key by key), environment (what stands in the emulated account), verdicts
 /// (verdicts and outcomes), exit-codes, and diagnostics (every code that the check knows). Any verb is a
-/// topic too, and so is the code of a diagnostic, such as `firedrill help unmatched-event`.
+/// topic too, and so are each kind of fault and expectation, such as `firedrill help put_events`, and the
+/// code of a diagnostic, such as `firedrill help unmatched-event`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct HelpArgs {
-    /// A verb, a page or the code of a diagnostic; without one: an overview.
+    /// A verb, a page, a kind or the code of a diagnostic; without one: an overview.
     #[arg(value_name = "TOPIC")]
     pub topic: Option<String>,
+    /// After `scenario`: a kind of fault or expectation.
+    #[arg(value_name = "KIND")]
+    pub kind: Option<String>,
 }
 
 /// A page of the manual.
@@ -46,7 +52,7 @@ const PAGES: &[Page] = &[
 
 /// Runs the verb.
 pub fn run(arguments: &HelpArgs) -> Exit {
-    match text(arguments.topic.as_deref()) {
+    match text(arguments.topic.as_deref(), arguments.kind.as_deref()) {
         Ok(text) => super::ended(print(text.trim_end()).map(|()| Exit::Passed)),
         Err(refusal) => {
             say(&refusal);
@@ -56,21 +62,47 @@ pub fn run(arguments: &HelpArgs) -> Exit {
 }
 
 /// The text of a topic, or why there is none.
-fn text(topic: Option<&str>) -> Result<String, String> {
+fn text(topic: Option<&str>, kind: Option<&str>) -> Result<String, String> {
     let mut program = Cli::command();
     program.build();
     let Some(topic) = topic else { return Ok(long_help(&mut program)) };
+    if let Some(kind) = kind {
+        return below(topic, kind);
+    }
     if let Some(page) = PAGES.iter().find(|page| page.name == topic) {
         return Ok((page.text)());
     }
     if let Some(verb) = program.find_subcommand_mut(topic) {
         return Ok(long_help(verb));
     }
+    if let Some(page) = kinds::page(topic) {
+        return Ok(page);
+    }
     if let Some(rule) = rules::find(topic) {
         let explanation = wrapped(rule.explanation, 4);
         return Ok(format!("{}\n    {}\n{explanation}", rule.code, rule.summary));
     }
     Err(unknown(topic, &program))
+}
+
+/// The page of a kind below `scenario`.
+fn below(topic: &str, kind: &str) -> Result<String, String> {
+    if topic != "scenario" {
+        return Err(format!(
+            "error: `{topic}` has no pages below it\n  try `firedrill help {topic}` or `firedrill help {kind}`"
+        ));
+    }
+    kinds::page(kind).ok_or_else(|| {
+        let meant = meant(kind, kinds::names().into_iter());
+        let kinds = wrapped(&kinds::names().join(", "), 4);
+        format!("error: there is no kind `{kind}`{meant}\n  kinds:\n{kinds}")
+    })
+}
+
+/// The nearest of some words, as a line of an error.
+fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = did_you_mean(word, known);
+    near.map_or_else(String::new, |near| format!("\n  did you mean `{near}`?"))
 }
 
 fn long_help(command: &mut Command) -> String {
@@ -81,14 +113,14 @@ fn unknown(topic: &str, program: &Command) -> String {
     let verbs: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
     let pages: Vec<&str> = PAGES.iter().map(|page| page.name).collect();
     let codes = rules::RULES.iter().map(|rule| rule.code);
-    let known = pages.iter().copied().chain(verbs.iter().copied()).chain(codes);
-    let meant = did_you_mean(topic, known)
-        .map_or_else(String::new, |word| format!("\n  did you mean `{word}`?"));
+    let words = pages.iter().copied().chain(verbs.iter().copied()).chain(kinds::names());
+    let meant = meant(topic, words.chain(codes));
     format!(
-        "error: there is no help about `{topic}`{meant}\n  pages: {}\n  verbs: {}\n  \
+        "error: there is no help about `{topic}`{meant}\n  pages: {}\n  verbs: {}\n  kinds:\n{}\n  \
          and the codes of `firedrill help diagnostics`",
         pages.join(", "),
-        verbs.join(", ")
+        verbs.join(", "),
+        wrapped(&kinds::names().join(", "), 4)
     )
 }
 
@@ -134,7 +166,8 @@ mod tests {
     use super::*;
 
     fn plain(topic: Option<&str>) -> String {
-        anstream::adapter::strip_str(&text(topic).expect("there is such a topic")).to_string()
+        let text = text(topic, None).expect("there is such a topic");
+        anstream::adapter::strip_str(&text).to_string()
     }
 
     #[test]
@@ -165,17 +198,46 @@ mod tests {
 
     #[test]
     fn an_unknown_topic_is_told_with_what_there_is() {
-        let told = text(Some("enviroment")).expect_err("there is no such topic");
+        let told = text(Some("enviroment"), None).expect_err("there is no such topic");
         assert!(told.contains("did you mean `environment`?"), "{told}");
         assert!(told.contains("verbs: run, check, plan"), "{told}");
-        let told = text(Some("xyzzy")).expect_err("there is no such topic");
+        let told = text(Some("xyzzy"), None).expect_err("there is no such topic");
         assert!(!told.contains("did you mean"), "{told}");
-        assert_eq!(run(&HelpArgs { topic: Some("xyzzy".to_owned()) }), Exit::Usage);
+        assert_eq!(run(&HelpArgs { topic: Some("xyzzy".to_owned()), kind: None }), Exit::Usage);
+    }
+
+    #[test]
+    fn each_kind_is_a_topic_by_itself_and_below_scenario() {
+        let mut program = Cli::command();
+        program.build();
+        for kind in kinds::names() {
+            let page = text(Some(kind), None).expect("a kind is a topic");
+            assert_eq!(text(Some("scenario"), Some(kind)), Ok(page));
+            let twice = program.find_subcommand(kind).is_some() || rules::find(kind).is_some();
+            assert!(!twice, "`{kind}` is the name of something else too");
+        }
+        let told = text(Some("ssm_automaton"), None).expect_err("there is no such topic");
+        assert!(told.contains("did you mean `ssm_automation`?"), "{told}");
+        let told = text(Some("scenario"), Some("comand")).expect_err("there is no such kind");
+        assert!(told.contains("did you mean `command`?"), "{told}");
+        let told = text(Some("verdicts"), Some("alarm")).expect_err("it has no pages");
+        assert!(told.contains("`firedrill help alarm`"), "{told}");
+    }
+
+    #[test]
+    fn the_page_of_the_language_ends_with_the_list_of_the_kinds() {
+        let page = plain(Some("scenario"));
+        let (_, list) = page.split_once("Faults, each with its page").expect("there is a list");
+        assert!(kinds::names().iter().all(|kind| list.contains(kind)), "{list}");
+        assert!(page.lines().count() < 400, "{} lines are no overview", page.lines().count());
     }
 
     #[test]
     fn every_key_of_the_language_is_on_its_page() {
-        let page = plain(Some("scenario"));
+        let mut page = plain(Some("scenario"));
+        for kind in kinds::names() {
+            page.push_str(&plain(Some(kind)));
+        }
         let schema = crate::scenario::schema();
         let definitions = schema["$defs"].as_object().expect("there are definitions");
         for part in std::iter::once(&schema).chain(definitions.values()) {

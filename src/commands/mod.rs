@@ -17,6 +17,7 @@ pub mod output;
 mod outside;
 pub mod plan;
 pub mod prepare;
+pub mod progress;
 #[cfg(test)]
 mod properties;
 mod real;

@@ -1,6 +1,6 @@
 //! Where words go: the terminal, the JSON stream, the timeline files.
 //!
-//! Main types: [`Live`] (progress, on a terminal only), [`Lines`] (verdict lines in the order of the
+//! Main types: [`Live`] (progress: on a terminal, and in plain lines where time is real), [`Lines`] (verdict lines in the order of the
 //! drills) and [`TimelineFile`]. Invariant: standard error is for people, standard output for programs.
 
 use std::fs::File;
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::progress::{self, Plain};
 use crate::aws::secrets;
 use crate::timeline::{Entry, EntryKind};
 
@@ -82,40 +83,49 @@ impl TimelineFile {
     }
 }
 
-/// Progress on a terminal; silent anywhere else. A clone is the same progress.
+/// Progress on a terminal. Anywhere else it is told in plain lines where time is real, so that nobody takes a
+/// long drill for a hung one, and not at all in a rehearsal. A clone is the same progress.
 #[derive(Debug, Clone)]
 pub struct Live {
     bars: MultiProgress,
     total: Option<ProgressBar>,
+    real: bool,
 }
 
-/// The live line of one drill.
+/// The live view of one drill.
 #[derive(Debug)]
-pub struct View {
-    bar: Option<ProgressBar>,
+pub enum View {
+    /// Nobody looks.
+    Nothing,
+    /// A line of a terminal.
+    Bar(ProgressBar),
+    /// A line for each notable moment.
+    Plain(Plain),
 }
 
 impl Live {
-    /// A view of this many drills.
-    pub fn new(drills: usize) -> Self {
+    /// A view of this many drills, in real time or not.
+    pub fn new(drills: usize, real: bool) -> Self {
         if !io::stderr().is_terminal() {
             let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-            return Self { bars, total: None };
+            return Self { bars, total: None, real };
         }
         let bars = MultiProgress::new();
         let total = bars.add(ProgressBar::new(drills as u64));
         total.set_style(style("{bar:30} {pos}/{len} drills"));
-        Self { bars, total: Some(total) }
+        Self { bars, total: Some(total), real }
     }
 
-    /// A line for one drill.
+    /// A view of one drill.
     pub fn drill(&self, name: &str) -> View {
-        let Some(total) = &self.total else { return View { bar: None } };
+        let Some(total) = &self.total else {
+            return if self.real { View::Plain(Plain::new(name)) } else { View::Nothing };
+        };
         let bar = self.bars.insert_before(total, ProgressBar::new_spinner());
         bar.set_style(style("{spinner} {prefix}  {wide_msg}"));
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
-        View { bar: Some(bar) }
+        View::Bar(bar)
     }
 
     /// Says something above the progress lines; nothing for empty words.
@@ -157,32 +167,15 @@ fn style(template: &str) -> ProgressStyle {
 impl View {
     /// Shows what an entry says.
     pub fn show(&mut self, entry: &Entry) {
-        let Some(bar) = &self.bar else { return };
-        match &entry.kind {
-            EntryKind::DrillStarted { .. } => bar.set_message("looking at the steady state"),
-            EntryKind::FaultStarted { fault, .. } => {
-                bar.set_message(format!("fault {fault} took effect"));
+        match self {
+            Self::Nothing => {}
+            Self::Plain(plain) => plain.show(entry),
+            Self::Bar(bar) if matches!(entry.kind, EntryKind::DrillEnded) => bar.finish_and_clear(),
+            Self::Bar(bar) => {
+                if let Some(words) = progress::words(&entry.kind) {
+                    bar.set_message(words);
+                }
             }
-            EntryKind::FaultFailed { fault, reason, .. } => {
-                bar.set_message(format!("fault {fault} failed: {reason}"));
-            }
-            EntryKind::FaultEnded { fault, state, .. } => {
-                bar.set_message(format!("fault {fault} is {state}"));
-            }
-            EntryKind::Observation(seen) => bar.set_message(seen.summary.clone()),
-            EntryKind::Blind { reason, .. } => bar.set_message(format!("can't look: {reason}")),
-            EntryKind::Stopping { detail, .. } => bar.set_message(format!("stopping: {detail}")),
-            EntryKind::Reverting => bar.set_message("reverting"),
-            EntryKind::DrillEnded => bar.finish_and_clear(),
-            EntryKind::Preflight { .. }
-            | EntryKind::ObserverArmed { .. }
-            | EntryKind::SteadyState { .. }
-            | EntryKind::Intent { .. }
-            | EntryKind::Receipt { .. }
-            | EntryKind::Looked { .. }
-            | EntryKind::ClockSkew { .. }
-            | EntryKind::Calls { .. }
-            | EntryKind::Reverted { .. } => {}
         }
     }
 }

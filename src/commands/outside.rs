@@ -1,7 +1,9 @@
 //! What a run may touch besides AWS: asked for on the command line, or refused before anything is touched.
 //!
-//! Main functions: [`allow`] and [`flags_to_revert`]. Invariant: without `--allow-commands` no scenario with a local program begins;
+//! Main functions: [`allow`], [`flags_to_revert`] and [`way_out`]. Invariant: without `--allow-commands` no scenario with a local program begins;
 //! without `--allow-http` no rehearsal begins that would send a request.
+
+use std::path::Path;
 
 use super::prepare::Prepared;
 use super::run::{Refusal, RunArgs};
@@ -65,6 +67,23 @@ pub(super) fn flags_to_revert<'a>(
     let commands = if commands { " --allow-commands" } else { "" };
     let requests = if requests { " --allow-http" } else { "" };
     any.then(|| format!("{commands}{requests}"))
+}
+
+/// How to take back what drills of these plans leave behind in a run's folder. A rehearsal leaves nothing in
+/// an account; what its requests and programs did is left outside.
+pub(super) fn way_out<'a>(
+    folder: &Path,
+    plans: impl Iterator<Item = &'a Plan> + Clone,
+    rehearsed: bool,
+) -> Option<String> {
+    let flags = flags_to_revert(plans.clone(), rehearsed)?;
+    let words = format!("`firedrill revert {}{flags}` takes back what is left", folder.display());
+    if rehearsed {
+        return Some(words);
+    }
+    let asks = |plan: &Plan| plan.targets.values().any(|one| one.asks_external_id);
+    let more = if plans.into_iter().any(asks) { ", and --target-external-id" } else { "" };
+    Some(format!("{words}; give it the same --profile, --role-arn or --endpoint-url{more}"))
 }
 
 fn first_command(scenario: &Scenario) -> Option<(String, &str)> {

@@ -165,6 +165,7 @@ impl Workshop {
         for id in targets.filter_map(|target| target.external_id.as_ref()) {
             secrets::remember(id.expose());
         }
+        loaded.secrets.iter().for_each(|secret| secrets::remember(secret));
         let environment = loaded.partial().and_then(|scenario| scenario.environment.clone());
         let environment = environment.filter(|name| surroundings && !name.is_empty());
         let (stage, mut about_environment) = match &environment {

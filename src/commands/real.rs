@@ -125,7 +125,8 @@ pub(super) fn connect(real: &RealArgs, plans: &[&Plan]) -> Result<Accounts, Refu
     // Regions are known without a call, and one that nobody named may not even be there to answer.
     for plan in plans {
         if !plan.guardrails.regions.contains(&region) {
-            return Err(outside(plan, &format!("this run would be in the region {region}")));
+            let what = format!("this run would be in the region {region}");
+            return Err(outside(plan, &what, (None, &region)));
         }
         for (name, target) in &plan.targets {
             may_be_there(plan, name, target)?;
@@ -136,7 +137,7 @@ pub(super) fn connect(real: &RealArgs, plans: &[&Plan]) -> Result<Accounts, Refu
         let Target { account, region, .. } = &home.target;
         if !plan.guardrails.accounts.contains(account) {
             let what = format!("these credentials belong to account {account} in {region}");
-            return Err(outside(plan, &what));
+            return Err(outside(plan, &what, (Some(account), region)));
         }
     }
     let mut others: Vec<(PlannedTarget, Account)> = Vec::new();
@@ -174,7 +175,8 @@ fn may_be_there(plan: &Plan, name: &str, target: &PlannedTarget) -> Result<(), R
     if guardrails.accounts.contains(account) && guardrails.regions.contains(region) {
         return Ok(());
     }
-    Err(outside(plan, &format!("the target `{name}` is account {account} in {region}")))
+    let what = format!("the target `{name}` is account {account} in {region}");
+    Err(outside(plan, &what, (Some(account), region)))
 }
 
 /// Connects to another target and asks who we are there; refuses any other account than it names.
@@ -216,7 +218,11 @@ pub(super) fn reconnect(real: &RealArgs) -> Result<Accounts, Refusal> {
     Ok(Accounts { runtime, home, others: Vec::new() })
 }
 
-fn outside(plan: &Plan, what: &str) -> Refusal {
+/// Refuses a place that the guardrails do not name: its account, where that is known, and its region.
+fn outside(plan: &Plan, what: &str, (account, region): (Option<&String>, &str)) -> Refusal {
+    if plan.guardrails.accounts.is_empty() && plan.guardrails.regions.is_empty() {
+        return Refusal(unguarded(plan, what, account, region));
+    }
     let named = |all: &[String]| if all.is_empty() { "none".to_owned() } else { all.join(", ") };
     let guardrails = &plan.guardrails;
     Refusal(format!(
@@ -228,6 +234,20 @@ fn outside(plan: &Plan, what: &str) -> Refusal {
         named(&guardrails.accounts),
         named(&guardrails.regions),
     ))
+}
+
+/// The refusal of a scenario that names no place at all, with the lines to add.
+fn unguarded(plan: &Plan, what: &str, account: Option<&String>, region: &str) -> String {
+    let (account, how) = match account {
+        Some(account) => (account.as_str(), ""),
+        None => ("YOUR ACCOUNT", "; `aws sts get-caller-identity` shows the account"),
+    };
+    format!(
+        "{}: {what}, and the scenario has no `guardrails:` that name accounts and regions: without them only a \
+         rehearsal runs\n  if a drill there is meant, add{how}:\n    guardrails:\n      accounts: \
+         [\"{account}\"]\n      regions: [{region}]\n  nothing was touched",
+        plan.scenario.file
+    )
 }
 
 pub(super) fn runtime() -> Result<Runtime, Refusal> {

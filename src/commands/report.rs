@@ -14,11 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::output::say;
+use super::outside;
 use super::run::dry_run;
 use crate::cli::Exit;
+use crate::judge::Outcome;
 use crate::plan::Plan;
 use crate::report::{self, Report, RunInfo};
-use crate::timeline::{Entry, EntryKind, LineError, parse_lines};
+use crate::timeline::{Entry, EntryKind, LineError, TargetKind, parse_lines};
 
 /// What is known of a run besides its drills.
 pub const RUN_FILE: &str = "run.json";
@@ -54,6 +56,7 @@ pub fn run(arguments: &ReportArgs) -> Exit {
                 say(&format!("wrote {}", file.display()));
             }
             say(report::console::summary(&remade.report).trim_end());
+            say(&remade.way_out.unwrap_or_default());
             Exit::Passed
         }
         Err(error) => {
@@ -73,6 +76,8 @@ pub struct Remade {
     pub files: Vec<PathBuf>,
     /// What a person should know: a record that a crash cut off, a drill that left none.
     pub notes: Vec<String>,
+    /// How to take back what a drill left behind, where one did.
+    pub way_out: Option<String>,
 }
 
 /// Why the reports could not be made again.
@@ -175,9 +180,12 @@ impl ReportError {
 /// A file can't be read, is not what firedrill writes, or can't be written.
 pub fn remake(args: &ReportArgs) -> Result<Remade, ReportError> {
     let (run, drills, notes) = read(&args.dir)?;
+    let rehearsed = run.target.kind == TargetKind::Emulator;
+    let way_out = outside::way_out(&args.dir, drills.iter().map(|(plan, _)| plan), rehearsed);
     let report = Report::new(run, drills);
     let files = write(&args.dir, &report)?;
-    Ok(Remade { report, files, notes })
+    let way_out = way_out.filter(|_| report.totals.outcome == Outcome::Unreverted);
+    Ok(Remade { report, files, notes, way_out })
 }
 
 /// Writes every file of a report into a run's directory; answers their paths.
@@ -362,10 +370,24 @@ mod tests {
         let remade = remake(&args).expect("made again");
         assert_eq!(remade.report, first);
         assert_eq!(remade.notes, Vec::<String>::new());
+        assert_eq!(remade.way_out, None, "a rehearsal leaves nothing in an account");
         assert_eq!(remade.files.len(), before.len());
         for (path, before) in remade.files.iter().zip(before) {
             assert_eq!(fs::read(path).expect("there"), before, "{}", path.display());
         }
+    }
+
+    #[test]
+    fn what_a_drill_left_in_an_account_is_told_with_the_way_out() {
+        let (dir, args) = run_directory();
+        let mut run = fixture::run();
+        run.target.kind = TargetKind::Aws;
+        write_json(&dir.path().join(RUN_FILE), &run).expect("written");
+        let remade = remake(&args).expect("made again");
+        assert_eq!(remade.report.totals.outcome, Outcome::Unreverted);
+        let way_out = remade.way_out.expect("it is told");
+        let command = format!("`firedrill revert {}` takes back", dir.path().display());
+        assert!(way_out.starts_with(&command), "{way_out}");
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
             say(&format!("error: {error}\n  nothing was touched"));
             return Exit::Usage;
         }
-        let live = Live::new(self.jobs.len());
+        let live = Live::new(self.jobs.len(), self.accounts.is_some());
         let interrupts = Interrupts::listen(self.way_out(), live.clone());
         let finished = self.run_jobs(&interrupts, &live);
         live.finish();
@@ -293,16 +293,8 @@ impl<'a> Run<'a> {
     /// How to take back what drills leave behind. A rehearsal leaves nothing in an account; what its requests
     /// and programs did is left outside.
     fn way_out(&self) -> Option<String> {
-        let folder = self.folder.display();
-        let plans = || self.jobs.iter().map(|job| &job.plan);
-        let flags = outside::flags_to_revert(plans(), self.accounts.is_none())?;
-        let words = format!("`firedrill revert {folder}{flags}` takes back what is left");
-        if self.accounts.is_none() {
-            return Some(words);
-        }
-        let asks = |plan: &Plan| plan.targets.values().any(|one| one.asks_external_id);
-        let more = if plans().any(asks) { ", and --target-external-id" } else { "" };
-        Some(format!("{words}; give it the same --profile, --role-arn or --endpoint-url{more}"))
+        let plans = self.jobs.iter().map(|job| &job.plan);
+        outside::way_out(&self.folder, plans, self.accounts.is_none())
     }
 
     /// What is known of the run before it begins.

@@ -12,6 +12,8 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::{ChangeError, Context, Injected, ids, started};
+use crate::aws::secrets;
+use crate::outside::payload;
 use crate::plan::{FunctionInvoke, PlannedFault};
 use crate::scenario::types::Invocation;
 use crate::timeline::Purpose;
@@ -35,6 +37,7 @@ pub(super) async fn inject<'a>(
         Invocation::RequestResponse => InvocationType::RequestResponse,
         Invocation::Event => InvocationType::Event,
     };
+    let sent = payload(&invoke.payload).map_err(ChangeError::NoEffect)?;
     let request = context
         .aws
         .lambda
@@ -42,7 +45,7 @@ pub(super) async fn inject<'a>(
         .function_name(&invoke.function)
         .set_qualifier(invoke.qualifier.clone())
         .invocation_type(kind)
-        .payload(invoke.payload.clone().into_bytes().into());
+        .payload(sent.into_bytes().into());
     let timeouts = TimeoutConfig::builder().operation_timeout(LONGEST).build();
     let once = aws_sdk_lambda::config::Builder::new()
         .retry_config(RetryConfig::disabled())
@@ -56,7 +59,7 @@ pub(super) async fn inject<'a>(
     )?;
     let request_id = answer.request_id().unwrap_or_default().to_owned();
     let payload = answer.payload().map(|blob| String::from_utf8_lossy(blob.as_ref()).into_owned());
-    let payload: String = payload.unwrap_or_default().chars().take(MOST_PAYLOAD).collect();
+    let payload = secrets::excerpt(&payload.unwrap_or_default(), MOST_PAYLOAD);
     context.recorder.receipt(intent, Ok(ids([("request", &request_id)])));
     if let Some(error) = answer.function_error() {
         return Err(ChangeError::NoEffect(format!(

@@ -7,6 +7,7 @@ use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
 
 use super::{ChangeError, Context, Injected, ids, is_there_already, started};
 use crate::aws::once::Once;
+use crate::outside::payload;
 use crate::plan::PlannedFault;
 use crate::timeline::{Purpose, Undo};
 
@@ -58,6 +59,7 @@ async fn put(
     at: i64,
 ) -> Result<(), ChangeError> {
     const CALL: &str = "logs:PutLogEvents";
+    let line = payload(line).map_err(ChangeError::NoEffect)?;
     let event = InputLogEvent::builder().timestamp(at).message(line).build();
     let event = event.map_err(|error| ChangeError::NoEffect(error.to_string()))?;
     let events = vec![event; usize::try_from(count).unwrap_or(1)];

@@ -27,12 +27,15 @@ mod ssm_command;
 mod start_execution;
 pub(crate) mod start_replay;
 
+use std::collections::HashMap;
+
 use futures_util::future::LocalBoxFuture;
 use indexmap::IndexMap;
 
 use crate::aws::CallError;
 pub(crate) use crate::context::{ChangeError, ids};
 use crate::context::{Context, Moment};
+use crate::outside::payload;
 use crate::plan::{FaultAction, PlannedFault};
 use crate::timeline::EntryKind;
 
@@ -104,6 +107,17 @@ pub async fn inject<'a>(
 /// alone, it is what our own first try made: its answer was lost, and the SDK asked again.
 fn is_there_already(error: &CallError) -> bool {
     error.code.as_deref().is_some_and(|code| code.contains("AlreadyExists"))
+}
+
+/// The parameters of a document, with the values of the environment in them.
+fn parameters(
+    planned: &IndexMap<String, Vec<String>>,
+) -> Result<HashMap<String, Vec<String>>, ChangeError> {
+    let list = |values: &Vec<String>| {
+        values.iter().map(|value| payload(value)).collect::<Result<Vec<String>, String>>()
+    };
+    let filled = planned.iter().map(|(name, values)| Ok((name.clone(), list(values)?)));
+    filled.collect::<Result<_, String>>().map_err(ChangeError::NoEffect)
 }
 
 /// Announces a fault's start, by AWS's clock; [`Context::at_aws`] is for what AWS gives no time of.

@@ -9,6 +9,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::once::Once;
+use crate::outside::payload;
 use crate::plan::{Message, PlannedFault};
 use crate::timeline::Purpose;
 
@@ -22,6 +23,8 @@ pub(super) async fn inject<'a>(
     const CALL: &str = "sns:Publish";
     let topic = context.place.topic_arn(topic);
     let attributes = attributes(message)?;
+    let body = payload(&message.body).map_err(ChangeError::NoEffect)?;
+    let subject = subject.map(payload).transpose().map_err(ChangeError::NoEffect)?;
     let sent_at = context.clock().now();
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, None)?;
     let sent = context
@@ -29,8 +32,8 @@ pub(super) async fn inject<'a>(
         .sns
         .publish()
         .topic_arn(&topic)
-        .message(&message.body)
-        .set_subject(subject.map(str::to_owned))
+        .message(body)
+        .set_subject(subject)
         .set_message_attributes(Some(attributes))
         .set_message_group_id(message.group.clone())
         .set_message_deduplication_id(message.deduplication.clone())
@@ -47,10 +50,11 @@ pub(super) async fn inject<'a>(
 
 fn attributes(message: &Message) -> Result<HashMap<String, MessageAttributeValue>, ChangeError> {
     let text = |value: &String| {
-        MessageAttributeValue::builder().data_type("String").string_value(value).build()
+        let value = payload(value)?;
+        let built =
+            MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        built.map_err(|error| error.to_string())
     };
     let pairs = message.attributes.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
-    pairs
-        .collect::<Result<_, aws_smithy_types::error::operation::BuildError>>()
-        .map_err(|error| ChangeError::NoEffect(error.to_string()))
+    pairs.collect::<Result<_, String>>().map_err(ChangeError::NoEffect)
 }

@@ -9,6 +9,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::aws::once::Once;
+use crate::outside::payload;
 use crate::plan::PlannedFault;
 use crate::scenario::types::EventEntry;
 use crate::timeline::Purpose;
@@ -51,9 +52,10 @@ async fn put(
     bus: &str,
     batch: &[EventEntry],
 ) -> Result<Vec<String>, ChangeError> {
+    let requests = batch.iter().map(|entry| request(bus, entry)).collect::<Result<_, _>>();
+    let requests = requests.map_err(ChangeError::NoEffect)?;
     let intent =
         context.recorder.intent(Some(&fault.id), Purpose::Inject, "events:PutEvents", None)?;
-    let requests = batch.iter().map(|entry| request(bus, entry)).collect();
     let call = context.aws.events.put_events().set_entries(Some(requests)).customize();
     let once = aws_sdk_eventbridge::config::Builder::new().retry_classifier(Once);
     let sent = call.config_override(once).send().await;
@@ -83,14 +85,14 @@ async fn put(
     Ok(accepted)
 }
 
-fn request(bus: &str, entry: &EventEntry) -> PutEventsRequestEntry {
-    PutEventsRequestEntry::builder()
+fn request(bus: &str, entry: &EventEntry) -> Result<PutEventsRequestEntry, String> {
+    Ok(PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source(&entry.source)
         .detail_type(&entry.detail_type)
-        .detail(entry.sent_detail().to_string())
+        .detail(payload(&entry.sent_detail().to_string())?)
         .set_resources((!entry.resources.is_empty()).then(|| entry.resources.clone()))
-        .build()
+        .build())
 }
 
 #[cfg(test)]
@@ -107,7 +109,8 @@ mod tests {
             detail,
             resources: Vec::new(),
         };
-        assert_eq!(request("default", &entry(Value::Null)).detail(), Some("{}"));
-        assert_eq!(request("default", &entry(json!({"a": 1}))).detail(), Some("{\"a\":1}"));
+        let sent = |detail: Value| request("default", &entry(detail)).expect("nothing to fill in");
+        assert_eq!(sent(Value::Null).detail(), Some("{}"));
+        assert_eq!(sent(json!({"a": 1})).detail(), Some("{\"a\":1}"));
     }
 }

@@ -11,6 +11,7 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::once::Once;
 use crate::aws::queues;
+use crate::outside::payload;
 use crate::plan::{Message, PlannedFault};
 use crate::timeline::Purpose;
 
@@ -23,6 +24,7 @@ pub(super) async fn inject<'a>(
     const CALL: &str = "sqs:SendMessage";
     let url = queues::url(context.aws, queue).await?;
     let attributes = attributes(message)?;
+    let body = payload(&message.body).map_err(ChangeError::NoEffect)?;
     let sent_at = context.clock().now();
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, CALL, None)?;
     let sent = context
@@ -30,7 +32,7 @@ pub(super) async fn inject<'a>(
         .sqs
         .send_message()
         .queue_url(url)
-        .message_body(&message.body)
+        .message_body(body)
         .set_message_attributes(Some(attributes))
         .set_message_group_id(message.group.clone())
         .set_message_deduplication_id(message.deduplication.clone())
@@ -52,10 +54,11 @@ pub(super) async fn inject<'a>(
 
 fn attributes(message: &Message) -> Result<HashMap<String, MessageAttributeValue>, ChangeError> {
     let text = |value: &String| {
-        MessageAttributeValue::builder().data_type("String").string_value(value).build()
+        let value = payload(value)?;
+        let built =
+            MessageAttributeValue::builder().data_type("String").string_value(value).build();
+        built.map_err(|error| error.to_string())
     };
     let pairs = message.attributes.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
-    pairs
-        .collect::<Result<_, aws_smithy_types::error::operation::BuildError>>()
-        .map_err(|error| ChangeError::NoEffect(error.to_string()))
+    pairs.collect::<Result<_, String>>().map_err(ChangeError::NoEffect)
 }

@@ -4,11 +4,9 @@
 //! key is the token finds the execution after a crash (only keys of tags can be searched). Source:
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_StartAutomationExecution.html>.
 
-use std::collections::HashMap;
-
 use aws_sdk_ssm::types::{AutomationExecution, AutomationExecutionStatus, Tag};
 
-use super::{ChangeError, Context, Injected, ended, ids, started};
+use super::{ChangeError, Context, Injected, ended, ids, parameters, started};
 use crate::aws::asked_for::automation_execution;
 use crate::aws::{CallError, CallErrorKind, timestamp};
 use crate::plan::{AutomationStart, PlannedFault, token};
@@ -52,7 +50,7 @@ async fn start_it(
 ) -> Result<String, ChangeError> {
     let token = token(context.run_id, &fault.id);
     let undo = Undo::StopAutomation { token: token.clone() };
-    let parameters: HashMap<String, Vec<String>> = start.parameters.clone().into_iter().collect();
+    let parameters = parameters(&start.parameters)?;
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
     let tags = [
         tag("firedrill:run", context.run_id),

@@ -5,14 +5,12 @@
 //! call is never made twice. The delivery timeout ends what no instance has taken. Source:
 //! <https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html>.
 
-use std::collections::HashMap;
-
 use aws_sdk_ssm::types::{Command, CommandInvocation, CommandInvocationStatus, Target};
 use aws_smithy_types::retry::RetryConfig;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ChangeError, Context, Injected, ended, ids, started};
-use crate::aws::{CallError, timestamp};
+use super::{ChangeError, Context, Injected, ended, ids, parameters, started};
+use crate::aws::{CallError, secrets, timestamp};
 use crate::plan::{CommandSend, PlannedFault};
 use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
@@ -73,7 +71,7 @@ async fn send_it(
 ) -> Result<String, ChangeError> {
     let undo =
         Undo::CancelCommand { document: send.document.clone(), comment: send.comment.clone() };
-    let parameters: HashMap<String, Vec<String>> = send.parameters.clone().into_iter().collect();
+    let parameters = parameters(&send.parameters)?;
     let targets = send.targets.iter().map(|target| {
         Target::builder().key(&target.key).set_values(Some(target.values.clone())).build()
     });
@@ -165,7 +163,7 @@ fn failure(instance: &str, one: &CommandInvocation) -> String {
     let details = one.status_details().unwrap_or("it gives no reason");
     let written = one.command_plugins().iter().filter_map(|plugin| plugin.output());
     let written = written.collect::<Vec<_>>().join("\n");
-    let written = written.trim();
+    let written = secrets::scrub(written.trim());
     if written.is_empty() {
         return format!("{details} on {instance}");
     }

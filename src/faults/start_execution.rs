@@ -10,6 +10,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use super::{ChangeError, Context, Injected, ended, ids, started};
 use crate::aws::asked_for::the_one;
 use crate::aws::{CallError, timestamp};
+use crate::outside::payload;
 use crate::plan::{ExecutionStart, PlannedFault};
 use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
@@ -23,6 +24,7 @@ pub(super) async fn inject<'a>(
     start: &'a ExecutionStart,
 ) -> Result<Injected<'a>, ChangeError> {
     let machine = context.place.state_machine_arn(&start.state_machine);
+    let input = payload(&start.input).map_err(ChangeError::NoEffect)?;
     let undo = Undo::StopExecution {
         state_machine: start.state_machine.clone(),
         name: start.name.clone(),
@@ -34,7 +36,7 @@ pub(super) async fn inject<'a>(
         .start_execution()
         .state_machine_arn(&machine)
         .name(&start.name)
-        .input(&start.input)
+        .input(input)
         .send()
         .await;
     let answer = context.recorder.heard(intent, START, sent)?;

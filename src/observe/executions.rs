@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use super::rules::{Acts, Effect, Effects};
 use super::{Seen, Watch};
 use crate::aws::asked_for::the_one;
-use crate::aws::{CallError, timestamp};
+use crate::aws::{CallError, secrets, timestamp};
 use crate::plan::{Kind, Predicate};
 use crate::wakeup::Topic;
 
@@ -154,7 +154,7 @@ fn tell(
     let words: Vec<&str> = execution.error().into_iter().chain(execution.cause()).collect();
     if !words.is_empty() {
         summary.push_str(": ");
-        summary.extend(words.join(": ").chars().take(MOST_TEXT));
+        summary.push_str(&secrets::excerpt(&words.join(": "), MOST_TEXT));
     }
     if status == subject.status && !holds {
         summary.push_str(", but ");
@@ -165,7 +165,7 @@ fn tell(
     let at = at.unwrap_or_else(|| watch.clock().now());
     let name = execution.name().unwrap_or_default();
     let input = execution.input().unwrap_or_default();
-    let cut = |text: &str| text.chars().take(MOST_TEXT).collect::<String>();
+    let cut = |text: &str| secrets::excerpt(text, MOST_TEXT);
     let mut seen = Seen::new(&subject.expectation, at, summary)
         .with("execution", arn)
         .with("state machine", subject.name)

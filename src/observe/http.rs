@@ -14,7 +14,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::{Seen, Watch};
-use crate::aws::{CallError, CallErrorKind};
+use crate::aws::{CallError, CallErrorKind, secrets};
 use crate::outside::{self, OPERATION};
 use crate::plan::{Kind, Phase, Predicate};
 use crate::scenario::types::HttpCall;
@@ -194,7 +194,7 @@ fn seen(subject: &Subject<'_>, at: Timestamp, holds: bool, value: &str) -> Seen 
     let mut seen =
         Seen::new(&subject.expectation, at, format!("{words}{}", subject.predicate.words()))
             .with("request", subject.request.words())
-            .with("value", value.chars().take(MOST_TEXT).collect::<String>());
+            .with("value", secrets::excerpt(value, MOST_TEXT));
     seen.holds = holds;
     seen
 }

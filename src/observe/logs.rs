@@ -14,7 +14,7 @@ use aws_sdk_cloudwatchlogs::types::{QueryStatus, ResultField};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
-use crate::aws::{CallError, CallErrorKind};
+use crate::aws::{CallError, CallErrorKind, secrets};
 use crate::plan::{Kind, LogSearch};
 use crate::scenario::types::Correlation;
 use crate::timeline::Observation;
@@ -269,7 +269,7 @@ fn tell(
         if !told.insert((subject.expectation.clone(), event.id.clone())) {
             continue;
         }
-        let message = event.message.trim_end();
+        let message = secrets::scrub(event.message.trim_end());
         let short: String = message.chars().take(SHOWN).collect();
         let more = if short.len() < message.len() { "…" } else { "" };
         let mut seen =

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Seen, Watch};
 use crate::aws::asked_for::the_one;
-use crate::aws::{CallError, CallErrorKind, timestamp};
+use crate::aws::{CallError, CallErrorKind, secrets, timestamp};
 use crate::pattern::glob;
 use crate::plan::Kind;
 use crate::scenario::types::OpsItemExpectation;
@@ -189,7 +189,7 @@ fn differences(wanted: &OpsItemExpectation, item: &OpsItem) -> Vec<String> {
         match item.operational_data().and_then(|data| data.get(key)?.value()) {
             Some(value) if glob::matches(pattern, value) => {}
             Some(value) => {
-                let short: String = value.chars().take(80).collect();
+                let short = secrets::excerpt(value, 80);
                 differences.push(format!("its {key} is {short} and not {pattern}"));
             }
             None => differences.push(format!("it has no {key}")),

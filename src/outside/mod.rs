@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use http::{Answer, OPERATION, send};
 pub(crate) use process::{Running, end_marked, spawn};
+pub(crate) use values::payload;
 
 static COMMANDS: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicBool = AtomicBool::new(false);

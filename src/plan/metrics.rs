@@ -10,15 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::resolve::signed;
 use super::{Kind, millis};
+use crate::scenario::lag;
 use crate::scenario::types::{MetricExpectation, MetricSource, MissingData, Threshold};
 
-/// How long after a period's end its value must be there. What is put "can take up to" two minutes until it
-/// can be read; of AWS's own metrics no figure is published, so that a minute is added, which is ours.
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
-pub const METRIC_LAG: SignedDuration = SignedDuration::from_mins(3);
-
-/// The period where the scenario does not say.
-const PERIOD: SignedDuration = SignedDuration::from_mins(1);
+/// How long after a period's end its value must be there; the check counts with the same.
+pub const METRIC_LAG: SignedDuration = lag::METRIC;
 
 /// The id of the metric where there is only one.
 const ONLY: &str = "m";
@@ -58,7 +54,7 @@ pub(super) fn metric(written: &MetricExpectation) -> Option<Kind> {
     Some(Kind::Metric(MetricWatch {
         expression: written.expression.clone(),
         metrics,
-        period: written.period.map_or(PERIOD, signed),
+        period: written.period.map_or(lag::PERIOD, signed),
         threshold: Threshold::parse(&written.threshold)?,
         missing: written.missing,
     }))

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use super::{
     Anchor, Demand, FaultAction, Kind, METRIC_LAG, Plan, PlannedExpectation, Start, Unplannable,
 };
+use crate::scenario::lag;
 
 /// What a drill needs besides its windows: arming the observers, the steady state, and reverting.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -28,9 +29,8 @@ pub(super) const SAMPLES_START: SignedDuration = SignedDuration::from_mins(2);
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html>
 pub const REPLAY_START: SignedDuration = SignedDuration::from_mins(5);
 
-/// How late CloudTrail's event history may show a call: "within 15 minutes".
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>
-pub const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(15);
+/// How late CloudTrail's event history may show a call; the check counts with the same.
+pub const CLOUDTRAIL_LAG: SignedDuration = lag::CLOUDTRAIL;
 
 /// How much later than it happens AWS may show what this looks at, where that is published and is minutes.
 pub fn shown_late(kind: &Kind) -> SignedDuration {

@@ -31,7 +31,7 @@ fn the_dry_run_tells_everything_that_will_happen() {
       region    eu-west-1
       steady    alarm vpn-status is OK
       stops if  alarm checkout-errors-critical is in ALARM, then and until the end
-      lock      no other drill in the account and region; a rehearsal has its own
+      lock      no other drill in the account and region
       lever     the safety lever of FIS is disengaged
 
     Inject
@@ -449,7 +449,7 @@ fn the_dry_run_of_everything_names_everything() {
     Before anything is injected
       account   none: only a rehearsal runs
       region    none: only a rehearsal runs
-      lock      no other drill in the account and region; a rehearsal has its own
+      lock      no other drill in the account and region
       lever     the safety lever of FIS is disengaged
 
     Inject

@@ -274,12 +274,7 @@ fn before(text: &mut String, plan: &Plan) {
 /// What else must hold on a real account.
 fn limits(text: &mut String, plan: &Plan) {
     let guardrails = &plan.guardrails;
-    line(
-        text,
-        format_args!(
-            "  lock      no other drill in the account and region; a rehearsal has its own"
-        ),
-    );
+    line(text, format_args!("  lock      no other drill in the account and region"));
     if !guardrails.target_tags.is_empty() {
         let tags: Vec<String> =
             guardrails.target_tags.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -1,13 +1,13 @@
 //! From bytes to a scenario, with every problem of the text on the way.
 //!
-//! Main function: [`load`]. Invariant: it never panics and never stops at the first problem, and
-//! [`Loaded::scenario`] is there exactly when no diagnostic of the text is an error; the named rules come
-//! after it, in [`Loaded::check`].
+//! Main function: [`load`]. Invariants: it never panics and never stops at the first problem;
+//! [`Loaded::scenario`] is there exactly when no diagnostic of the text is an error, and it holds no value
+//! of the environment in what faults send; the named rules come after it, in [`Loaded::check`].
 
 use std::collections::BTreeSet;
 
 use super::rules::code;
-use super::substitute::{self, Values};
+use super::substitute::{self, Payloads, Values};
 use super::tree::Node;
 use super::types::Scenario;
 use super::{shape, tree};
@@ -22,8 +22,12 @@ const MAX_DIAGNOSTICS: usize = 1_000;
 /// What became of a text.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The scenario, when nothing is wrong with the text.
+    /// The scenario, when nothing is wrong with the text. What its faults send keeps `${env.NAME}` as it is
+    /// written (and `$${` for `${`), until it is sent.
     pub scenario: Option<Scenario>,
+    /// The values that are put in only when something is sent: whoever writes anything down keeps them out.
+    /// What the scenario says elsewhere, and the names of regions and accounts, are none.
+    pub secrets: Vec<String>,
     /// What is wrong with the text, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
     pub(crate) file: String,
@@ -38,6 +42,9 @@ pub(crate) struct Partial {
     /// Elements with a problem of shape.
     pub(crate) broken: Vec<String>,
     pub(crate) used_vars: BTreeSet<String>,
+    /// The scenario with what its faults send as it is written, and the values left out of that; nothing
+    /// where there is no difference.
+    planned: Option<(Scenario, Vec<String>)>,
 }
 
 impl Loaded {
@@ -57,12 +64,16 @@ pub fn load(file: &str, bytes: &[u8], values: &Values) -> Loaded {
     let mut diagnostics = Vec::new();
     let partial = text_of(file, bytes, &mut diagnostics)
         .and_then(|text| partial(file, text, values, &mut diagnostics));
+    let planned = partial.as_ref().and_then(|partial| partial.planned.as_ref());
+    let secrets = planned.map(|(_, secrets)| secrets.clone()).unwrap_or_default();
     let scenario = match &partial {
-        Some(partial) if !has_errors(&diagnostics) => Some(partial.scenario.clone()),
+        Some(partial) if !has_errors(&diagnostics) => {
+            Some(planned.map_or(&partial.scenario, |(planned, _)| planned).clone())
+        }
         Some(_) | None => None,
     };
     let diagnostics = ordered(file, diagnostics);
-    Loaded { scenario, diagnostics, file: file.to_owned(), partial }
+    Loaded { scenario, secrets, diagnostics, file: file.to_owned(), partial }
 }
 
 /// Diagnostics in the order of the file, and no more of them than anybody reads.
@@ -134,12 +145,15 @@ fn partial(
         diagnostics.push(problem);
         return None;
     }
-    let (vars, used_vars) = substitute::apply(file, text, &mut tree, values, diagnostics);
+    let written = text.contains("${").then(|| tree.clone());
+    let applied = substitute::apply(file, text, &mut tree, values, Payloads::Filled, diagnostics);
     let fitted = shape::fit(file, &tree, diagnostics);
-    match serde_yaml::from_value::<Scenario>(fitted.value) {
-        Ok(mut scenario) => {
-            scenario.vars = vars;
-            Some(Partial { scenario, tree, broken: fitted.broken, used_vars })
+    let planned = written.map(|tree| planned(file, text, tree, values)).transpose();
+    match serde_yaml::from_value::<Scenario>(fitted.value).and_then(|read| Ok((read, planned?))) {
+        Ok((mut scenario, planned)) => {
+            scenario.vars = applied.vars;
+            let (broken, used_vars) = (fitted.broken, applied.used);
+            Some(Partial { scenario, tree, broken, used_vars, planned })
         }
         Err(error) => {
             // The walk lets nothing through that the types refuse; should it ever, this says so.
@@ -147,5 +161,81 @@ fn partial(
             diagnostics.push(Diagnostic::error(code::WRONG_TYPE, file, tree.span, message));
             None
         }
+    }
+}
+
+/// The scenario with what its faults send as it is written, and the values that are thereby left out. What is
+/// wrong with the text is told by the other reading.
+fn planned(
+    file: &str,
+    text: &str,
+    mut tree: Node,
+    values: &Values,
+) -> Result<(Scenario, Vec<String>), serde_yaml::Error> {
+    let mut told = Vec::new();
+    let applied = substitute::apply(file, text, &mut tree, values, Payloads::Kept, &mut told);
+    let fitted = shape::fit(file, &tree, &mut told);
+    let mut scenario = serde_yaml::from_value::<Scenario>(fitted.value)?;
+    // What the scenario says elsewhere is no secret, and to take it out would garble what it says.
+    let said = serde_json::to_string(&scenario).unwrap_or_default();
+    let left_out = applied.kept.iter().filter_map(|name| values.env.get(name));
+    let secret = |value: &&String| !said.contains(value.as_str()) && !is_public(value);
+    let secrets = left_out.filter(secret).cloned().collect();
+    scenario.vars = applied.vars;
+    Ok((scenario, secrets))
+}
+
+/// Whether a value is a region such as `eu-west-1`, or the id of an account: they stand in every ARN.
+fn is_public(value: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let parts: Vec<&str> = value.split('-').collect();
+    let region = if let [area, middle @ .., number] = parts.as_slice() {
+        let named = area.len() == 2 && word(area) && middle.iter().all(|part| word(part));
+        named && !middle.is_empty() && number.len() == 1 && digits(number)
+    } else {
+        false
+    };
+    region || (value.len() == 12 && digits(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_and_accounts_are_no_secrets() {
+        for open in ["eu-west-1", "us-gov-east-1", "ap-southeast-4", "111122223333"] {
+            assert!(is_public(open), "{open}");
+        }
+        for secret in
+            ["hunter2", "eu-west", "a-b-1", "eu--1", "1111222233334", "", "-", "to-day-11"]
+        {
+            assert!(!is_public(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_planned_as_it_is_written_and_looked_at_as_it_will_be() {
+        let text = "version: 1\nname: a\nvars: {t: \"x ${env.TOKEN}\"}\nfaults:\n  \
+            - put_events: {entries: [{source: \"${env.WORD}\", detail-type: d, \
+              detail: {t: \"${var.t}\", w: \"${env.WORD}\", \"${k}\": \"$${q} ${run.id}\"}}]}\n";
+        let env = [("TOKEN", "s3cr3t-value"), ("WORD", "openly-said")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let values = Values { env, run_id: "run".to_owned(), ..Values::default() };
+        let loaded = load("x.yaml", text.as_bytes(), &values);
+        assert_eq!(loaded.diagnostics, []);
+        assert_eq!(loaded.secrets, ["s3cr3t-value"]);
+        let entry = |scenario: &Scenario| {
+            scenario.faults[0].put_events.as_ref().expect("it is one").entries[0].clone()
+        };
+        let planned = entry(loaded.scenario.as_ref().expect("it is sound"));
+        assert_eq!(planned.source, "openly-said");
+        assert_eq!(planned.detail["t"], "x ${env.TOKEN}");
+        assert_eq!(planned.detail["w"], "${env.WORD}");
+        assert_eq!(planned.detail["$${k}"], "$${q} run");
+        let looked_at = entry(loaded.partial().expect("it is sound"));
+        assert_eq!(looked_at.detail["t"], "x s3cr3t-value");
+        assert_eq!(looked_at.detail["${k}"], "${q} run");
     }
 }

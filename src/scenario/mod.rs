@@ -5,6 +5,7 @@
 
 mod check;
 pub mod inventory;
+pub(crate) mod lag;
 pub mod load;
 pub(crate) mod names;
 pub mod rules;

@@ -1,8 +1,9 @@
 //! `${env.NAME}`, `${var.NAME}` and `${run.id}`: the only substitutions of the language.
 //!
-//! Main type: [`Values`], which the caller fills; nothing here reads the environment. Invariant: a
-//! substitution without a value is an error at its own place, and what is put in is never looked at
-//! again, so values can't smuggle substitutions in.
+//! Main type: [`Values`], which the caller fills; nothing here reads the environment. Invariants: a
+//! substitution without a value is an error at its own place; what is put in is never looked at again, so
+//! values can't smuggle substitutions in; what a fault sends keeps `${env.NAME}` where it is planned, so
+//! that no plan and no record holds the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use indexmap::IndexMap;
 
 use super::rules::code;
 use super::suggest::{did_you_mean, shortened};
-use super::tree::{Content, Node, Scalar};
+use super::tree::{Content, Entry, Node, Scalar};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// What substitutions are replaced with.
@@ -24,53 +25,79 @@ pub struct Values {
     pub run_id: String,
 }
 
+/// What becomes of `${env.NAME}` in what faults send. Requests and local programs keep it in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payloads {
+    /// The value is put in, to be looked at by the rules.
+    Filled,
+    /// It stays as it is written until it is sent, and so does whatever escapes one.
+    Kept,
+}
+
+/// What replacing answered.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// The effective variables.
+    pub(crate) vars: IndexMap<String, String>,
+    /// Which of them were used.
+    pub(crate) used: BTreeSet<String>,
+    /// The variables of the environment that stay as they are written.
+    pub(crate) kept: BTreeSet<String>,
+}
+
+/// A kind of fault that sends something.
+struct Sends {
+    kind: &'static str,
+    /// Under which of its keys it stands.
+    keys: &'static [&'static str],
+    /// What stands below those and is said openly: the words by which rules choose an event, and the role of
+    /// a runbook, which the policy names.
+    said: &'static [&'static str],
+}
+
+/// Every kind of fault that sends something.
+const SENT: &[Sends] = &[
+    Sends { kind: "put_events", keys: &["entries"], said: &["source", "detail-type", "resources"] },
+    Sends { kind: "publish", keys: &["message", "subject", "attributes"], said: &[] },
+    Sends { kind: "send_message", keys: &["message", "attributes"], said: &[] },
+    Sends { kind: "invoke", keys: &["payload"], said: &[] },
+    Sends { kind: "start_execution", keys: &["input"], said: &[] },
+    Sends { kind: "ssm_automation", keys: &["parameters"], said: &["AutomationAssumeRole"] },
+    Sends { kind: "ssm_command", keys: &["parameters"], said: &[] },
+    Sends { kind: "log_line", keys: &["message"], said: &[] },
+];
+
 /// So many substitutions that fail are shown at their very place; what follows points at the value.
 const MAX_PLACED: usize = 100;
 
-/// Replaces everything in the tree. Returns the effective variables and which of them were used.
+/// Replaces everything in the tree.
 pub(crate) fn apply(
     file: &str,
     text: &str,
     root: &mut Node,
     values: &Values,
+    payloads: Payloads,
     diagnostics: &mut Vec<Diagnostic>,
-) -> (IndexMap<String, String>, BTreeSet<String>) {
+) -> Applied {
     let mut pass = Pass {
         file,
         lines: text.lines().collect(),
         values,
+        payloads,
         vars: IndexMap::new(),
+        written: IndexMap::new(),
         inside_vars: true,
         keeps_env: false,
         used: BTreeSet::new(),
+        kept: BTreeSet::new(),
         reported: 0,
         diagnostics,
     };
-    let Content::Mapping(entries) = &mut root.content else {
-        return (IndexMap::new(), BTreeSet::new());
-    };
-    let mut vars = IndexMap::new();
-    if let Some(entry) = entries.iter_mut().find(|entry| entry.key == "vars")
-        && let Content::Mapping(defaults) = &mut entry.value.content
-    {
-        for default in defaults {
-            let given = values.vars.get(&default.key);
-            if let Content::Scalar(scalar) = &mut default.value.content {
-                match given {
-                    Some(value) => {
-                        *scalar = Scalar { text: value.clone(), plain: false, substituted: true };
-                    }
-                    None => pass.scalar(scalar, default.value.span),
-                }
-                vars.insert(default.key.clone(), scalar.text.clone());
-            }
-        }
-    }
-    for (name, value) in &values.vars {
-        vars.insert(name.clone(), value.clone());
-    }
+    let Content::Mapping(entries) = &mut root.content else { return Applied::default() };
+    let vars = pass.variables(entries);
     pass.vars = vars;
     pass.inside_vars = false;
+    pass.kept.clear();
     for entry in entries.iter_mut().filter(|entry| entry.key != "vars") {
         if ["faults", "expect", "recovery"].contains(&entry.key.as_str())
             && let Content::Sequence(items) = &mut entry.value.content
@@ -82,38 +109,107 @@ pub(crate) fn apply(
             pass.node(&mut entry.value);
         }
     }
-    (pass.vars, pass.used)
+    Applied { vars: pass.vars, used: pass.used, kept: pass.kept }
 }
 
 struct Pass<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
     values: &'a Values,
+    payloads: Payloads,
     vars: IndexMap<String, String>,
+    /// The variables as they stand where a variable of the environment stays as it is written.
+    written: IndexMap<String, String>,
     inside_vars: bool,
-    /// Below `http` and `command`: a variable of the environment stays as it is written.
+    /// Below `http`, `command` and payloads: a variable of the environment stays as it is written.
     keeps_env: bool,
     used: BTreeSet<String>,
+    kept: BTreeSet<String>,
     reported: usize,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 impl Pass<'_> {
+    /// The effective variables: their defaults, and what is given in their place.
+    fn variables(&mut self, entries: &mut [Entry]) -> IndexMap<String, String> {
+        let mut vars = IndexMap::new();
+        let declared = entries.iter_mut().find(|entry| entry.key == "vars");
+        if let Some(Content::Mapping(defaults)) = declared.map(|entry| &mut entry.value.content) {
+            for default in defaults {
+                let Content::Scalar(scalar) = &mut default.value.content else { continue };
+                let span = default.value.span;
+                if let Some(value) = self.values.vars.get(&default.key) {
+                    *scalar = Scalar { text: value.clone(), plain: false, substituted: true };
+                } else {
+                    let mut written = scalar.clone();
+                    self.scalar(scalar, span);
+                    if written.text.contains("${") {
+                        let before = (self.reported, self.diagnostics.len());
+                        self.keeping(|pass| pass.scalar(&mut written, span));
+                        // What is wrong with it is told once.
+                        self.reported = before.0;
+                        self.diagnostics.truncate(before.1);
+                        self.written.insert(default.key.clone(), written.text);
+                    }
+                }
+                vars.insert(default.key.clone(), scalar.text.clone());
+            }
+        }
+        for (name, value) in &self.values.vars {
+            vars.insert(name.clone(), value.clone());
+        }
+        vars
+    }
+
     /// A fault, an expectation or a never. What it sends or runs keeps `${env.NAME}` until then, so that
     /// no plan and no record holds the value.
     fn part(&mut self, node: &mut Node) {
         let Content::Mapping(entries) = &mut node.content else { return self.node(node) };
-        for entry in entries {
-            match entry.key.as_str() {
-                "never" => self.part(&mut entry.value),
-                "http" | "command" => {
-                    self.keeps_env = true;
-                    self.node(&mut entry.value);
-                    self.keeps_env = false;
-                }
-                _ => self.node(&mut entry.value),
+        for Entry { key, value, .. } in entries {
+            let sends = SENT.iter().find(|sends| sends.kind == *key);
+            match (key.as_str(), sends, self.payloads) {
+                ("never", _, _) => self.part(value),
+                ("http" | "command", _, _) => self.keeping(|pass| pass.node(value)),
+                (_, Some(sends), Payloads::Kept) => self.fault(value, sends),
+                (_, _, _) => self.node(value),
             }
         }
+    }
+
+    /// A fault that sends something.
+    fn fault(&mut self, node: &mut Node, sends: &Sends) {
+        let Content::Mapping(entries) = &mut node.content else { return self.node(node) };
+        for Entry { key, value, .. } in entries {
+            if !sends.keys.contains(&key.as_str()) {
+                self.node(value);
+            } else if let Content::Sequence(items) = &mut value.content {
+                items.iter_mut().for_each(|item| self.payload(item, sends.said));
+            } else {
+                self.payload(value, sends.said);
+            }
+        }
+    }
+
+    /// What is sent, but for what is said openly with it.
+    fn payload(&mut self, node: &mut Node, said: &[&str]) {
+        let Content::Mapping(entries) = &mut node.content else {
+            return self.keeping(|pass| pass.node(node));
+        };
+        for Entry { key, value, .. } in entries {
+            if said.contains(&key.as_str()) {
+                self.node(value);
+            } else {
+                escape(key);
+                self.keeping(|pass| pass.node(value));
+            }
+        }
+    }
+
+    /// Does something where variables of the environment stay as they are written.
+    fn keeping(&mut self, act: impl FnOnce(&mut Self)) {
+        self.keeps_env = true;
+        act(self);
+        self.keeps_env = false;
     }
 
     fn node(&mut self, node: &mut Node) {
@@ -122,6 +218,9 @@ impl Pass<'_> {
             Content::Sequence(items) => items.iter_mut().for_each(|item| self.node(item)),
             Content::Mapping(entries) => {
                 for entry in entries {
+                    if self.keeps_env && self.payloads == Payloads::Kept {
+                        escape(&mut entry.key);
+                    }
                     self.node(&mut entry.value);
                 }
             }
@@ -153,8 +252,15 @@ impl Pass<'_> {
             };
             let token = &from[..=end];
             let value = self.value(token, span).unwrap_or_default();
-            if self.keeps_env && token.starts_with("${env.") {
+            let variable = token.strip_prefix("${var.").and_then(|rest| rest.strip_suffix('}'));
+            if let Some(name) = token.strip_prefix("${env.").filter(|_| self.keeps_env) {
+                self.kept.insert(name.trim_end_matches('}').to_owned());
                 result.push_str(token);
+            } else if self.keeps_env
+                && let Some(written) = variable.and_then(|name| self.written.get(name)).cloned()
+            {
+                self.kept.extend(variables_of(&written));
+                result.push_str(&written);
             } else if self.keeps_env {
                 // What a variable holds is never looked at again.
                 result.push_str(&value.replace("${", "$${"));
@@ -239,4 +345,17 @@ impl Pass<'_> {
         }
         span
     }
+}
+
+/// Keys are no place for substitutions: what looks like one stays text when the rest is filled in.
+fn escape(key: &mut String) {
+    if key.contains("${") {
+        *key = key.replace("${", "$${");
+    }
+}
+
+/// The variables of the environment that a text names which keeps them.
+fn variables_of(written: &str) -> Vec<String> {
+    let tokens = written.split("${env.").skip(1).filter_map(|rest| rest.split_once('}'));
+    tokens.map(|(name, _)| name.to_owned()).collect()
 }

@@ -39,6 +39,7 @@ mod match_command;
 mod messages;
 mod outside;
 mod patterns;
+mod payload_secrets;
 mod properties;
 mod readings;
 mod readme;

@@ -188,7 +188,10 @@ fn missing_credentials_are_told_with_the_way_out() {
     refused(folder.path(), &mut command, &["there are no credentials", "aws sso login"]);
     // A profile that is named is the only source, even beside credentials in the environment.
     let mut command = run(folder.path(), &url, SCENARIO, &["--yes", "--profile", "stagign"]);
-    refused(folder.path(), &mut command, &["there are no credentials", "stagign"]);
+    let words = "there is no profile `stagign`";
+    refused(folder.path(), &mut command, &[words, "~/.aws/config"]);
+    let role = ["--yes", "--profile", "stagign", "--role-arn", ROLE];
+    refused(folder.path(), &mut run(folder.path(), &url, SCENARIO, &role), &[words]);
 }
 
 #[test]
@@ -213,6 +216,18 @@ fn the_wrong_account_and_the_wrong_region_are_told() {
     let elsewhere = SCENARIO.replace("eu-west-1", "eu-central-1");
     let mut command = run(folder.path(), &url, &elsewhere, &["--yes"]);
     refused(folder.path(), &mut command, &["in the region eu-west-1", "regions eu-central-1"]);
+}
+
+#[test]
+fn a_scenario_without_guardrails_is_told_what_to_add() {
+    let folder = scratch();
+    let url = server(|_| panic!("nobody is asked"));
+    let guarded = SCENARIO.lines().filter(|line| !line.starts_with("guardrails:"));
+    let open: String = guarded.flat_map(|line| [line, "\n"]).collect();
+    let mut command = run(folder.path(), &url, &open, &["--yes"]);
+    let words =
+        ["has no `guardrails:`", "      regions: [eu-west-1]", "aws sts get-caller-identity"];
+    refused(folder.path(), &mut command, &words);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::rows::{Health, Row};
@@ -278,9 +279,14 @@ fn clock(drill: &Drill<'_>, place: &Place, rows: &mut Vec<Row>) {
         return;
     };
     let off = (skew.offset.abs() - skew.uncertainty).as_secs().max(0);
-    let within = format!("give or take {:#}", skew.uncertainty);
+    // What is left of a millisecond says nothing; what may be wrong is not rounded down.
+    let whole = SignedDuration::from_millis;
+    let most = (skew.uncertainty.as_nanos() + 999_999).div_euclid(1_000_000);
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let within = format!("give or take {:#}", whole(most));
     let found = if skew.is_certain() {
-        format!("AWS's clock is {:#} from ours, {within}", skew.offset)
+        let offset = i64::try_from(skew.offset.as_millis()).unwrap_or(i64::MAX);
+        format!("AWS's clock is {:#} from ours, {within}", whole(offset))
     } else {
         format!("no difference from AWS's that could be told, {within}")
     };

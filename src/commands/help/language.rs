@@ -1,6 +1,7 @@
 //! The page about the scenario language, key by key, made from its JSON Schema.
 //!
-//! Main function: [`page`]. Invariant: every key stands here with the words of its type's documentation.
+//! Main functions: [`page`], and [`keys`] and [`purpose`] for the pages of the kinds. Invariant: every key
+//! stands on the page or on that of its kind, with the words of its type's documentation.
 
 use serde_json::Value;
 
@@ -14,8 +15,9 @@ by when. Every key is checked: an unknown one is an error.
 Durations are written as 90s, 5m, 1h 30m. `${var.NAME}`, `${env.NAME}` and `${run.id}` are replaced \
 wherever text stands; one without a value is an error.
 
-A fault has exactly one kind (FAULTS). An expectation has exactly one kind (KINDS) and `within`, or it has \
-`never` and `for`. In `recovery` stands what must be back after the faults.";
+A fault has exactly one kind. An expectation has exactly one kind and `within`, or it has `never` and `for`. \
+In `recovery` stands what must be back after the faults. Each kind has a page of its own, with its keys, an \
+example, its IAM actions and its limits: `firedrill help KIND`.";
 
 /// How deep the language is at most; a schema that refers to itself would have no end.
 const DEEPEST: usize = 8;
@@ -24,12 +26,15 @@ const DEEPEST: usize = 8;
 pub(super) fn page() -> String {
     let schema = scenario::schema();
     let mut lines = vec!["The scenario language, version 1".to_owned(), String::new()];
-    let opening = OPENING
-        .replace("FAULTS", &scenario::FAULTS.join(", "))
-        .replace("KINDS", &scenario::HAPPENINGS.join(", "));
-    lines.push(wrapped(&opening, 0));
-    let mut writer = Writer { definitions: &schema["$defs"], told: Vec::new(), lines };
+    lines.push(wrapped(OPENING, 0));
+    let definitions = &schema["$defs"];
+    let elsewhere = paged(definitions);
+    let mut writer = Writer { definitions, elsewhere, told: Vec::new(), lines };
     writer.object(&schema, 0);
+    for (head, kinds) in [("Faults", scenario::FAULTS), ("Expectations", scenario::HAPPENINGS)] {
+        let head = format!("{head}, each with its page (`firedrill help KIND`)");
+        writer.lines.extend([String::new(), head, wrapped(&kinds.join(", "), 4)]);
+    }
     writer.lines.push(String::new());
     writer.lines.push(wrapped(
         "`firedrill schema` prints the same as a JSON Schema, for editors. `firedrill help diagnostics` lists \
@@ -39,8 +44,38 @@ pub(super) fn page() -> String {
     writer.lines.join("\n")
 }
 
+/// The keys of a kind, each with its type and its words. `side` is the definition in which the kind stands.
+pub(super) fn keys(side: &str, kind: &str) -> Vec<String> {
+    let schema = scenario::schema();
+    let definitions = &schema["$defs"];
+    let name = reference(&definitions[side]["properties"][kind]).unwrap_or_default();
+    let mut writer =
+        Writer { definitions, elsewhere: Vec::new(), told: Vec::new(), lines: Vec::new() };
+    writer.object(&definitions[name], 1);
+    writer.lines
+}
+
+/// What a kind is for: the words of its key, and those of its type.
+pub(super) fn purpose(side: &str, kind: &str) -> [String; 2] {
+    let schema = scenario::schema();
+    let definitions = &schema["$defs"];
+    let property = &definitions[side]["properties"][kind];
+    let own = &definitions[reference(property).unwrap_or_default()];
+    [property, own].map(|one| one["description"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The definitions whose keys stand on a page of their own.
+fn paged(definitions: &Value) -> Vec<&str> {
+    let kinds = |side: &'static str, kinds: &'static [&'static str]| {
+        kinds.iter().filter_map(move |kind| reference(&definitions[side]["properties"][*kind]))
+    };
+    kinds("Fault", scenario::FAULTS).chain(kinds("Expectation", scenario::HAPPENINGS)).collect()
+}
+
 struct Writer<'a> {
     definitions: &'a Value,
+    /// The definitions whose keys stand on pages of their own.
+    elsewhere: Vec<&'a str>,
     /// The definitions whose keys stand on the page already, each with the key that it stood under.
     told: Vec<(&'a str, String)>,
     lines: Vec<String>,
@@ -68,6 +103,11 @@ impl<'a> Writer<'a> {
     /// The keys below a key, unless they stand on the page already.
     fn below(&mut self, key: &str, property: &'a Value, depth: usize) {
         let Some(name) = reference(property) else { return };
+        if self.elsewhere.contains(&name) {
+            let line = format!("{}Its keys: `firedrill help {key}`.", " ".repeat(depth * 4 + 4));
+            self.lines.push(line);
+            return;
+        }
         let definition = &self.definitions[name];
         if definition["properties"].is_null() || depth >= DEEPEST {
             return;

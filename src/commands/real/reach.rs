@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, load};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
@@ -16,11 +16,13 @@ use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 
 use super::super::run::Refusal;
 use crate::aws::{CALL_TIMEOUT, secrets};
 use crate::plan::PlannedTarget;
+use crate::scenario::suggest::did_you_mean;
 
 /// The name of our session where a role is assumed; CloudTrail shows it with every call.
 const SESSION_NAME: &str = "firedrill";
@@ -73,8 +75,30 @@ pub(in crate::commands) struct Reach {
     pub(in crate::commands) endpoint_url: Option<String>,
 }
 
+/// Refuses a profile that the AWS configuration files do not have: the chain would only say that there are no
+/// credentials. What is wrong with the files themselves is told by the chain.
+async fn known(profile: &str) -> Result<(), Refusal> {
+    #[expect(clippy::default_trait_access, reason = "the crate of that type is none of ours")]
+    let read = load(&Fs::real(), &Env::real(), &Default::default(), None).await;
+    let Some(profiles) = read.ok().filter(|profiles| profiles.get_profile(profile).is_none())
+    else {
+        return Ok(());
+    };
+    let names: Vec<&str> = profiles.profiles().collect();
+    let near = did_you_mean(profile, names.iter().copied());
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    Err(Refusal(format!(
+        "there is no profile `{profile}` in the AWS configuration files\n  {near}look at ~/.aws/config and \
+         ~/.aws/credentials, or at the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name; \
+         nothing was touched"
+    )))
+}
+
 /// The SDK's configuration for an account; it has a region. No call is made.
 pub(in crate::commands) async fn configuration(reach: &Reach) -> Result<SdkConfig, Refusal> {
+    if let Some(profile) = &reach.profile {
+        known(profile).await?;
+    }
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();

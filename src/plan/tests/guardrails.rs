@@ -36,7 +36,7 @@ fn the_dry_run_tells_every_guardrail() {
     Before anything is injected
       account   111122223333
       region    eu-west-1
-      lock      no other drill in the account and region; a rehearsal has its own
+      lock      no other drill in the account and region
       tags      every target is selected by chaos=allowed
       targets   at most 2, seen by an experiment that skips its actions
       window    mon, tue 09:00 to 17:00 Europe/Berlin; a rehearsal ignores it

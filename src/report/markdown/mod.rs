@@ -309,7 +309,7 @@ fn reverts(text: &mut String, drill: &Drill) {
         let what = revert
             .fault
             .as_ref()
-            .map_or("our listener".to_owned(), |id| format!("fault {}", code(id)));
+            .map_or_else(|| ours(&revert.call).to_owned(), |id| format!("fault {}", code(id)));
         let result = revert
             .error
             .as_ref()
@@ -320,6 +320,12 @@ fn reverts(text: &mut String, drill: &Drill) {
         say(text, &format!("- **left behind**: {}", escape(left)));
     }
     text.push('\n');
+}
+
+/// What a call that serves no fault takes back.
+fn ours(call: &str) -> &'static str {
+    let call = call.split(' ').next().unwrap_or_default();
+    if call == "ssm:DeleteParameter" { "our lock" } else { "our listener" }
 }
 
 /// Our own footprint on the account's quotas.

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::Check;
 use super::expectations::all;
+use crate::scenario::lag;
 use crate::scenario::names;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::{did_you_mean, list, shortened};
@@ -17,6 +18,8 @@ struct Thing {
     waits_for: Vec<String>,
     /// How much time its own window or offset takes.
     takes: std::time::Duration,
+    /// How much later AWS may show it. What follows from it is counted from when it happened.
+    shown_late: std::time::Duration,
 }
 
 type Things = IndexMap<String, Thing>;
@@ -38,7 +41,8 @@ fn collect(check: &mut Check<'_>) -> Things {
     for (index, fault) in scenario.faults.iter().enumerate() {
         let path = format!("faults/{index}");
         let waits_for = fault.after.iter().cloned().collect();
-        let thing = Thing { path, is_fault: true, waits_for, takes: length(fault.at) };
+        let takes = length(fault.at);
+        let thing = Thing { path, is_fault: true, waits_for, takes, shown_late: zero };
         add(check, &mut things, names::fault(fault, index), thing, fault.id.is_some());
     }
     // A fault that starts after another one waits for that one's effect.
@@ -63,7 +67,8 @@ fn collect(check: &mut Check<'_>) -> Things {
         let waits_for = one.after.clone().or_else(|| first.clone()).into_iter().collect();
         let takes =
             length(one.within).max(length(one.watch_for)).saturating_add(length(one.sustain));
-        let thing = Thing { path: placed.path, is_fault: false, waits_for, takes };
+        let shown_late = lag::shown_late(&placed.kinds());
+        let thing = Thing { path: placed.path, is_fault: false, waits_for, takes, shown_late };
         add(check, &mut things, placed.id, thing, one.id.is_some());
     }
     things
@@ -234,7 +239,8 @@ fn report_cycle(check: &mut Check<'_>, things: &Things, members: &[usize]) {
 fn durations(check: &mut Check<'_>, things: &Things) {
     let Some(limit) = check.scenario().guardrails.max_duration else { return };
     for (index, (_, thing)) in things.iter().enumerate().filter(|(_, (_, thing))| !thing.is_fault) {
-        let (mut total, mut current, mut steps) = (thing.takes, index, 0);
+        let judged = thing.takes.saturating_add(thing.shown_late);
+        let (mut total, mut current, mut steps) = (judged, index, 0);
         while let Some(next) =
             things[current].waits_for.first().and_then(|id| things.get_index_of(id))
         {
@@ -256,7 +262,14 @@ fn durations(check: &mut Check<'_>, things: &Things) {
                 humantime::format_duration(total),
                 humantime::format_duration(limit.0),
             );
-            let hint = "raise `guardrails.max_duration`, or shorten the deadline".to_owned();
+            let hint = if thing.shown_late.is_zero() {
+                "raise `guardrails.max_duration`, or shorten the deadline".to_owned()
+            } else {
+                format!(
+                    "AWS may show it {} late: raise `guardrails.max_duration`",
+                    humantime::format_duration(thing.shown_late)
+                )
+            };
             let path = format!("{}/{key}", thing.path);
             check.error(code::DEADLINE_PAST_MAX_DURATION, &path, message, hint);
         }

@@ -1,0 +1,32 @@
+//! How late AWS shows what an expectation looks at, where that is published and is minutes.
+//!
+//! Main function: [`shown_late`]. Invariant: the check and the plan's schedule count with these figures, and
+//! nobody has others.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::types::Kinds;
+
+/// How late CloudTrail's event history may show a call: "within 15 minutes".
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>
+pub(crate) const CLOUDTRAIL: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long after a period's end its value must be there. What is put "can take up to" two minutes until it
+/// can be read; of AWS's own metrics no figure is published, so that a minute is added, which is ours.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html>
+pub(crate) const METRIC: SignedDuration = SignedDuration::from_mins(3);
+
+/// The period of a metric where the scenario does not say.
+pub(crate) const PERIOD: SignedDuration = SignedDuration::from_mins(1);
+
+/// How much later than it happens AWS may show what this looks at.
+pub(crate) fn shown_late(kinds: &Kinds<'_>) -> Duration {
+    if kinds.api_call.is_some() {
+        return CLOUDTRAIL.unsigned_abs();
+    }
+    let Some(metric) = kinds.metric else { return Duration::ZERO };
+    let period = metric.period.map_or(PERIOD.unsigned_abs(), |period| period.0);
+    METRIC.unsigned_abs().saturating_add(period)
+}
