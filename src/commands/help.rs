@@ -19,8 +19,7 @@ use crate::scenario::suggest::did_you_mean;
 /// How wide a page is at most.
 const WIDTH: usize = 96;
 
-/// Explains a topic: a verb, a page of the manual, a kind of fault or expectation, or the code of a
-/// diagnostic.
+/// Explains a topic: a verb, a page, a kind of fault or expectation, or a diagnostic.
 ///
 /// Pages: scenario (the language, key by key), environment (what stands in the emulated account), verdicts
 /// (verdicts and outcomes), exit-codes, and diagnostics (every code that the check knows). Any verb is a

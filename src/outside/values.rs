@@ -5,6 +5,7 @@
 //! that no answer and no error shows it either. `$${` stands for `${`.
 
 use crate::aws::secrets;
+use crate::scenario::load::is_public;
 
 /// The text with the values of the environment in it, which are secrets from then on; the error names the
 /// variable that is not set.
@@ -12,7 +13,13 @@ pub(crate) fn resolve(
     text: &str,
     value: impl Fn(&str) -> Option<String>,
 ) -> Result<String, String> {
-    filled(text, |name| value(name).inspect(|found| secrets::remember(found)))
+    filled(text, |name| {
+        let found = value(name)?;
+        if !is_public(&found) {
+            secrets::remember(&found);
+        }
+        Some(found)
+    })
 }
 
 /// What a fault sends to AWS, with the values of this process's environment in it. In JSON a value stays

@@ -176,6 +176,8 @@ fn planned(
     let applied = substitute::apply(file, text, &mut tree, values, Payloads::Kept, &mut told);
     let fitted = shape::fit(file, &tree, &mut told);
     let mut scenario = serde_yaml::from_value::<Scenario>(fitted.value)?;
+    // The variables' defaults are no part of a plan.
+    scenario.vars.clear();
     // What the scenario says elsewhere is no secret, and to take it out would garble what it says.
     let said = serde_json::to_string(&scenario).unwrap_or_default();
     let left_out = applied.kept.iter().filter_map(|name| values.env.get(name));
@@ -186,7 +188,7 @@ fn planned(
 }
 
 /// Whether a value is a region such as `eu-west-1`, or the id of an account: they stand in every ARN.
-fn is_public(value: &str) -> bool {
+pub(crate) fn is_public(value: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
     let parts: Vec<&str> = value.split('-').collect();

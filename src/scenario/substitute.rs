@@ -183,7 +183,9 @@ impl Pass<'_> {
             if !sends.keys.contains(&key.as_str()) {
                 self.node(value);
             } else if let Content::Sequence(items) = &mut value.content {
-                items.iter_mut().for_each(|item| self.payload(item, sends.said));
+                for item in items {
+                    self.payload(item, sends.said);
+                }
             } else {
                 self.payload(value, sends.said);
             }

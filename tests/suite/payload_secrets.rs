@@ -70,10 +70,6 @@ expect:
     execution: {state_machine: slow, status: RUNNING, input: {path: $.token, matches: "^pa55.w0rd .of. the/drill.$"}}
     after: execution
     within: 1m
-  - id: ran
-    runbook: {document: Break, status: InProgress}
-    after: runbook
-    within: 1m
 "#;
 
 fn run(folder: &Path, verb: &[&str]) -> crate::support::Said {

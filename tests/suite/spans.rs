@@ -317,6 +317,10 @@ fn a_target_is_reached_by_its_profile_by_a_run_the_doctor_and_a_revert() {
     // The target's own region counts, not that of its profile.
     let words = "central is account 444455556666 in eu-west-1, as arn:aws:iam::444455556666:";
     assert!(drilled.err.contains(words), "{}", drilled.err);
+    // Off a terminal a real drill tells its moments in plain lines.
+    for moment in ["spans +0s looking at the steady state", "took effect\n", " reverting\n"] {
+        assert!(drilled.err.contains(moment), "{moment}: {}", drilled.err);
+    }
     assert_eq!(left(&served), before);
     // As after a crash: what was changed there is taken back with the same profile.
     let timeline = folder.path().join("reports/r/spans/timeline.jsonl");
@@ -331,7 +335,7 @@ fn a_target_is_reached_by_its_profile_by_a_run_the_doctor_and_a_revert() {
     assert_eq!(left(&served), before);
     for (wrong, words) in [
         ("profile: home", "the scenario names account 444455556666"),
-        ("profile: nowhere", "with the profile `nowhere`"),
+        ("profile: nowhere", "there is no profile `nowhere`"),
     ] {
         let file = scenario(folder.path(), &by_profile.replace("profile: central", wrong));
         let refused = run(&file, "no");

@@ -13,7 +13,9 @@ A scenario is one YAML file. It says what is normal, what is broken on purpose, 
 by when. Every key is checked: an unknown one is an error.
 
 Durations are written as 90s, 5m, 1h 30m. `${var.NAME}`, `${env.NAME}` and `${run.id}` are replaced \
-wherever text stands; one without a value is an error.
+wherever text stands; one without a value is an error. In what faults send (details, messages, inputs, \
+parameters, requests) and in what `http` asks, `${env.NAME}` is put in when it is sent: no plan, record or report \
+holds its value, and where AWS shows it again it is taken out.
 
 A fault has exactly one kind. An expectation has exactly one kind and `within`, or it has `never` and `for`. \
 In `recovery` stands what must be back after the faults. Each kind has a page of its own, with its keys, an \

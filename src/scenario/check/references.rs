@@ -275,3 +275,27 @@ fn durations(check: &mut Check<'_>, things: &Things) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{BASE, told};
+
+    #[test]
+    fn what_aws_shows_late_lies_inside_the_maximum_duration_too() {
+        let limited =
+            BASE.replace("regions: [eu-west-1]", "regions: [eu-west-1], max_duration: 10m");
+        let late = |kind: &str| {
+            let text = format!("{limited}  - id: late\n    {kind}\n    within: 20s\n");
+            told(&text, None)
+        };
+        let past = [("deadline-past-max-duration".to_owned(), "20s".to_owned())];
+        assert_eq!(late("api_call: {name: StopInstances}"), past);
+        let metric =
+            "metric: {namespace: S, name: E, statistic: Sum, threshold: \">= 5\", period: ";
+        assert_eq!(late(&format!("{metric}1m}}")), []);
+        assert_eq!(late(&format!("{metric}10m}}")), past);
+        let roomy = BASE.replace("regions: [eu-west-1]", "regions: [eu-west-1], max_duration: 16m");
+        let text = format!("{roomy}  - api_call: {{name: StopInstances}}\n    within: 20s\n");
+        assert_eq!(told(&text, None), []);
+    }
+}
