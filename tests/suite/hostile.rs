@@ -46,9 +46,9 @@ enum Path {
 /// What a run on a real account does unless it is told otherwise.
 const LOCKED: Conduct = Conduct { lock: true, dry_run: false, no_safety_lever: false };
 
-/// Of so many rounds through the scenarios, one goes about it as on a real account: such a drill costs three
-/// to four times as much.
-const REAL_ROUNDS: u64 = 12;
+/// Of so many rounds through the scenarios, one goes about it as on a real account: such a drill costs four to
+/// five times as much.
+const REAL_ROUNDS: u64 = 20;
 
 /// Of so many drills on one path, some pass and some see too little.
 const ENOUGH: usize = 100;
