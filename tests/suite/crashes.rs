@@ -48,8 +48,8 @@ const SIDE_BY_SIDE: usize = 24;
 /// How many points are tried unless all are asked for.
 const SPREAD: usize = 24;
 
-/// How many events an archive holds: a replay of them takes half a minute by the clock on the wall.
-const REPLAYED: usize = 6_000;
+/// How many events an archive holds: a replay of them takes a minute by the clock on the wall.
+const REPLAYED: usize = 12_000;
 
 /// No drill of these tests takes this long, by the clock on the wall.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -511,4 +511,19 @@ fn what_carries_a_drills_id_is_taken_back_although_its_timeline_is_lost() {
     let again = swept();
     assert_eq!(again.code, 0, "{}", again.err);
     assert!(again.err.contains("0 of what carried"), "{}", again.err);
+}
+
+#[test]
+fn findings_and_replays_that_are_left_behind_are_seen_and_taken_back() {
+    let subject = subject(&root().join("tests/data/findings-and-replays/scenario.yaml"));
+    let crashed = drill(&subject, Some((0, Moment::TakesBack)));
+    let left = belongings::belongings(&crashed.served.emulator.account());
+    let findings = &left["findings"];
+    for found in [&findings["guardduty"], &findings["securityhub"], &left["started"]["replays"]] {
+        assert_ne!(found, &Value::Array(Vec::new()), "{left}");
+    }
+    let reverted = crashed.revert();
+    assert_eq!(reverted.code, 0, "{}", reverted.err);
+    let after = belongings::belongings(&crashed.served.emulator.account());
+    assert_eq!(after, belongings::belongings(subject.accounts.home()), "{}", reverted.err);
 }
