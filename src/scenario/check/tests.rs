@@ -323,6 +323,10 @@ fn a_fis_fault_wants_a_stop_condition_somewhere() {
     };
     assert_eq!(codes(&inline("none"), None), ["no-stop-condition"]);
     assert_eq!(codes(&inline("aws:cloudwatch:alarm"), None), Vec::<String>::new());
+    let guarded = inline("none").replace("faults:", "stop_conditions: [{alarm: cpu}]\nfaults:");
+    assert_eq!(codes(&guarded, None), ["unwatched-stop"]);
+    let guarded = guarded.replace("source: \"none\"", "source: \"aws:cloudwatch:alarm\"");
+    assert_eq!(codes(&guarded, None), Vec::<String>::new());
 }
 
 #[test]
