@@ -128,7 +128,8 @@ pub(crate) async fn stop_alarms(
     let sent = context.aws.fis.get_experiment_template().id(id).send().await;
     let answer = sent.map_err(|error| CallError::of("fis:GetExperimentTemplate", &error))?;
     let template = answer.experiment_template();
-    let conditions = template.map(|template| template.stop_conditions()).unwrap_or_default();
+    let conditions =
+        template.map(aws_sdk_fis::types::ExperimentTemplate::stop_conditions).unwrap_or_default();
     Ok(conditions
         .iter()
         .filter_map(|one| one.value())

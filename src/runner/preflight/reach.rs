@@ -126,21 +126,16 @@ pub(super) async fn look(aws: &Aws, subject: &Subject) -> Finding {
 /// Whether GuardDuty is on. A suspended detector finds nothing and makes no samples:
 /// <https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetDetector.html>.
 async fn detects(aws: &Aws, named: Option<&str>) -> Finding {
-    let id = match named {
-        Some(id) => id.to_owned(),
-        None => {
-            let found = findings::detectors(aws).await;
-            match found.map_err(|error| failed("GuardDuty", &error))?.into_iter().next() {
-                Some(id) => id,
-                None => {
-                    return wrong(
-                        "GuardDuty is off in this account and region: it has no detector"
-                            .to_owned(),
-                        "turn it on (aws guardduty create-detector --enable), or drill without its findings",
-                    );
-                }
-            }
-        }
+    let mut id = named.map(str::to_owned);
+    if id.is_none() {
+        let found = findings::detectors(aws).await;
+        id = found.map_err(|error| failed("GuardDuty", &error))?.into_iter().next();
+    }
+    let Some(id) = id else {
+        return wrong(
+            "GuardDuty is off in this account and region: it has no detector".to_owned(),
+            "turn it on (aws guardduty create-detector --enable), or drill without its findings",
+        );
     };
     let sent = aws.guardduty.get_detector().detector_id(&id).send().await;
     let answer = match sent.map_err(|error| CallError::of("guardduty:GetDetector", &error)) {
