@@ -82,6 +82,22 @@ pub(crate) fn ended(
     )
     .then(|| {
         let at = experiment.end_time().and_then(timestamp);
-        (status.as_str().to_owned(), state.reason().map(str::to_owned), at)
+        (status.as_str().to_owned(), state.reason().map(|reason| told(experiment, reason)), at)
     })
+}
+
+/// FIS's reason. Where that is a stop condition, FIS does not say which: the alarms that it watches are told,
+/// too.
+fn told(experiment: &Experiment, reason: &str) -> String {
+    let conditions = experiment.stop_conditions().iter().filter_map(|one| one.value());
+    let alarms: Vec<&str> = conditions.map(alarm_name).collect();
+    if alarms.is_empty() || !reason.to_lowercase().contains("stop condition") {
+        return reason.to_owned();
+    }
+    format!("{reason} It watches {}.", alarms.join(", "))
+}
+
+/// The name in an alarm's ARN, `arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME`. A name may have colons.
+pub(crate) fn alarm_name(arn: &str) -> &str {
+    arn.splitn(7, ':').nth(6).unwrap_or(arn)
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StatusCode,
+    Dimension, DimensionFilter, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
+    StatusCode,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -93,6 +94,40 @@ pub(crate) async fn answers(aws: &Aws, questions: &[Question], until: Timestamp)
     };
     let unasked = || Err(unreadable("the question was not asked".to_owned(), None));
     questions.iter().map(|question| answer(question).unwrap_or_else(unasked)).collect()
+}
+
+/// The most pages of metrics, 500 each, that are looked through for one.
+const MOST_PAGES: usize = 20;
+
+/// Whether CloudWatch lists a metric with just these dimensions: it has had a value in the last two weeks.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html>.
+pub(crate) async fn is_listed(
+    aws: &Aws,
+    namespace: &str,
+    name: &str,
+    dimensions: &[(&String, &String)],
+) -> Result<bool, CallError> {
+    let mut request = aws.cloudwatch.list_metrics().namespace(namespace).metric_name(name);
+    for (name, value) in dimensions {
+        request = request.dimensions(DimensionFilter::builder().name(*name).value(*value).build());
+    }
+    let mut pages = request.into_paginator().send();
+    for _ in 0..MOST_PAGES {
+        let Some(page) = pages.next().await else { return Ok(false) };
+        let page = page.map_err(|error| CallError::of("cloudwatch:ListMetrics", &error))?;
+        // The filters let metrics with more dimensions through.
+        if page.metrics().iter().any(|one| one.dimensions().len() == dimensions.len()) {
+            return Ok(true);
+        }
+    }
+    let message = format!("{MOST_PAGES} pages of metrics have more dimensions than `{name}`");
+    Err(CallError {
+        kind: CallErrorKind::Refused,
+        operation: "cloudwatch:ListMetrics",
+        code: None,
+        message,
+    })
 }
 
 /// The beginning of the period that a moment is in.

@@ -480,6 +480,34 @@ mod tests {
     }
 
     #[test]
+    fn a_thing_that_is_not_there_is_told_by_many_codes() {
+        for code in [
+            "ResourceNotFound",
+            "ResourceNotFoundException",
+            "NotFound",
+            "NotFoundException",
+            "NoSuchConfigRuleException",
+            "NoSuchConfigurationRecorderException",
+            "NoSuchEntity",
+            "NoSuchResourceException",
+            "StateMachineDoesNotExist",
+            "ExecutionDoesNotExist",
+            "DeploymentGroupDoesNotExistException",
+            "DoesNotExistException",
+            "AWS.SimpleQueueService.NonExistentQueue",
+            "QueueDoesNotExist",
+            "ClusterNotFoundException",
+            "ParameterNotFound",
+            "InvalidDocument",
+        ] {
+            assert_eq!(kind_of(code), CallErrorKind::NotFound, "{code}");
+        }
+        for code in ["ValidationException", "InvalidAccessException", "BadRequestException"] {
+            assert_eq!(kind_of(code), CallErrorKind::Refused, "{code}");
+        }
+    }
+
+    #[test]
     fn only_who_says_so_lacks_an_operation() {
         let lacking = [
             (Some("InvalidAction"), "Unknown action: DescribeOpsItems", 400),

@@ -41,6 +41,11 @@ pub(super) fn inject<'a>(
     Ok(Injected { experiment: None, continuation: Some(continuation) })
 }
 
+/// Whether a program is there and may be started, with the search path that it is given.
+pub(crate) fn can_start(program: &str, path: Option<&str>) -> Result<(), String> {
+    outside::can_start(program, path)
+}
+
 /// Worded like a refusal: a program that never began has left nothing behind.
 fn not_started(why: &str) -> CallError {
     CallError {

@@ -4,13 +4,15 @@
 //! and `cancelled` are not success. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_Experiment.html>.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_fis::types::{ActionsMode, Experiment, StartExperimentExperimentOptionsInput};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
-use crate::aws::experiments::{ended, get};
+use crate::aws::experiments::{alarm_name, ended, get};
 use crate::aws::{CallError, CallErrorKind, timestamp};
-use crate::plan::PlannedFault;
+use crate::plan::{FaultAction, PlannedFault};
 use crate::scenario::suggest::did_you_mean;
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
@@ -107,6 +109,32 @@ pub(crate) async fn find_template(
             several.join(", ")
         ))),
     }
+}
+
+/// The names of the alarms that FIS itself watches in an experiment of this fault; none for another fault.
+///
+/// Source: <https://docs.aws.amazon.com/fis/latest/userguide/stop-conditions.html>.
+pub(crate) async fn stop_alarms(
+    context: Context<'_>,
+    action: &FaultAction,
+) -> Result<BTreeSet<String>, ChangeError> {
+    if let FaultAction::FisInline { template } = action {
+        let conditions = template["stopConditions"].as_array().into_iter().flatten();
+        let arns = conditions.filter_map(|one| one["value"].as_str());
+        return Ok(arns.map(|arn| alarm_name(arn).to_owned()).collect());
+    }
+    let FaultAction::FisTemplate { template } = action else { return Ok(BTreeSet::new()) };
+    let id = find_template(context, template).await?;
+    let sent = context.aws.fis.get_experiment_template().id(id).send().await;
+    let answer = sent.map_err(|error| CallError::of("fis:GetExperimentTemplate", &error))?;
+    let template = answer.experiment_template();
+    let conditions =
+        template.map(aws_sdk_fis::types::ExperimentTemplate::stop_conditions).unwrap_or_default();
+    Ok(conditions
+        .iter()
+        .filter_map(|one| one.value())
+        .map(|arn| alarm_name(arn).to_owned())
+        .collect())
 }
 
 async fn start<'a>(

@@ -4,7 +4,7 @@
 //! each changing call is announced in the timeline first; a fault's start is AWS's own time where AWS
 //! gives one; a fault that had no effect is a failure, never a success.
 
-mod command;
+pub(crate) mod command;
 pub(crate) mod config_evaluation;
 pub(crate) mod disable_rule;
 pub(crate) mod fis;

@@ -32,7 +32,11 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                 let ended = ended(&now);
                 let status = now.state().and_then(|state| state.status());
                 let status = status.map(|status| status.as_str().to_owned()).unwrap_or_default();
-                let reason = now.state().and_then(|state| state.reason()).unwrap_or_default();
+                let reason = match &ended {
+                    Some((_, reason, _)) => reason.as_deref(),
+                    None => now.state().and_then(|state| state.reason()),
+                };
+                let reason = reason.unwrap_or_default();
                 let at = match &ended {
                     Some((_, _, at)) => at.unwrap_or(asked_at),
                     None => asked_at,

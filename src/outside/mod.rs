@@ -15,7 +15,7 @@ mod values;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use http::{Answer, OPERATION, send};
-pub(crate) use process::{Running, end_marked, spawn};
+pub(crate) use process::{Running, can_start, end_marked, spawn};
 pub(crate) use values::payload;
 
 static COMMANDS: AtomicBool = AtomicBool::new(false);

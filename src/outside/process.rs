@@ -6,6 +6,7 @@
 //! what it writes is read to the end and kept up to a limit.
 
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +88,37 @@ pub(crate) fn spawn(run: &CommandRun, token: &str) -> Result<Running, String> {
         .spawn()
         .map_err(|error| format!("the program `{}` can't be started: {error}", run.program))?;
     Ok(Running { child, token: token.to_owned(), timeout: run.timeout.0, stop: Arc::default() })
+}
+
+/// Whether a program is there and executable; the error says why it can't be started. It is not run. `path`
+/// is the search path that it is given; without one it has ours.
+pub(crate) fn can_start(program: &str, path: Option<&str>) -> Result<(), String> {
+    let cannot = |why: String| Err(format!("the program `{program}` can't be started: {why}"));
+    if program.contains('/') {
+        return match std::fs::metadata(program) {
+            Ok(found) if is_program(&found) => Ok(()),
+            Ok(_) => cannot("it is no executable file".to_owned()),
+            Err(error) => cannot(error.to_string()),
+        };
+    }
+    let path = match path {
+        Some(path) => match resolve(path, from_environment) {
+            Ok(path) => path.into(),
+            Err(why) => return cannot(why),
+        },
+        None => std::env::var_os("PATH").unwrap_or_default(),
+    };
+    let is_there = |folder: std::path::PathBuf| {
+        std::fs::metadata(folder.join(program)).is_ok_and(|found| is_program(&found))
+    };
+    if std::env::split_paths(&path).any(is_there) {
+        return Ok(());
+    }
+    cannot("no folder of PATH has it".to_owned())
+}
+
+fn is_program(found: &std::fs::Metadata) -> bool {
+    found.is_file() && found.permissions().mode() & 0o111 != 0
 }
 
 impl Running {
@@ -265,6 +297,22 @@ mod tests {
         let missing = CommandRun { program: "/no/such/program".to_owned(), ..shell("", 1) };
         let error = spawn(&missing, "t-none").unwrap_err();
         assert!(error.contains("/no/such/program"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_can_not_be_started_is_known_before() {
+        assert_eq!(can_start("/bin/sh", None), Ok(()));
+        assert_eq!(can_start("sh", Some("/no/such/folder:/bin")), Ok(()));
+        for (program, path, why) in [
+            ("/no/such/program", None, "No such file"),
+            ("/etc/passwd", None, "no executable file"),
+            ("/bin", None, "no executable file"),
+            ("sh", Some("/no/such/folder"), "no folder of PATH"),
+            ("no-such-program", None, "no folder of PATH"),
+        ] {
+            let told = can_start(program, path).unwrap_err();
+            assert!(told.contains(program) && told.contains(why), "{told}");
+        }
     }
 
     #[test]

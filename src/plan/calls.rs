@@ -357,8 +357,10 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction) {
             let name = format!("detector/{}", detector.as_deref().unwrap_or("*"));
             let detectors = Resource::Named { service: "guardduty", name };
             if detector.is_none() {
+                calls.add(Step::Preflight, "guardduty:ListDetectors", id, any(NO_LEVEL));
                 calls.add(Step::Inject, "guardduty:ListDetectors", id, any(NO_LEVEL));
             }
+            calls.add(Step::Preflight, "guardduty:GetDetector", id, detectors.clone());
             calls.add(Step::Inject, "guardduty:ListFindings", id, detectors.clone());
             calls.add(Step::Inject, "guardduty:GetFindings", id, detectors.clone());
             calls.add(Step::Inject, "guardduty:CreateSampleFindings", id, detectors.clone());
@@ -367,6 +369,7 @@ fn fault_calls(calls: &mut Calls, id: &str, action: &FaultAction) {
         FaultAction::SecurityHubFindings { .. } => {
             let import = Resource::Named { service: "securityhub", name: "product/*".to_owned() };
             let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
+            calls.add(Step::Preflight, "securityhub:GetFindings", id, hub.clone());
             let call = "securityhub:BatchImportFindings";
             calls.add(Step::Inject, call, id, import.clone());
             calls.add(Step::Revert, call, id, import);
@@ -492,6 +495,9 @@ fn automation_calls(calls: &mut Calls, id: &str, start: &AutomationStart) {
 fn command_calls(calls: &mut Calls, id: &str, send: &CommandSend) {
     let described = document("document/", &send.document);
     calls.add(Step::Preflight, "ssm:DescribeDocument", id, described.clone());
+    if send.looks_up_instances() {
+        calls.add(Step::Preflight, "ssm:DescribeInstanceInformation", id, any(NO_LEVEL));
+    }
     calls.add(Step::Inject, "ssm:SendCommand", id, described);
     for instance in &send.instances {
         let instance = named("ec2", "instance/", instance);

@@ -55,6 +55,13 @@ pub struct CommandSend {
     pub comment: String,
 }
 
+impl CommandSend {
+    /// Whether Systems Manager can be asked for the instances. A resource group is another service's.
+    pub(crate) fn looks_up_instances(&self) -> bool {
+        !self.targets.iter().any(|target| target.key.starts_with("resource-groups:"))
+    }
+}
+
 /// An execution to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionStart {

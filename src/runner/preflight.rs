@@ -6,6 +6,7 @@
 
 mod config;
 mod messages;
+mod reach;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
@@ -112,6 +113,7 @@ async fn holds_at(drill: Here<'_>) -> bool {
     let mut fine = alarms_hold(drill).await;
     let mut subjects = BTreeSet::new();
     for fault in drill.faults() {
+        subjects.extend(reach::of_fault(&fault.action));
         match &fault.action {
             FaultAction::FisTemplate { template } => {
                 let found = template_exists(drill, template).await;
@@ -185,6 +187,7 @@ enum Subject {
     Function(String),
     Message(messages::Subject),
     Released(Release),
+    Reach(reach::Subject),
 }
 
 impl Subject {
@@ -209,6 +212,7 @@ impl Subject {
             Self::Function(name) => format!("function {name}"),
             Self::Message(subject) => subject.words(),
             Self::Released(release) => release.words(),
+            Self::Reach(subject) => subject.words(),
         }
     }
 }
@@ -234,10 +238,10 @@ fn subject(kind: &Kind, happens: bool, in_expect: bool) -> Option<Subject> {
         Kind::Compliance { wanted, .. } => {
             Some(Subject::ConfigRule(wanted.rule.clone(), Use::Read))
         }
+        Kind::Finding(_) => reach::of_kind(kind),
         Kind::Alarm { .. }
         | Kind::Http { .. }
         | Kind::Experiment { .. }
-        | Kind::Finding(_)
         | Kind::OpsItem(_)
         | Kind::ApiCall(_)
         | Kind::Metric(_) => None,
@@ -309,7 +313,8 @@ async fn look(drill: Here<'_>, subject: &Subject, rules: &Rules) -> Finding {
                 sent.map_err(|error| CallError::of("lambda:GetFunctionConfiguration", &error));
             sent.map(|_| ()).map_err(|error| failed(&words, &error))
         }
-        Subject::Message(subject) => messages::look(&drill.place.aws, subject).await,
+        Subject::Message(subject) => messages::look(aws, subject).await,
+        Subject::Reach(subject) => reach::look(aws, subject).await,
         Subject::Released(release) => {
             let found = released(drill, release).await;
             found.map_err(|error| failed(&words, &error))
@@ -441,7 +446,11 @@ fn alarm_names(drill: Here<'_>) -> Vec<String> {
     });
     let steady = drill.steady_state().map(|steady| steady.alarm.clone());
     let stops = drill.stop_conditions().map(str::to_owned);
-    let names: BTreeSet<String> = expected.chain(steady).chain(stops).collect();
+    let set = drill.faults().filter_map(|fault| {
+        let FaultAction::SetAlarmState { alarm, .. } = &fault.action else { return None };
+        Some(alarm.clone())
+    });
+    let names: BTreeSet<String> = expected.chain(steady).chain(stops).chain(set).collect();
     names.into_iter().collect()
 }
 

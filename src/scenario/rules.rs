@@ -196,6 +196,10 @@ rules! {
     NO_STOP_CONDITION = "no-stop-condition": "A FIS fault runs without a stop condition.",
         "Neither the scenario nor the experiment template names an alarm that ends the experiment. On a real account \
          nothing but the deadline would stop it: add stop_conditions, or stopConditions in the template.";
+    UNWATCHED_STOP = "unwatched-stop": "An inline FIS template names no alarm, though the scenario has stop conditions.",
+        "firedrill stops the experiment on them as long as it runs. Should it be gone, nobody does: add the alarms to \
+         the template's stopConditions, so that FIS stops by itself, and let its role describe alarms. \
+         https://docs.aws.amazon.com/fis/latest/userguide/stop-conditions.html";
     AWS_SOURCE = "aws-source": "`put_events` may not use a source that begins with `aws.`.",
         "EventBridge refuses such entries (NotAuthorizedForSourceException), so a rule on `source: aws.cloudwatch` \
          can't be reached by a synthetic event. Use set_alarm_state to make AWS send the event itself, or give the rule a \

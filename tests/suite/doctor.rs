@@ -4,13 +4,17 @@ use std::fs;
 use std::path::Path;
 
 use firedrill::commands::doctor::{Health, Row, examined};
+use firedrill::commands::drill::rehearse;
 use firedrill::emulator::{Account, Estate};
+use firedrill::judge::{Outcome, judge};
 use firedrill::plan::iam;
+use firedrill::runner::StopSwitch;
+use firedrill::timeline::{Entry, EntryKind};
 use serde_json::{Value, json};
 
 use crate::real_account::server;
 use crate::served::{Served, reaching, sdk_at, serve};
-use crate::stage::{belongings, prepared, prepared_all, set_by_hand};
+use crate::stage::{belongings, built, prepared, prepared_all, set_by_hand, tail, unheard};
 use crate::support::{firedrill, root, said, scenarios, scratch};
 
 fn restricted(accounts: impl Into<Estate>, statements: Value) -> Estate {
@@ -282,4 +286,167 @@ fn the_least_policy_is_enough_for_a_drill_on_a_served_account_and_less_is_not() 
     // Without its first statement it does not even get to the fault.
     let less = drill(&allowed[1..]);
     assert_eq!(less.code, 6, "without {}: {}{}", allowed[0], less.out, less.err);
+}
+
+/// An account with nothing in it but an instance and a rule of AWS Config.
+const BARE: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Web:
+    Type: AWS::EC2::Instance
+    Properties: {ImageId: ami-0abc1234def567890, InstanceType: t3.micro, Tags: [{Key: Service, Value: web}]}
+  Ssh:
+    Type: AWS::Config::ConfigRule
+    Properties: {ConfigRuleName: restricted-ssh, Source: {Owner: AWS, SourceIdentifier: INCOMING_SSH_DISABLED}}
+"#;
+
+const REACHING: &str = r#"
+version: 1
+name: reaching
+guardrails: {accounts: ["111122223333"], regions: [eu-west-1]}
+faults:
+  - {id: samples, guardduty_sample_findings: {types: ["CryptoCurrency:EC2/BitcoinTool.B!DNS"]}}
+  - {id: import, securityhub_findings: {findings: [{title: A port is open, severity: low}]}}
+  - {id: stop, ssm_command: {document: AWS-RunShellScript, targets: [{key: "tag:Service", values: [checkout]}], parameters: {commands: [stop]}}}
+  - {id: gone, ssm_command: {document: AWS-RunShellScript, instances: [i-0123456789abcdef0], parameters: {commands: [stop]}}}
+  - {id: script, command: {program: /no/such/program}}
+  - {id: by-hand, set_alarm_state: {alarm: nobody}}
+  - {id: look, config_evaluation: {rule: restricted-shh}}
+expect:
+  - {id: found, finding: {source: guardduty}, within: 1m}
+  - {id: imported, finding: {source: securityhub}, within: 1m}
+"#;
+
+#[test]
+fn what_is_off_or_matches_nobody_or_can_not_be_started_is_wrong_before_anything_is_touched() {
+    let (plan, account) = built(REACHING, BARE).expect("in order");
+    let (rows, _) = examined(&plan, account.clone());
+    assert_eq!(of(&rows, Health::Unseen), NOTHING);
+    let wrong = of(&rows, Health::Wrong);
+    for words in [
+        "GuardDuty: GuardDuty is off in this account and region",
+        "Security Hub: Security Hub is off in this account and region",
+        "instances with tag:Service=checkout: there are no instances with tag:Service=checkout",
+        "instances i-0123456789abcdef0: the command would not be taken: i-0123456789abcdef0 is not managed",
+        "program /no/such/program: the program `/no/such/program` can't be started: No such file",
+        "alarm nobody: alarm `nobody` does not exist",
+        "Config rule restricted-shh: Config rule restricted-shh does not exist",
+    ] {
+        assert_eq!(
+            wrong.iter().filter(|row| row.starts_with(words)).count(),
+            1,
+            "{words}: {wrong:#?}"
+        );
+    }
+    let meant = rows.iter().filter_map(|row| row.way_out.as_deref());
+    assert_eq!(meant.filter(|way| *way == "did you mean `restricted-ssh`?").count(), 1);
+    let sink = unheard();
+    let finished = rehearse(&plan, account, &StopSwitch::default(), sink);
+    assert_eq!(judge(&plan, &finished.timeline).outcome, Outcome::Unsteady);
+    let changes = |entry: &Entry| matches!(entry.kind, EntryKind::Intent { .. });
+    assert!(!finished.timeline.iter().any(changes), "{}", tail(&finished.timeline));
+}
+
+#[test]
+fn what_is_on_and_matches_somebody_is_there() {
+    let on = format!(
+        "{BARE}  Detector: {{Type: AWS::GuardDuty::Detector, Properties: {{Enable: true}}}}\n  \
+         Hub: {{Type: AWS::SecurityHub::Hub, Properties: {{EnableDefaultStandards: false}}}}\n"
+    );
+    let fine = REACHING.replace("checkout", "web").replace("/no/such/program", "sh");
+    let fine = fine.replace("restricted-shh", "restricted-ssh");
+    let fine: String = fine
+        .lines()
+        .filter(|line| !line.contains("i-0123456789abcdef0") && !line.contains("nobody"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let rows = |environment: &str| {
+        let (plan, account) = built(&fine, environment).expect("in order");
+        examined(&plan, account).0
+    };
+    assert_eq!(of(&rows(&on), Health::Wrong), NOTHING);
+    assert_eq!(of(&rows(&on), Health::Unseen), NOTHING);
+    let suspended = on.replace("Enable: true", "Enable: false");
+    let wrong = of(&rows(&suspended), Health::Wrong);
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].starts_with("GuardDuty: GuardDuty is suspended"), "{wrong:?}");
+}
+
+/// A template that FIS stops by itself on one alarm.
+const WATCHED: &str = r#"
+version: 1
+account: "111122223333"
+region: eu-west-1
+resources:
+  Drill:
+    Type: AWS::IAM::Role
+    Properties: {RoleName: drill, AssumeRolePolicyDocument: {Statement: {Effect: Allow, Principal: {Service: fis.amazonaws.com}, Action: "sts:AssumeRole"}}}
+  Errors:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      {AlarmName: errors, Namespace: Shop, MetricName: Errors, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+       Threshold: 10, ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching}
+  Slow:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      {AlarmName: slow, Namespace: Shop, MetricName: Slow, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+       Threshold: 10, ComparisonOperator: GreaterThanThreshold, TreatMissingData: notBreaching}
+  Wait:
+    Type: AWS::FIS::ExperimentTemplate
+    Properties:
+      Description: waits
+      RoleArn: !GetAtt Drill.Arn
+      StopConditions: [{Source: "aws:cloudwatch:alarm", Value: !GetAtt Errors.Arn}]
+      Targets: {}
+      Actions: {wait: {ActionId: "aws:fis:wait", Parameters: {duration: PT1M}}}
+      Tags: {Name: wait}
+"#;
+
+const WATCHING: &str = r#"
+version: 1
+name: watching
+guardrails: {accounts: ["111122223333"], regions: [eu-west-1]}
+stop_conditions: [{alarm: errors}, {alarm: slow}]
+faults:
+  - {id: wait, fis: {template: wait}}
+  - {id: ask, http: {method: POST, url: "https://tickets.example/"}}
+expect:
+  - {id: counted, metric: {namespace: Shop, name: Errors, statistic: Sum, threshold: ">= 50"}, within: 4m}
+"#;
+
+#[test]
+fn what_a_run_does_not_look_at_is_told_as_a_note_or_as_skipped() {
+    let (plan, account) = built(WATCHING, WATCHED).expect("in order");
+    let (rows, _) = examined(&plan, account.clone());
+    assert_eq!(of(&rows, Health::Wrong), NOTHING);
+    assert_eq!(of(&rows, Health::Unseen), NOTHING);
+    let notes = of(&rows, Health::Note);
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with("metric Errors in Shop: not listed"), "{notes:?}");
+    assert_eq!(
+        notes[1],
+        "stop conditions of fault wait: FIS stops by itself on errors; firedrill stops the drill on errors, slow: \
+         should firedrill be gone, slow stops nobody"
+    );
+    let skipped = of(&rows, Health::Skipped);
+    assert!(
+        skipped.iter().any(|row| row.starts_with("POST https://tickets.example/: not asked")),
+        "{skipped:?}"
+    );
+    let one = WATCHING.replace(", {alarm: slow}", "");
+    let (plan, _) = built(&one, WATCHED).expect("in order");
+    let (rows, _) = examined(&plan, account.clone());
+    let fine = of(&rows, Health::Ok);
+    let words = "stop conditions of fault wait: FIS stops by itself on errors; firedrill stops the drill on errors";
+    assert!(fine.iter().any(|row| row == words), "{fine:?}");
+    // The looks are no part of the least policy, and a run needs none of them.
+    let (rows, _) = examined(&plan, restricted(account, iam::policy(&plan)["Statement"].clone()));
+    assert_eq!(of(&rows, Health::Wrong), NOTHING);
+    let skipped = of(&rows, Health::Skipped).join(" ");
+    assert!(
+        skipped.contains("cloudwatch:ListMetrics") && skipped.contains("fis:GetExperimentTemplate"),
+        "{skipped}"
+    );
 }

@@ -207,7 +207,7 @@ fn samples_that_stood_before_are_left_as_they_were() {
 }
 
 #[test]
-fn without_a_detector_the_drill_is_blind_and_nothing_is_asked_for() {
+fn without_a_detector_nothing_is_injected() {
     let off =
         ENVIRONMENT.replace("Detector: {Type", "Unused: {Type: AWS::SNS::Topic}\n  Off: {Type");
     let off = off.replace(
@@ -215,9 +215,11 @@ fn without_a_detector_the_drill_is_blind_and_nothing_is_asked_for() {
         "Type: AWS::SNS::Topic",
     );
     let drilled = drilled(GUARDDUTY, &off, "NoSuchOperation", 0);
-    assert_eq!(drilled.judgement.outcome, Outcome::Inconclusive);
+    assert_eq!(drilled.judgement.outcome, Outcome::Unsteady);
     let reasons = drilled.judgement.reasons.join(" ");
     assert!(reasons.contains("GuardDuty is off"), "{reasons}");
+    let changes = |entry: &Entry| matches!(entry.kind, EntryKind::Intent { .. });
+    assert!(!drilled.timeline.iter().any(changes), "{:?}", drilled.timeline);
 }
 
 #[test]

@@ -48,6 +48,8 @@ fn a_published_cpu_stress_experiment_is_halted_by_its_own_stop_condition() {
     assert_eq!(ends[0]["state"], "stopped");
     let reason = ends[0]["reason"].as_str().expect("FIS gives a reason");
     assert!(reason.to_lowercase().contains("stop condition"), "{reason}");
+    // FIS does not say which alarm it was; the experiment says which it watches.
+    assert!(reason.contains(". It watches "), "{reason}");
 }
 
 /// The same experiment where nothing expects it to be stopped: that is no success.

@@ -3,6 +3,7 @@
 //! Main function: [`doctor`]. Invariant: nothing is changed: every call only reads. The looks are those of a
 //! run's own preflight and more, so what the doctor passes does not end a run before its first fault.
 
+mod named;
 mod rows;
 mod visit;
 

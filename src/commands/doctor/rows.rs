@@ -29,6 +29,8 @@ pub struct Row {
 pub enum Health {
     /// As it must be.
     Ok,
+    /// Worth knowing, and no reason not to drill.
+    Note,
     /// Not looked at, and nothing follows from that.
     Skipped,
     /// Could not be looked at.
@@ -41,6 +43,7 @@ impl Health {
     fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Note => "note",
             Self::Skipped => "skipped",
             Self::Unseen => "unseen",
             Self::Wrong => "wrong",

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use serde_json::Value;
 
+use super::named;
 use super::rows::{Health, Row};
 use crate::aws::permissions::{Wish, principal};
 use crate::aws::quotas::{ACTIVE_EXPERIMENTS, Allowance, RULES_PER_BUS, Whose};
@@ -53,6 +54,7 @@ pub(super) async fn visit(drill: &Drill<'_>) -> Vec<Row> {
         drill.recorder.read(|entries| entries.iter().filter_map(looked_at).collect::<Vec<_>>()),
     );
     for (place, identity) in &callers {
+        rows.extend(named::rows(drill, place).await);
         permissions(plan, place, identity, &mut rows).await;
         quotas(plan, place, &mut rows).await;
         clock(drill, place, &mut rows);

@@ -104,6 +104,8 @@ fn has_no_level(action: &str) -> bool {
         "logs:DescribeDeliveryDestinations",
         "logs:DescribeDeliverySources",
         "ssm:DescribeOpsItems",
+        "ssm:DescribeInstanceInformation",
+        "cloudwatch:ListMetrics",
         "ssm-incidents:ListIncidentRecords",
         "ssm:ListCommands",
         "ssm:ListCommandInvocations",

@@ -12,12 +12,15 @@ pub(super) fn finding_calls(calls: &mut Calls, id: &str, source: FindingSource) 
     match source {
         FindingSource::GuardDuty => {
             let detectors = Resource::Named { service: "guardduty", name: "detector/*".to_owned() };
+            calls.add(Step::Preflight, "guardduty:ListDetectors", id, any(NO_LEVEL));
+            calls.add(Step::Preflight, "guardduty:GetDetector", id, detectors.clone());
             calls.add(Step::Observe, "guardduty:ListDetectors", id, any(NO_LEVEL));
             calls.add(Step::Observe, "guardduty:ListFindings", id, detectors.clone());
             calls.add(Step::Observe, "guardduty:GetFindings", id, detectors);
         }
         FindingSource::SecurityHub => {
             let hub = Resource::Named { service: "securityhub", name: "hub/default".to_owned() };
+            calls.add(Step::Preflight, "securityhub:GetFindings", id, hub.clone());
             calls.add(Step::Observe, "securityhub:GetFindings", id, hub);
         }
     }

@@ -136,6 +136,7 @@ fn fis_fault(check: &mut Check<'_>, fis: &FisFault, path: &str) {
             inline_template(check, inline, &format!("{path}/inline"));
             if !stops(inline) {
                 no_stop_condition(check, path, "the inline template names no alarm either");
+                unwatched_stop(check, inline, &format!("{path}/inline"));
             }
         }
         (Some(wanted), None) => {
@@ -155,6 +156,28 @@ fn no_stop_condition(check: &mut Check<'_>, path: &str, why: &str) {
         let hint = "add `stop_conditions: [{alarm: …}]` to the scenario".to_owned();
         check.warning(code::NO_STOP_CONDITION, path, message, hint);
     }
+}
+
+/// Warns that FIS itself watches none of the scenario's stop conditions. The template is the user's own text, and
+/// its role needs a permission for that, so that nothing is added silently.
+fn unwatched_stop(check: &mut Check<'_>, template: &Value, path: &str) {
+    let stops: Vec<&str> =
+        check.scenario().stop_conditions.iter().map(|stop| stop.alarm.as_str()).collect();
+    if stops.is_empty() || !template["stopConditions"].is_array() {
+        return;
+    }
+    let lines = stops.iter().map(|alarm| {
+        format!("{{source: \"aws:cloudwatch:alarm\", value: \"arn:aws:cloudwatch:REGION:ACCOUNT:alarm:{alarm}\"}}")
+    });
+    let hint = format!(
+        "write stopConditions: [{}], and allow the experiment's role cloudwatch:DescribeAlarms",
+        lines.collect::<Vec<_>>().join(", ")
+    );
+    let message = format!(
+        "only firedrill stops this experiment on {}: FIS itself watches no alarm",
+        stops.join(", ")
+    );
+    check.warning(code::UNWATCHED_STOP, &format!("{path}/stopConditions"), message, hint);
 }
 
 /// Whether an inline template names an alarm that stops it.

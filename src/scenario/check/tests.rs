@@ -1,6 +1,7 @@
 //! One test a rule: what it says, where it points, and when it stays silent.
 
 mod compliance;
+mod experiments;
 mod machines;
 mod messages;
 
@@ -304,25 +305,6 @@ fn an_expectation_has_exactly_one_kind() {
     let keys = "    never: {rule: {name: r}}\n    rule: {name: r}\n    for: 1m\n";
     expecting(keys, &[("not-one-kind", "rule")]);
     expecting("    rollback: {}\n    within: 1m\n", &[("not-one-kind", "rollback")]);
-}
-
-#[test]
-fn a_fis_fault_wants_a_stop_condition_somewhere() {
-    let free = BASE.replace("stop_conditions: [{alarm: cpu}]\n", "");
-    let with = |fis: &str| free.replace("set_alarm_state: {alarm: cpu}", fis);
-    let codes = |text: &str, inventory: Option<&Inventory>| -> Vec<String> {
-        told(text, inventory).into_iter().map(|(code, _)| code).collect()
-    };
-    assert_eq!(codes(&with("fis: {template: stress}"), None), ["no-stop-condition"]);
-    assert_eq!(codes(&with("fis: {template: stress}"), Some(&inventory())), Vec::<String>::new());
-    let inline = |stop: &str| {
-        with(&format!(
-            "fis: {{inline: {{description: d, roleArn: r, actions: {{a: {{actionId: \"aws:fis:wait\"}}}}, \
-             stopConditions: [{{source: \"{stop}\"}}]}}}}"
-        ))
-    };
-    assert_eq!(codes(&inline("none"), None), ["no-stop-condition"]);
-    assert_eq!(codes(&inline("aws:cloudwatch:alarm"), None), Vec::<String>::new());
 }
 
 #[test]
