@@ -369,7 +369,7 @@ const NOT_IMPLEMENTED: u16 = 501;
 /// Sources: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
 /// (`InvalidAction`), <https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html>
 /// (`UnknownOperationException`).
-const NO_SUCH_OPERATION: &[&str] =
+pub(crate) const NO_SUCH_OPERATION: &[&str] =
     &["InvalidAction", "UnknownOperation", "UnknownOperationException", "NotImplemented"];
 
 /// Whether an answer says that the server lacks what was asked. It must say so in as many words: a page of a

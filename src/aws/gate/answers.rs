@@ -68,12 +68,17 @@ pub(super) fn fits(action: &str, response: &HttpResponse) -> Result<(), Mistaken
     if !response.status().is_success() {
         return Ok(());
     }
+    let body = response.body().bytes().unwrap_or_default();
+    if is_cut_short(body) {
+        let found = "the beginning of an XML document".to_owned();
+        return Err(Mistaken { action: action.to_owned(), found });
+    }
     let wanted = |calls: &'static [(&str, &[&str])]| {
         calls.iter().find(|(name, _)| *name == action).map(|(_, members)| *members)
     };
     let always = wanted(ALWAYS);
     let Some(wanted) = always.or_else(|| wanted(UNLESS_EMPTY)) else { return Ok(()) };
-    let found = members(response.body().bytes().unwrap_or_default());
+    let found = members(body);
     // What is neither JSON nor CBOR the SDK refuses by itself.
     let Some(found) = found else { return Ok(()) };
     let fits = found.iter().any(|member| wanted.contains(&member.as_str()));
@@ -82,6 +87,25 @@ pub(super) fn fits(action: &str, response: &HttpResponse) -> Result<(), Mistaken
     }
     let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
     Err(Mistaken { action: action.to_owned(), found })
+}
+
+/// Whether an XML document ends before its first element does. The SDK reads what there is of it, and a list
+/// whose end is missing as an empty one.
+fn is_cut_short(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let mut rest = text.trim();
+    if !rest.starts_with('<') {
+        return false;
+    }
+    while let Some(declared) = rest.strip_prefix("<?").or_else(|| rest.strip_prefix("<!")) {
+        let Some((_, after)) = declared.split_once('>') else { return true };
+        rest = after.trim_start();
+    }
+    let Some(element) = rest.strip_prefix('<') else { return true };
+    let Some((tag, after)) = element.split_once('>') else { return true };
+    let name = tag.split(|letter: char| letter.is_whitespace() || letter == '/').next();
+    let closed_at_once = tag.ends_with('/') && after.is_empty();
+    !closed_at_once && !name.is_some_and(|name| rest.ends_with(&format!("</{name}>")))
 }
 
 /// The members of a JSON object or a CBOR map; nothing where it is neither, which the SDK will say.
@@ -113,6 +137,18 @@ mod tests {
     fn fit(action: &str, body: impl Into<SdkBody>) -> Result<(), String> {
         let status = StatusCode::try_from(200).expect("a status");
         fits(action, &HttpResponse::new(status, body.into())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_xml_document_that_is_cut_short_is_no_answer() {
+        let whole =
+            "<?xml version=\"1.0\"?>\n<AResponse xmlns=\"u\"><AResult><S/></AResult></AResponse>\n";
+        for fine in [whole, "<AResponse/>", "<AResponse></AResponse>", "{\"a\": 1}", "", "plain"] {
+            assert!(!is_cut_short(fine.as_bytes()), "{fine}");
+        }
+        for end in 1..whole.trim_end().len() {
+            assert!(is_cut_short(whole[..end].as_bytes()), "{}", &whole[..end]);
+        }
     }
 
     #[test]

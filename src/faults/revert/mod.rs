@@ -28,7 +28,7 @@ use indexmap::IndexMap;
 use jiff::SignedDuration;
 
 use super::{ChangeError, Context, ids};
-use crate::aws::{CallError, CallErrorKind};
+use crate::aws::{CallError, CallErrorKind, NO_SUCH_OPERATION};
 use crate::scenario::names::at_target;
 use crate::timeline::{Entry, EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
@@ -46,6 +46,8 @@ pub struct Pending {
     pub undo: Undo,
     /// Ids from its receipt.
     pub ids: IndexMap<String, String>,
+    /// The server said that it has no such operation.
+    pub lacked: bool,
 }
 
 impl Pending {
@@ -97,7 +99,8 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
             EntryKind::Intent { intent, target, fault, purpose, undo: Some(undo), .. } => {
                 let (purpose, fault, undo) = (*purpose, fault.clone(), undo.clone());
                 let (target, ids) = (target.clone(), IndexMap::new());
-                changes.insert(*intent, Pending { target, purpose, fault, undo, ids });
+                let lacked = false;
+                changes.insert(*intent, Pending { target, purpose, fault, undo, ids, lacked });
             }
             EntryKind::Receipt { intent, error, ids } => match (error, reverts.get(intent)) {
                 // What is named alike in two places is two things.
@@ -111,6 +114,11 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
                 }
                 (Some(error), None) if was_refused(error) => {
                     changes.shift_remove(intent);
+                }
+                (Some(error), None) if was_lacked(error) => {
+                    if let Some(change) = changes.get_mut(intent) {
+                        change.lacked = true;
+                    }
                 }
                 (Some(_), _) => {}
             },
@@ -144,8 +152,17 @@ pub fn pending(timeline: &[Entry], purpose: Purpose) -> Vec<Pending> {
     pending
 }
 
+/// Whether a receipt's error says that the server does not have the operation. Our own first try, whose answer
+/// was lost, may have met one that does.
+fn was_lacked(error: &str) -> bool {
+    NO_SUCH_OPERATION.contains(&error.split(": ").nth(1).unwrap_or_default())
+}
+
 /// Whether a receipt's error says that AWS answered and refused: `service:Operation: Code: message`.
 fn was_refused(error: &str) -> bool {
+    if was_lacked(error) {
+        return false;
+    }
     let code = error.split(": ").nth(1).unwrap_or_default();
     // What exists already may be what our own first try made, whose answer was lost. Everything is named
     // after its drill, so that taking it back can hit nobody else's.
@@ -157,6 +174,18 @@ fn was_refused(error: &str) -> bool {
 
 /// Undoes one change; the context is that of the change's place.
 pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
+    match undo_one(context, change).await {
+        // What a server can neither make nor look for was never made there.
+        Err(ChangeError::Call(error))
+            if change.lacked && error.kind == CallErrorKind::Unsupported =>
+        {
+            Ok(())
+        }
+        undone => undone,
+    }
+}
+
+async fn undo_one(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
     match &change.undo {
         Undo::StopExperiment { client_token } => {
             experiment::undo(context, change, client_token).await
@@ -254,6 +283,7 @@ pub async fn sweep(context: Context<'_>) -> (Vec<Pending>, Vec<String>) {
                 fault: None,
                 undo,
                 ids,
+                lacked: false,
             })),
             Err(error) => unseen.push(format!("{what} could not be looked for: {error}")),
         }
@@ -398,12 +428,14 @@ async fn receipted(
 
 #[cfg(test)]
 mod tests {
-    use super::was_refused;
+    use super::{was_lacked, was_refused};
 
     #[test]
     fn what_exists_already_may_be_our_own() {
         assert!(was_refused("ssm:PutParameter: AccessDeniedException: no"));
         assert!(!was_refused("ssm:PutParameter: ParameterAlreadyExists: it is there"));
+        assert!(!was_refused("sqs:CreateQueue: UnknownOperationException: no"));
+        assert!(was_lacked("sqs:CreateQueue: UnknownOperationException: no"));
         assert!(!was_refused("ssm:PutParameter: no answer"));
     }
 }
