@@ -147,7 +147,7 @@ mod tests {
             assert!(!is_cut_short(fine.as_bytes()), "{fine}");
         }
         for end in 1..whole.trim_end().len() {
-            assert!(is_cut_short(whole[..end].as_bytes()), "{}", &whole[..end]);
+            assert!(is_cut_short(&whole.as_bytes()[..end]), "{}", &whole[..end]);
         }
     }
 
