@@ -1,7 +1,7 @@
 //! What was deployed, read once for everybody who watches the same release.
 //!
-//! Main functions: [`of_group`] for CodeDeploy, whose deployments two kinds of expectations look at, and
-//! [`of_release`] for the states that releases of other services reached. How each service is read is the
+//! Main functions: [`of_group`] for CodeDeploy, whose deployments two kinds of expectations look at,
+//! [`under_way`] for those of them that were begun before, and [`of_release`] for the states that releases of other services reached. How each service is read is the
 //! observers' own matter.
 
 use std::collections::BTreeMap;
@@ -59,6 +59,20 @@ where
 #[derive(Debug, Default)]
 pub(crate) struct Over(Mutex<BTreeMap<String, Arc<DeploymentInfo>>>);
 
+/// The deployments of CodeDeploy, by group, that were on the way when they were first asked for.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay(Mutex<BTreeMap<String, Vec<String>>>);
+
+impl UnderWay {
+    fn get(&self, group: &str) -> Option<Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(group).cloned()
+    }
+
+    fn note(&self, group: String, ids: &[String]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group, ids.to_vec());
+    }
+}
+
 impl Over {
     fn get(&self, id: &str) -> Option<Arc<DeploymentInfo>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
@@ -84,37 +98,91 @@ pub(crate) fn is_over(deployment: &DeploymentInfo) -> bool {
 /// CodeDeploy lists them in. What is over is read once.
 pub(crate) async fn of_group(
     aws: &Aws,
-    (application, group): (&str, &str),
+    group: (&str, &str),
     since: Timestamp,
     over: &Over,
 ) -> Result<Vec<(String, Arc<DeploymentInfo>)>, CallError> {
-    let ids = listed(aws, application, group, since).await?;
-    let read = join_all(ids.iter().map(|id| one(aws, id, over))).await;
-    let mut found = Vec::new();
-    for (id, deployment) in ids.into_iter().zip(read) {
-        let deployment = deployment?;
-        // Whoever asked along with us may have asked from an earlier moment on.
-        let created = deployment.create_time().and_then(timestamp);
-        if created.is_none_or(|created| created >= since) {
-            found.push((id, deployment));
-        }
-    }
+    let ids = listed(aws, group, Listing::CreatedSince, since).await?;
+    let mut found = read(aws, ids, over).await?;
+    // Whoever asked along with us may have asked from an earlier moment on.
+    found.retain(|(_, deployment)| created(deployment).is_none_or(|created| created >= since));
     Ok(found)
 }
 
+/// The deployments of a group of CodeDeploy that were created before then and were still on the way when
+/// this was asked for the first time. They are listed once, and read until they are over.
+pub(crate) async fn under_way(
+    aws: &Aws,
+    group: (&str, &str),
+    since: Timestamp,
+    over: &Over,
+    known: &UnderWay,
+) -> Result<Vec<(String, Arc<DeploymentInfo>)>, CallError> {
+    let name = format!("{} {}", group.0, group.1);
+    let ids = match known.get(&name) {
+        Some(ids) => ids,
+        None => {
+            let ids = listed(aws, group, Listing::UnderWay, since).await?;
+            known.note(name, &ids);
+            ids
+        }
+    };
+    let mut found = read(aws, ids, over).await?;
+    found.retain(|(_, deployment)| created(deployment).is_some_and(|created| created < since));
+    Ok(found)
+}
+
+fn created(deployment: &DeploymentInfo) -> Option<Timestamp> {
+    deployment.create_time().and_then(timestamp)
+}
+
+async fn read(
+    aws: &Aws,
+    ids: Vec<String>,
+    over: &Over,
+) -> Result<Vec<(String, Arc<DeploymentInfo>)>, CallError> {
+    let read = join_all(ids.iter().map(|id| one(aws, id, over))).await;
+    ids.into_iter().zip(read).map(|(id, deployment)| Ok((id, deployment?))).collect()
+}
+
+/// Which deployments of a group are listed.
+#[derive(Debug, Clone, Copy)]
+enum Listing {
+    /// Those that were created from a moment on.
+    CreatedSince,
+    /// Those that are not over, whenever they were created.
+    UnderWay,
+}
+
+/// The statuses that a deployment leaves again:
+/// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ListDeployments.html>.
+const UNDER_WAY: [DeploymentStatus; 5] = [
+    DeploymentStatus::Created,
+    DeploymentStatus::Queued,
+    DeploymentStatus::InProgress,
+    DeploymentStatus::Baking,
+    DeploymentStatus::Ready,
+];
+
 async fn listed(
     aws: &Aws,
-    application: &str,
-    group: &str,
+    (application, group): (&str, &str),
+    which: Listing,
     since: Timestamp,
 ) -> Result<Vec<String>, CallError> {
-    let key = format!("{application} {group}");
+    let key = format!("{which:?} {application} {group}");
     let client = aws.codedeploy.clone();
     let (application, group) = (application.to_owned(), group.to_owned());
     let read = move |since| {
         let listing = client.list_deployments().application_name(&application);
-        let range = TimeRange::builder().start(date_time(since)).build();
-        let listing = listing.deployment_group_name(&group).create_time_range(range);
+        let listing = listing.deployment_group_name(&group);
+        let listing = match which {
+            Listing::CreatedSince => {
+                let range = TimeRange::builder().start(date_time(since)).build();
+                listing.create_time_range(range)
+            }
+            Listing::UnderWay => listing.set_include_only_statuses(Some(UNDER_WAY.to_vec())),
+        };
         async move {
             let mut pages = listing.into_paginator().items().send();
             let mut ids = Vec::new();

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::{Seen, Watch};
 use crate::aws::CallError;
-use crate::aws::deployments::{Over, Reached, of_release};
+use crate::aws::deployments::{Over, Reached, UnderWay, of_release};
 use crate::plan::{Becomes, Kind, Release};
 use crate::wakeup::Topic;
 
@@ -66,6 +66,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
 struct Known {
     names: appconfig::Names,
     over: Over,
+    under_way: UnderWay,
 }
 
 /// The states that were reached, oldest first; read together with whoever else asks for this release.
@@ -78,7 +79,8 @@ async fn look(
     let words = release.words();
     match release {
         Release::CodeDeploy { application, group } => {
-            codedeploy::look(aws, since, (application, group), &known.over).await
+            let of = (application.as_str(), group.as_str());
+            codedeploy::look(aws, since, of, &known.over, &known.under_way).await
         }
         Release::CloudFormation { stack } => {
             let (ours, stack) = (aws.clone(), stack.clone());

@@ -2,6 +2,7 @@
 //! back.
 
 use std::fs;
+use std::path::Path;
 
 use firedrill::judge::{Outcome, VerdictKind, judge};
 use firedrill::plan::Plan;
@@ -18,7 +19,12 @@ fn judged(scenario: &str, change: impl Fn(String) -> String) -> (Outcome, Vec<St
     let text = fs::read_to_string(source.join(scenario)).expect("it is shipped");
     let there = format!("environment: {}/environments/", source.display());
     let text = change(text).replace("environment: environments/", &there);
-    let file = folder.path().join("changed.yaml");
+    judged_at(folder.path(), &text)
+}
+
+/// The same of a scenario's text, in a folder.
+fn judged_at(folder: &Path, text: &str) -> (Outcome, Vec<String>, String) {
+    let file = folder.join("changed.yaml");
     fs::write(&file, text).expect("it can be written");
     let (plan, account): (Plan, _) = stage::prepared(&file);
     let over = stage::drill(&plan, account, &StopSwitch::default(), stage::unheard());
@@ -65,6 +71,31 @@ fn a_codedeploy_deployment_is_seen_in_the_states_that_it_passes() {
     });
     assert_eq!(outcome, Outcome::Passed, "{words}");
     assert!(told.contains(&"rolled-back met".to_owned()), "{told:?}");
+}
+
+#[test]
+fn a_codedeploy_deployment_that_was_on_the_way_before_the_drill_is_seen_in_it() {
+    let shipped = root().join("scenarios/environments/checkout.yaml");
+    let environment = fs::read_to_string(shipped).expect("it is shipped");
+    let begun = "
+  - {at: -1m, service: codedeploy, operation: CreateDeployment, input: {applicationName: checkout, \
+        deploymentGroupName: production, revision: {revisionType: S3, s3Location: \
+        {bucket: checkout-releases, key: checkout-43.zip, bundleType: zip}}}}\n\nsignals:";
+    let templates = format!("path: {}/scenarios/templates/", root().display());
+    let environment =
+        environment.replace("\nsignals:", begun).replace("path: ../templates/", &templates);
+    let group = "{codedeploy: {application: checkout, group: production}";
+    let scenario = format!(
+        "version: 1\nname: begun\nenvironment: environment.yaml\n\
+         faults: [{{set_alarm_state: {{alarm: checkout-error-rate}}}}]\n\
+         expect:\n  - {{id: stopped, deployment: {group}, state: Stopped}}, within: 3m}}\n  \
+         - {{id: taken-back, rollback: {group}}}, within: 10m}}\n"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("environment.yaml"), environment).expect("it can be written");
+    let (_, told, words) = judged_at(folder.path(), &scenario);
+    // It was created before the watch, and what rolls it back is created in it.
+    assert_eq!(told, ["stopped met", "taken-back met"], "{words}");
 }
 
 #[test]

@@ -327,7 +327,7 @@ fn what_a_group_deploys_is_listed_once_for_everything_that_is_expected_of_it() {
         (0..count).map(of).collect()
     };
     let of = |drills, expectations| quiet(drills, &deployments(expectations), &environment);
-    let (few, many, drills) = (of(1, 5), of(1, 200), of(4, 200));
+    let (few, many, drills) = (of(1, 10), of(1, 200), of(4, 200));
     assert_eq!(few, many);
     let lists = "codedeploy:ListDeployments";
     assert!(drills[lists] <= many[lists] + 4 * 2 * 5, "{drills:?}");
@@ -360,9 +360,10 @@ fn a_deployment_is_read_once_for_everything_that_is_expected_of_it() {
         crowd.expectations.push(one);
     }
     let crowded = counts(&crowd);
-    for action in ["codedeploy:ListDeployments", "codedeploy:GetDeployment"] {
-        assert_eq!(alone[action], crowded[action], "{action}");
-    }
+    let (lists, reads) = ("codedeploy:ListDeployments", "codedeploy:GetDeployment");
+    // What was on the way before is asked for once.
+    assert_eq!(alone[lists] + 1, crowded[lists]);
+    assert_eq!(alone[reads], crowded[reads]);
 }
 
 #[test]

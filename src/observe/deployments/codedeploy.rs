@@ -1,13 +1,15 @@
 //! CodeDeploy's deployments of one group.
 //!
-//! Main function: [`look`]. Source:
+//! Main function: [`look`]. Invariant: a deployment that was on the way when the watch began is looked at
+//! too, because the fault may be what ends it. Source:
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentInfo.html>.
 
 use aws_sdk_codedeploy::types::{DeploymentCreator, DeploymentInfo, DeploymentStatus};
+use futures_util::future::try_join;
 use jiff::Timestamp;
 
 use super::in_order;
-use crate::aws::deployments::{Over, Reached, of_group};
+use crate::aws::deployments::{Over, Reached, UnderWay, of_group, under_way};
 use crate::aws::{Aws, CallError, timestamp};
 
 pub(super) async fn look(
@@ -15,9 +17,12 @@ pub(super) async fn look(
     since: Timestamp,
     group: (&str, &str),
     over: &Over,
+    known: &UnderWay,
 ) -> Result<Vec<Reached>, CallError> {
     let mut reached = Vec::new();
-    for (id, deployment) in of_group(aws, group, since, over).await? {
+    let before = under_way(aws, group, since, over, known);
+    let (before, since) = try_join(before, of_group(aws, group, since, over)).await?;
+    for (id, deployment) in before.into_iter().chain(since) {
         add(&id, &deployment, &mut reached);
     }
     Ok(in_order(reached))
