@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
+use crate::outside::payload;
 use crate::plan::{PlannedFault, RUN_MARKER};
 use crate::scenario::types::ComplianceState;
 use crate::timeline::{Purpose, Undo};
@@ -110,12 +111,14 @@ async fn tell<'a>(
     let undo = Undo::PutExternalEvaluation { rule: rule.to_owned(), compliance: before.clone() };
     let marker = marker(context.run_id, &before);
     let room = LONGEST_ANNOTATION.saturating_sub(marker.chars().count() + 1);
-    let words: String = annotation.unwrap_or("told by a fire drill").chars().take(room).collect();
-    let words = format!("{words} {marker}");
+    let words = annotation.unwrap_or("told by a fire drill");
+    let sent = payload(words).map_err(ChangeError::NoEffect)?;
+    let sent: String = sent.chars().take(room).collect();
+    let sent = format!("{sent} {marker}");
     let call = "config:PutExternalEvaluation";
     let intent = context.recorder.intent(Some(&fault.id), Purpose::Inject, call, Some(undo))?;
     let told_at = context.clock().now();
-    if let Err(error) = put(context, rule, compliance.as_str(), &words).await {
+    if let Err(error) = put(context, rule, compliance.as_str(), &sent).await {
         context.recorder.receipt(intent, Err(&error));
         return Err(error.into());
     }
@@ -124,7 +127,7 @@ async fn tell<'a>(
         context,
         fault,
         context.took_effect(told_at),
-        [("rule", rule.to_owned()), ("from", before), ("annotation", words)],
+        [("rule", rule.to_owned()), ("from", before), ("annotation", format!("{words} {marker}"))],
     );
     Ok(Injected { experiment: None, continuation: None })
 }

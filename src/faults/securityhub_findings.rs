@@ -7,6 +7,7 @@
 use aws_sdk_securityhub::types::{AwsSecurityFinding, Resource, Severity};
 
 use super::{ChangeError, Context, Injected, ids, started};
+use crate::outside::payload;
 use crate::plan::{PlannedFault, RUN_MARKER};
 use crate::scenario::types::SecurityHubFinding;
 use crate::timeline::{Purpose, Undo};
@@ -32,7 +33,8 @@ pub(super) async fn inject<'a>(
     let mut findings = Vec::new();
     for (index, one) in written.iter().enumerate() {
         let id = format!("firedrill/{}/{}/{}", context.run_id, fault.id, index + 1);
-        findings.push(finding(context, one, &id, &product, occurred_at));
+        let one = finding(context, one, &id, &product, occurred_at);
+        findings.push(one.map_err(ChangeError::NoEffect)?);
     }
     let all: Vec<String> = findings.iter().filter_map(|finding| finding.id.clone()).collect();
     let undo = Undo::ArchiveFindings { product: product.clone(), ids: all.clone() };
@@ -77,7 +79,7 @@ fn finding(
     id: &str,
     product: &str,
     now: jiff::Timestamp,
-) -> AwsSecurityFinding {
+) -> Result<AwsSecurityFinding, String> {
     let account = &context.place.target.account;
     let now = format!("{now:.3}");
     let severity = Severity::builder().label(written.severity.as_str().into()).build();
@@ -90,12 +92,12 @@ fn finding(
         .created_at(&now)
         .updated_at(&now)
         .severity(severity)
-        .title(&written.title)
-        .description(written.description.as_ref().unwrap_or(&written.title))
+        .title(payload(&written.title)?)
+        .description(payload(written.description.as_ref().unwrap_or(&written.title))?)
         .product_fields(RUN_MARKER, context.run_id)
         .set_types((!written.types.is_empty()).then(|| written.types.clone()));
     for (key, value) in &written.product_fields {
-        finding = finding.product_fields(key, value);
+        finding = finding.product_fields(payload(key)?, payload(value)?);
     }
     if written.resources.is_empty() {
         let whole = format!("AWS::::Account:{account}");
@@ -105,5 +107,5 @@ fn finding(
         let resource = Resource::builder().r#type(&resource.kind).id(&resource.id);
         finding = finding.resources(resource.build());
     }
-    finding.build()
+    Ok(finding.build())
 }

@@ -9,6 +9,7 @@ use aws_sdk_cloudwatch::types::{AlarmType, HistoryItemType, ScanBy};
 use super::{ChangeError, Context, Injected, ids, started};
 use crate::aws::CallError;
 use crate::aws::alarms::{self, Snapshot};
+use crate::outside::payload;
 use crate::plan::PlannedFault;
 use crate::scenario::types::StateValue;
 use crate::timeline::{Purpose, Undo};
@@ -28,7 +29,8 @@ pub(super) async fn inject<'a>(
         )));
     }
     let undo = Undo::SetAlarmState { alarm: alarm.to_owned(), state: before.state.clone() };
-    set(context, Some(&fault.id), Purpose::Inject, alarm, state.as_str(), reason, undo).await?;
+    let sent = payload(reason).map_err(ChangeError::NoEffect)?;
+    set(context, Some(&fault.id), Purpose::Inject, alarm, state.as_str(), &sent, undo).await?;
     let occurred_at = transition(context, alarm).await?;
     started(
         context,

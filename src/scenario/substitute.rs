@@ -50,8 +50,8 @@ struct Sends {
     kind: &'static str,
     /// Under which of its keys it stands.
     keys: &'static [&'static str],
-    /// What stands below those and is said openly: the words by which rules choose an event, and the role of
-    /// a runbook, which the policy names.
+    /// What stands below those and is said openly: the words by which rules choose an event or a finding, and
+    /// the role of a runbook, which the policy names.
     said: &'static [&'static str],
 }
 
@@ -65,6 +65,13 @@ const SENT: &[Sends] = &[
     Sends { kind: "ssm_automation", keys: &["parameters"], said: &["AutomationAssumeRole"] },
     Sends { kind: "ssm_command", keys: &["parameters"], said: &[] },
     Sends { kind: "log_line", keys: &["message"], said: &[] },
+    Sends { kind: "set_alarm_state", keys: &["reason"], said: &[] },
+    Sends { kind: "config_evaluation", keys: &["annotation"], said: &[] },
+    Sends {
+        kind: "securityhub_findings",
+        keys: &["findings"],
+        said: &["severity", "types", "generator", "resources"],
+    },
 ];
 
 /// So many substitutions that fail are shown at their very place; what follows points at the value.

@@ -47,6 +47,17 @@ faults:
       parameters: {commands: ["login ${env.DRILL_SECRET}"]}
   - id: line
     log_line: {group: /shop/log, message: {level: error, token: "${env.DRILL_SECRET}"}}
+  - id: alarm
+    set_alarm_state: {alarm: errors, reason: "because of ${env.DRILL_SECRET}"}
+  - id: process-check
+    config_evaluation: {rule: reviewed, compliance: NON_COMPLIANT, annotation: "told with ${env.DRILL_SECRET}"}
+  - id: hub
+    securityhub_findings:
+      findings:
+        - title: "leaked ${env.DRILL_SECRET}"
+          description: "it was ${env.DRILL_SECRET}"
+          severity: high
+          product_fields: {shop/token: "${env.DRILL_SECRET}", "${k}": kept}
   - id: local
     command: {program: "true", args: ["${env.DRILL_SECRET}"]}
 expect:
@@ -66,6 +77,18 @@ expect:
     log: {group: /shop/log, pattern: '{ $.level = "error" }'}
     after: line
     within: 3m
+  - id: imported
+    finding: {source: securityhub, title: "leaked *"}
+    after: hub
+    within: 2m
+  - id: rang
+    alarm: {name: errors, state: ALARM}
+    after: alarm
+    within: 2m
+  - id: told-to-config
+    compliance: {rule: reviewed, state: NON_COMPLIANT}
+    after: process-check
+    within: 5m
   - id: started
     execution: {state_machine: slow, status: RUNNING, input: {path: $.token, matches: "^pa55.w0rd .of. the/drill.$"}}
     after: execution
@@ -81,7 +104,11 @@ fn run(folder: &Path, verb: &[&str]) -> crate::support::Said {
 }
 
 fn written(folder: &Path) -> String {
-    let environment = root().join("tests/data/every-fault/environment.yaml");
+    let shared = root().join("tests/data/every-fault/environment.yaml");
+    let shared = std::fs::read_to_string(shared).expect("it is there");
+    let hub = "resources:\n  Hub: {Type: AWS::SecurityHub::Hub}\n";
+    let environment = folder.join("environment.yaml");
+    std::fs::write(&environment, shared.replacen("resources:\n", hub, 1)).expect("written");
     let text = SCENARIO.replace("ENVIRONMENT", environment.to_str().expect("UTF-8"));
     let file = folder.join("secrets.yaml");
     std::fs::write(&file, text).expect("written");
