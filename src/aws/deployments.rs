@@ -119,13 +119,12 @@ pub(crate) async fn under_way(
     known: &UnderWay,
 ) -> Result<Vec<(String, Arc<DeploymentInfo>)>, CallError> {
     let name = format!("{} {}", group.0, group.1);
-    let ids = match known.get(&name) {
-        Some(ids) => ids,
-        None => {
-            let ids = listed(aws, group, Listing::UnderWay, since).await?;
-            known.note(name, &ids);
-            ids
-        }
+    let ids = if let Some(ids) = known.get(&name) {
+        ids
+    } else {
+        let ids = listed(aws, group, Listing::UnderWay, since).await?;
+        known.note(name, &ids);
+        ids
     };
     let mut found = read(aws, ids, over).await?;
     found.retain(|(_, deployment)| created(deployment).is_some_and(|created| created < since));
