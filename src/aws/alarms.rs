@@ -163,11 +163,13 @@ pub(crate) async fn all(aws: &Aws) -> Result<Vec<Snapshot>, CallError> {
     Ok(found)
 }
 
-/// The state that an alarm had before the latest change with this reason, as its history has it.
+/// The state that an alarm had before the latest change with this reason, as its history has it, and before
+/// those in a row before it whose reason names the same drill.
 pub(crate) async fn state_before(
     aws: &Aws,
     alarm: &str,
     reason: &str,
+    run_id: &str,
 ) -> Result<Option<String>, CallError> {
     let history = aws
         .cloudwatch
@@ -182,10 +184,13 @@ pub(crate) async fn state_before(
         .await
         .map_err(|error| CallError::of("cloudwatch:DescribeAlarmHistory", &error))?;
     let changes = history.alarm_history_items().iter().filter_map(|item| item.history_data());
-    Ok(changes.filter_map(|data| serde_json::from_str::<Value>(data).ok()).find_map(|data| {
-        let ours = data["newState"]["stateReason"] == reason;
-        ours.then(|| data["oldState"]["stateValue"].as_str().map(str::to_owned)).flatten()
-    }))
+    let changes = changes.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    let latest = changes.skip_while(|data| data["newState"]["stateReason"] != reason);
+    let is_ours = |data: &Value| {
+        data["newState"]["stateReason"].as_str().is_some_and(|reason| reason.contains(run_id))
+    };
+    let first = latest.take_while(is_ours).last();
+    Ok(first.and_then(|data| data["oldState"]["stateValue"].as_str().map(str::to_owned)))
 }
 
 /// The names of the account's first alarms, for a guess at what was meant; none where they can't be had.

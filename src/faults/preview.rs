@@ -34,24 +34,33 @@ pub(crate) struct Resolved {
     pub(crate) resource: String,
 }
 
+/// What an experiment would touch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Preview {
+    /// Whether its actions have targets at all: one that starts a runbook has none.
+    pub(crate) has_targets: bool,
+    /// What the targets resolved to.
+    pub(crate) resolved: BTreeSet<Resolved>,
+}
+
 /// Runs the experiment of a fault with its actions skipped; answers what it would touch. A fault that is
 /// no experiment touches nothing that FIS could resolve. It is given up once `stopped` says so.
 pub(crate) async fn preview(
     context: Context<'_>,
     fault: &PlannedFault,
     stopped: &dyn Fn() -> bool,
-) -> Result<BTreeSet<Resolved>, ChangeError> {
+) -> Result<Preview, ChangeError> {
     let token = format!("{}-preview", fis::token(context, fault));
     let id = if let FaultAction::FisTemplate { template } = &fault.action {
         fis::find_template(context, template).await?
     } else if let FaultAction::FisInline { template } = &fault.action {
         fis::create(context, fault, template, &token, Purpose::Guard).await?
     } else {
-        return Ok(BTreeSet::new());
+        return Ok(Preview::default());
     };
     let mode = Some(ActionsMode::SkipAll);
     let experiment = fis::launch(context, fault, &id, &token, Purpose::Guard, mode).await?;
-    wait(context, &experiment, stopped).await?;
+    let has_targets = wait(context, &experiment, stopped).await?;
     let mut pages = context
         .aws
         .fis
@@ -60,7 +69,7 @@ pub(crate) async fn preview(
         .into_paginator()
         .items()
         .send();
-    let mut found = BTreeSet::new();
+    let mut resolved = BTreeSet::new();
     while let Some(target) = pages.next().await {
         let target =
             target.map_err(|error| CallError::of("fis:ListExperimentResolvedTargets", &error))?;
@@ -71,27 +80,28 @@ pub(crate) async fn preview(
         let kind = target.resource_type().unwrap_or_default().to_owned();
         let resource = parts.join(" ");
         let resource = resource.strip_prefix("arn=").unwrap_or(&resource).to_owned();
-        found.insert(Resolved { kind, resource });
-        if found.len() > MOST {
+        resolved.insert(Resolved { kind, resource });
+        if resolved.len() > MOST {
             break;
         }
     }
-    Ok(found)
+    Ok(Preview { has_targets, resolved })
 }
 
-/// Waits until the preview's experiment has ended as it should, within a bound.
+/// Waits until the preview's experiment has ended as it should, within a bound; answers whether it has targets.
 async fn wait(
     context: Context<'_>,
     id: &str,
     stopped: &dyn Fn() -> bool,
-) -> Result<(), ChangeError> {
+) -> Result<bool, ChangeError> {
     let clock = context.clock();
     let give_up = clock.now() + PATIENCE;
     loop {
         let mark = context.pace.mark(Topic::Experiments);
-        if let Some((state, reason, _)) = ended(&get(context.aws, id).await?) {
+        let experiment = get(context.aws, id).await?;
+        if let Some((state, reason, _)) = ended(&experiment) {
             if state == "completed" {
-                return Ok(());
+                return Ok(experiment.targets().is_some_and(|targets| !targets.is_empty()));
             }
             return Err(ChangeError::NoEffect(format!(
                 "the preview {id} is {state}: {}",

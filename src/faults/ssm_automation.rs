@@ -9,6 +9,7 @@ use aws_sdk_ssm::types::{AutomationExecution, AutomationExecutionStatus, Tag};
 use super::{ChangeError, Context, Injected, ended, ids, parameters, started};
 use crate::aws::asked_for::automation_execution;
 use crate::aws::{CallError, CallErrorKind, timestamp};
+use crate::context::Moment;
 use crate::plan::{AutomationStart, PlannedFault, token};
 use crate::timeline::{Purpose, Undo};
 use crate::wakeup::Topic;
@@ -29,16 +30,20 @@ pub(super) async fn inject<'a>(
     fault: &'a PlannedFault,
     start: &'a AutomationStart,
 ) -> Result<Injected<'a>, ChangeError> {
+    let sent_at = context.clock().now();
     let id = start_it(context, fault, start).await?;
-    let execution = get(context, &id).await?;
-    let at = execution.automation_execution_status().map(AutomationExecutionStatus::as_str);
+    // It was started, whatever becomes of this look at it.
+    let took_effect = context.took_effect(sent_at);
+    let execution = get(context, &id).await.ok();
+    let at = execution.as_ref().and_then(|one| one.automation_execution_status());
+    let at = at.map(AutomationExecutionStatus::as_str);
     let evidence = [
         ("execution", id.clone()),
         ("document", start.document.clone()),
         ("status", at.unwrap_or_default().to_owned()),
     ];
-    let since = execution.execution_start_time().and_then(timestamp);
-    started(context, fault, since.unwrap_or_else(|| context.clock().now()), evidence);
+    let since = execution.and_then(|one| one.execution_start_time).as_ref().and_then(timestamp);
+    started(context, fault, since.map_or(took_effect, Moment::from), evidence);
     let continuation = Box::pin(async move { follow(context, fault, &id).await });
     Ok(Injected { experiment: None, continuation: Some(continuation) })
 }

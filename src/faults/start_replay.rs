@@ -10,7 +10,7 @@ use aws_sdk_eventbridge::types::{ReplayDestination, ReplayState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeError, Context, Injected, ids, is_there_already, started};
-use crate::aws::{Aws, CallError, date_time, timestamp};
+use crate::aws::{Aws, CallError, CallErrorKind, date_time, timestamp};
 use crate::plan::{PlannedFault, REPLAY_START, Replay};
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
@@ -31,14 +31,19 @@ pub(super) async fn inject<'a>(
     let give_up = context.clock().now() + PATIENCE;
     let replayed = loop {
         let mark = context.pace.mark(Topic::Replays);
-        let now = describe(context.aws, &replay.name).await?;
-        if now.event_last_replayed_time().is_some() {
-            break now;
+        let is_late = context.clock().now() >= give_up;
+        match describe(context.aws, &replay.name).await {
+            Ok(now) if now.event_last_replayed_time().is_some() => break now,
+            Ok(now) => {
+                if let Some(end) = ended(&now) {
+                    return Err(ChangeError::NoEffect(nothing(replay, end, now.state_reason())));
+                }
+            }
+            // It was started: one look that fails says nothing about it.
+            Err(error) if is_late || !may_pass(&error) => return Err(error.into()),
+            Err(_) => {}
         }
-        if let Some(end) = ended(&now) {
-            return Err(ChangeError::NoEffect(nothing(replay, end, now.state_reason())));
-        }
-        if context.clock().now() >= give_up {
+        if is_late {
             let reason = format!("replay `{}` has replayed nothing for five minutes", replay.name);
             return Err(ChangeError::NoEffect(reason));
         }
@@ -51,6 +56,11 @@ pub(super) async fn inject<'a>(
     started(context, fault, at, evidence);
     let continuation = Box::pin(follow(context, fault, &replay.name));
     Ok(Injected { experiment: None, continuation: Some(continuation) })
+}
+
+/// Whether another look may go better.
+fn may_pass(error: &CallError) -> bool {
+    matches!(error.kind, CallErrorKind::Throttled | CallErrorKind::Unreachable)
 }
 
 /// The archive's ARN, and that of the bus that its events came from.

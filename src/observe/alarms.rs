@@ -403,6 +403,8 @@ fn tell_state(
         // An alarm that we set back has not come back: nobody but us did anything.
         if is_set_back(&watch.plan.run_id, &update.new_state.state_reason) {
             seen.summary.push_str(", set back by the drill");
+            // Nobody knows whether it would have come back by itself.
+            seen.blocked = seen.holds.then(|| "the drill itself set the alarm back".to_owned());
             seen.holds = false;
         }
         watch.saw(seen, &update.new_state.state_reason);

@@ -4,6 +4,8 @@
 //! `stopped` and `cancelled` are told apart from `completed`.
 
 use super::{Seen, Watch};
+use jiff::SignedDuration;
+
 use crate::aws::CallErrorKind;
 use crate::aws::experiments::{ended, get};
 use crate::plan::{Kind, PlannedFault};
@@ -57,17 +59,7 @@ pub(crate) async fn follow(watch: &Watch<'_>, fault: &PlannedFault, experiment: 
                     watch.looked(&expectations, watch.since + watch.plan.max_duration);
                     return End { state: status, reason: reason.to_owned() };
                 }
-                let through = asked_at;
-                watch
-                    .pace
-                    .rest(
-                        watch.clock(),
-                        Topic::Experiments,
-                        mark,
-                        jiff::SignedDuration::ZERO,
-                        through,
-                    )
-                    .await;
+                watch.rest(Topic::Experiments, mark, SignedDuration::ZERO, asked_at).await;
             }
             Err(error) => {
                 watch.blind(&expectations, &error);

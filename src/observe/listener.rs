@@ -291,7 +291,7 @@ async fn keep_waiting(
                 // the cadence.
                 let waited = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
                 if !any && waited < wait / 2 {
-                    watch.pace.rest(watch.clock(), Topic::Messages, mark, LAG, through).await;
+                    watch.rest(Topic::Messages, mark, LAG, through).await;
                 }
             }
             after => watch.recover(after).await,

@@ -141,7 +141,8 @@ pub(super) fn patience(
 ) -> Duration {
     // The first look is what an injection waits for.
     let Some(through) = looked else { return SHORTEST_POLL };
-    let patience = watch.pace.patience(watch.clock().now(), lag, through, LONGEST_POLL);
+    let (now, ahead) = (watch.clock().now(), watch.ahead());
+    let patience = watch.pace.patience(now, lag + ahead, through - ahead, LONGEST_POLL);
     patience.max(SHORTEST_POLL)
 }
 

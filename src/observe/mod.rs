@@ -130,10 +130,11 @@ impl Sight {
 }
 
 impl<'a> Watch<'a> {
-    /// Nothing is seen yet; `since` is now.
+    /// Nothing is seen yet; `since` is now, by AWS's clock where ours is ahead of it.
     pub fn new(here: &'a Place, recorder: &'a Recorder, pace: &Pace, plan: &'a Plan) -> Self {
         let (aws, pace) = (&here.aws, pace.at_a_place());
-        let since = recorder.clock().now();
+        let clock = recorder.clock();
+        let since = clock.now() - aws.gate.ahead(&clock);
         let (sight, first_looks) = (Mutex::default(), watch::Sender::new(FirstLooks::default()));
         Self { place: here, aws, recorder, pace, plan, since, sight, first_looks }
     }
@@ -270,10 +271,15 @@ impl<'a> Watch<'a> {
         }));
     }
 
-    /// Notes that everything that occurred before `through` has been seen for these expectations.
+    /// Notes that everything that occurred before `through`, by our clock, has been seen for these
+    /// expectations. Where ours is ahead of AWS's, AWS has not got there yet.
     ///
     /// It goes into the record when somebody waits for it, when sight returns, and at the end.
     pub(crate) fn looked(&self, expectations: &[String], through: Timestamp) {
+        self.saw_through(expectations, through - self.ahead());
+    }
+
+    fn saw_through(&self, expectations: &[String], through: Timestamp) {
         let mut news = Vec::new();
         {
             let mut sight = self.sight.lock().expect("no poller panics while it notes");
@@ -300,6 +306,7 @@ impl<'a> Watch<'a> {
     /// Notes that these were looked at just now, at a state, which does not show what it was before. A while
     /// in which it could not be looked at is a gap if it was longer than `usual`.
     pub(crate) fn looked_now(&self, expectations: &[String], at: Timestamp, usual: SignedDuration) {
+        let at = at - self.ahead();
         let mut from = None;
         let mut again = Vec::new();
         {
@@ -319,7 +326,7 @@ impl<'a> Watch<'a> {
                 let (expectations, gap) = (again, Some(gap));
                 self.recorder.record(EntryKind::Looked { expectations, through: at, gap });
             }
-            None => self.looked(expectations, at),
+            None => self.saw_through(expectations, at),
         }
     }
 
@@ -429,10 +436,29 @@ impl<'a> Watch<'a> {
             let through = self.clock().now() - lag;
             let looked = look().await.map(|()| through);
             match self.note(observer, expectations, &mut looking, looked) {
-                After::Success => self.pace.rest(self.clock(), topic, mark, lag, through).await,
+                After::Success => self.rest(topic, mark, lag, through).await,
                 failure => self.recover(failure).await,
             }
         }
+    }
+
+    /// Rests until it is time for another look, after one that reached `through` by our clock. Where ours is
+    /// ahead, AWS gets to a window's end later.
+    pub(crate) async fn rest(
+        &self,
+        topic: Topic,
+        mark: u64,
+        lag: SignedDuration,
+        through: Timestamp,
+    ) {
+        let ahead = self.ahead();
+        self.pace.rest(self.clock(), topic, mark, lag + ahead, through - ahead).await;
+    }
+
+    /// By how much our clock may be ahead of AWS's. Windows are by AWS's clock: what it has not reached can't
+    /// have been seen.
+    pub(crate) fn ahead(&self) -> SignedDuration {
+        self.aws.gate.ahead(&self.clock())
     }
 
     /// Rests after a look that failed; for ever where another would fail for the same reason.

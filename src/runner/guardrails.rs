@@ -224,7 +224,7 @@ fn not_done(subject: &str, error: &ChangeError) -> crate::timeline::Problem {
 }
 
 /// Previews every experiment where the number of targets is limited or nothing else will be done; true when
-/// each has targets and there are few enough.
+/// each has those that its template names, and there are few enough.
 /// The previews are taken back before this returns.
 pub(super) async fn count(drill: &Drill<'_>) -> bool {
     let most = drill.plan.guardrails.max_targets;
@@ -242,14 +242,18 @@ pub(super) async fn count(drill: &Drill<'_>) -> bool {
             }
             let mut subject = format!("targets of fault {}", fault.id);
             let finding = match preview::preview(drill.context(place), fault, &stopped).await {
-                Ok(found) if found.is_empty() => wrong(
+                Ok(found) if !found.has_targets => {
+                    subject.push_str(": its actions have none");
+                    Ok(())
+                }
+                Ok(found) if found.resolved.is_empty() => wrong(
                     "the experiment has no targets: it would break nothing".to_owned(),
                     "check the template's targets, their tags and filters",
                 ),
                 Ok(found) => {
                     subject.push_str(": ");
-                    subject.push_str(&some(found.iter()));
-                    all.extend(found.into_iter().map(|one| (place.name.clone(), one)));
+                    subject.push_str(&some(found.resolved.iter()));
+                    all.extend(found.resolved.into_iter().map(|one| (place.name.clone(), one)));
                     Ok(())
                 }
                 Err(error) => Err(not_done(&subject, &error)),

@@ -432,8 +432,8 @@ impl<'a> Drill<'a> {
             self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).min());
             // What waits for another expectation has no window yet; the one that it waits for has.
             let last = open.iter().filter_map(|open| open.closes_at).max();
-            let give_up =
-                last.filter(|_| begun).map(|at| at + observe::longest_lag(self.plan) + PATIENCE);
+            let patience = observe::longest_lag(self.plan) + PATIENCE + self.ahead();
+            let give_up = last.filter(|_| begun).map(|at| at + patience);
             if give_up.is_some_and(|at| at <= now) {
                 return;
             }
@@ -443,6 +443,12 @@ impl<'a> Drill<'a> {
                 () = sleep_until(clock, give_up) => {}
             }
         }
+    }
+
+    /// By how much our clock may be ahead of that of any place: windows close by theirs.
+    fn ahead(&self) -> SignedDuration {
+        let ahead = self.places.all().map(|place| place.aws.gate.ahead(&self.clock()));
+        ahead.max().unwrap_or_default()
     }
 
     /// Whether each fault has started or failed to.

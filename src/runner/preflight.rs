@@ -464,24 +464,48 @@ fn alarm_can_act(drill: Here<'_>, alarm: &Snapshot) -> Finding {
     }
     for expectation in drill.expectations() {
         let Kind::Alarm { name: expected, state, .. } = &expectation.kind else { continue };
-        let happens = matches!(expectation.demand, Demand::Happens { .. });
-        if expected != name || !happens || expectation.phase == Phase::Recovery {
+        if expected != name || expectation.phase == Phase::Recovery {
             continue;
         }
+        // For a `never` as well: that it did not enter ALARM would say nothing.
         if *state == StateValue::Alarm && alarm.state == "ALARM" {
             return wrong(
                 format!("alarm `{name}` is already in ALARM: {}", alarm.reason),
                 "it can't enter a state that it is in; drill when it is OK",
             );
         }
-        if *state == StateValue::Alarm && !alarm.actions_enabled {
-            return wrong(
-                format!("the actions of alarm `{name}` are disabled: nobody would be told"),
-                "enable them (aws cloudwatch enable-alarm-actions)",
-            );
+        let happens = matches!(expectation.demand, Demand::Happens { .. });
+        if happens && *state == StateValue::Alarm && !alarm.actions_enabled {
+            return actions_disabled(name);
         }
     }
+    if is_set_to_tell(drill, alarm) && !alarm.actions_enabled {
+        return actions_disabled(name);
+    }
     Ok(())
+}
+
+fn actions_disabled(name: &str) -> Finding {
+    wrong(
+        format!("the actions of alarm `{name}` are disabled: nobody would be told"),
+        "enable them (aws cloudwatch enable-alarm-actions)",
+    )
+}
+
+/// Whether a fault sets an alarm that has actions, and the drill expects what actions bring about. Its changes
+/// are events as well, and a composite alarm may follow it: neither needs its actions.
+fn is_set_to_tell(drill: Here<'_>, alarm: &Snapshot) -> bool {
+    let is_set = drill.faults().any(|fault| {
+        matches!(&fault.action, FaultAction::SetAlarmState { alarm: set, .. } if *set == alarm.name)
+    });
+    let is_told = drill.expectations().any(|expectation| {
+        let tells = matches!(
+            expectation.kind,
+            Kind::Notification { .. } | Kind::OpsItem(_) | Kind::Incident(_)
+        );
+        tells && matches!(expectation.demand, Demand::Happens { .. })
+    });
+    is_set && is_told && alarm.actions > 0
 }
 
 /// A muted alarm changes its state and tells nobody, so nothing can follow from it.
@@ -490,6 +514,7 @@ async fn not_muted(drill: Here<'_>, alarm: &Snapshot) -> Finding {
         matches!(&expectation.kind, Kind::Alarm { name, state: StateValue::Alarm, .. } if *name == alarm.name)
             && matches!(expectation.demand, Demand::Happens { .. })
     });
+    let must_act = must_act || is_set_to_tell(drill, alarm);
     // An alarm without actions answers through its events alone, and those are never muted.
     if !must_act || alarm.actions == 0 {
         return Ok(());

@@ -2,6 +2,7 @@
 
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, HttpConnectorFuture};
 use firedrill::commands::drill::{Finished, rehearse_through};
+use firedrill::judge::{VerdictKind, judge};
 use firedrill::plan::Plan;
 use firedrill::report::tree::Drill;
 use firedrill::runner::StopSwitch;
@@ -35,7 +36,11 @@ expect:
 
 /// Drills with an AWS whose answers are dated `ahead` of our clock.
 fn drilled(ahead: SignedDuration) -> (Plan, Finished) {
-    let (plan, account) = stage::built(SCENARIO, ENVIRONMENT).expect("in order");
+    drilled_in(SCENARIO, ahead)
+}
+
+fn drilled_in(scenario: &str, ahead: SignedDuration) -> (Plan, Finished) {
+    let (plan, account) = stage::built(scenario, ENVIRONMENT).expect("in order");
     let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| {
         between(inner, move |_, request, connector| {
             HttpConnectorFuture::new(async move {
@@ -73,6 +78,29 @@ fn the_start_of_a_fault_that_aws_does_not_date_is_corrected_by_the_skew() {
         let error = (at - ahead).duration_since(truly).abs();
         assert!(error <= uncertain, "{ahead}: off by {error}, told {uncertain}");
         assert!(uncertain <= SignedDuration::from_secs(1), "{uncertain}");
+    }
+}
+
+#[test]
+fn a_look_reaches_no_further_than_awss_clock() {
+    for ahead in [-90, -20, 0, 20].map(SignedDuration::from_secs) {
+        let quiet = "  - {id: quiet, never: {event: {bus: orders, pattern: {source: [shop.x]}}}, for: 5m}\n";
+        let (plan, over) = drilled_in(&format!("{SCENARIO}{quiet}"), ahead);
+        let mut looks = 0;
+        for entry in &over.timeline {
+            if let EntryKind::Looked { through, .. } = &entry.kind {
+                looks += 1;
+                let aws_s = entry.at + ahead.min(SignedDuration::ZERO);
+                assert!(*through <= aws_s, "{ahead}: {through} at {}", entry.at);
+                // What is on its way to the queue takes up to five seconds.
+                let least = aws_s - SignedDuration::from_secs(7);
+                assert!(*through >= least, "{ahead}: {through} at {}", entry.at);
+            }
+        }
+        assert!(looks > 0, "{:#?}", over.timeline);
+        let verdicts = judge(&plan, &over.timeline).verdicts;
+        let quiet = verdicts.iter().find(|one| one.expectation == "quiet");
+        assert_eq!(quiet.map(|one| one.verdict), Some(VerdictKind::Met), "{ahead}");
     }
 }
 

@@ -540,3 +540,20 @@ fn a_dry_run_shows_the_targets_and_injects_nothing() {
         assert_eq!(lock(&after), None);
     }
 }
+
+#[test]
+fn an_experiment_whose_actions_have_no_targets_is_ready_and_breaks_no_limit() {
+    let dry = Conduct { lock: false, dry_run: true, no_safety_lever: false };
+    let file = crate::support::root().join("scenarios/bad-deployment-rolls-back.yaml");
+    let (mut plan, account) = stage::prepared(&file);
+    let (sink, look) = (stage::unheard(), Emulator::account);
+    let stop = StopSwitch::default();
+    let (finished, _) = rehearse_as(dry, &plan, account.clone(), &stop, sink, |inner| inner, look);
+    let timeline = &finished.timeline;
+    assert_eq!(readiness(timeline), Outcome::Passed, "{}", stage::tail(timeline));
+    let told = |words: &str| timeline.iter().any(|entry| entry.to_line().contains(words));
+    assert!(told("targets of fault bad-deployment: its actions have none"));
+    plan.guardrails.max_targets = Some(1);
+    let over = stage::drill(&plan, account, &stop, stage::unheard());
+    assert_eq!(judge(&plan, &over.finished.timeline).outcome, Outcome::Passed);
+}

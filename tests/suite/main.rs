@@ -40,6 +40,7 @@ mod messages;
 mod outside;
 mod patterns;
 mod payload_secrets;
+mod preflight;
 mod properties;
 mod readings;
 mod readme;
@@ -58,4 +59,5 @@ mod templates;
 #[cfg(unix)]
 mod terminal;
 mod tidy;
+mod undoing;
 mod watching;

@@ -28,6 +28,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_types::SdkConfig;
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -128,6 +129,11 @@ impl Gate {
     /// How far this clock is from AWS's; nothing before the first answer.
     pub fn skew(&self, clock: &Clock) -> Option<Skew> {
         self.0.samples.lock().expect("nobody panics while they note").skew(clock)
+    }
+
+    /// By how much our clock may be ahead of AWS's; nothing where the two can't be told apart.
+    pub(crate) fn ahead(&self, clock: &Clock) -> SignedDuration {
+        self.skew(clock).map(|skew| skew.ahead()).unwrap_or_default()
     }
 
     fn reserve(&self, action: &str) -> Result<Duration, OverBudget> {

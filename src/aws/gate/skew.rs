@@ -39,6 +39,12 @@ impl Skew {
     pub fn is_certain(&self) -> bool {
         self.offset.abs() > self.uncertainty
     }
+
+    /// By how much ours may be ahead of AWS's; nothing where the two can't be told apart.
+    pub(crate) fn ahead(&self) -> SignedDuration {
+        let ahead = self.uncertainty - self.offset;
+        if self.is_certain() { ahead.max(SignedDuration::ZERO) } else { SignedDuration::ZERO }
+    }
 }
 
 /// An answer of AWS with its time.

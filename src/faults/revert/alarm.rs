@@ -60,7 +60,9 @@ pub(super) async fn sweep(context: Context<'_>) -> Result<Vec<Found>, CallError>
     let mut found = Vec::new();
     for alarm in alarms::all(context.aws).await? {
         if is_ours(context, &alarm) {
-            let before = alarms::state_before(context.aws, &alarm.name, &alarm.reason).await?;
+            let before =
+                alarms::state_before(context.aws, &alarm.name, &alarm.reason, context.run_id)
+                    .await?;
             // An alarm that nothing is known of is better off judged anew.
             let state = before.unwrap_or_else(|| "INSUFFICIENT_DATA".to_owned());
             found.push((Undo::SetAlarmState { alarm: alarm.name, state }, ids([])));

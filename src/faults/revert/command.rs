@@ -48,9 +48,15 @@ async fn is_over(context: Context<'_>, id: &str) -> Result<bool, CallError> {
     let sent = context.aws.ssm.list_commands().command_id(id).send().await;
     let answer = sent.map_err(|error| CallError::of(LIST, &error))?;
     let status = answer.commands().first().and_then(Command::status);
-    Ok(!matches!(
+    // A command that was just sent may not be listed yet, and a status that we don't know is no end.
+    Ok(matches!(
         status,
-        Some(CommandStatus::Pending | CommandStatus::InProgress | CommandStatus::Cancelling)
+        Some(
+            CommandStatus::Success
+                | CommandStatus::Cancelled
+                | CommandStatus::Failed
+                | CommandStatus::TimedOut
+        )
     ))
 }
 

@@ -164,13 +164,32 @@ fn was_refused(error: &str) -> bool {
         return false;
     }
     let code = error.split(": ").nth(1).unwrap_or_default();
-    // What exists already may be what our own first try made, whose answer was lost. Everything is named
-    // after its drill, so that taking it back can hit nobody else's.
-    let unsure = ["Internal", "ServiceUnavailable", "Timeout", "AlreadyExists"];
     !code.is_empty()
         && code.chars().all(char::is_alphanumeric)
-        && !unsure.iter().any(|word| code.contains(word))
+        && !UNSURE.iter().any(|word| code.contains(word))
 }
+
+/// What AWS may say to the second try of a call whose first one was heard, though its answer was lost: only the
+/// last answer is on record. What exists already, or stands in the way, may be what the first try made.
+/// Everything is named after its drill, so that taking it back can hit nobody else's.
+const UNSURE: [&str; 16] = [
+    "Internal",
+    "Unavailable",
+    "Timeout",
+    "AlreadyExists",
+    "Throttl",
+    "TooManyRequests",
+    "TooManyUpdates",
+    "LimitExceeded",
+    "BandwidthLimit",
+    "SlowDown",
+    "Concurrent",
+    "Conflict",
+    "InUse",
+    "OptimisticLock",
+    "Expired",
+    "Busy",
+];
 
 /// Undoes one change; the context is that of the change's place.
 pub async fn undo(context: Context<'_>, change: &Pending) -> Result<(), ChangeError> {
@@ -437,5 +456,25 @@ mod tests {
         assert!(!was_refused("sqs:CreateQueue: UnknownOperationException: no"));
         assert!(was_lacked("sqs:CreateQueue: UnknownOperationException: no"));
         assert!(!was_refused("ssm:PutParameter: no answer"));
+    }
+
+    #[test]
+    fn what_only_the_last_of_several_tries_met_is_no_refusal() {
+        let codes = [
+            "ThrottlingException",
+            "RequestLimitExceeded",
+            "TooManyRequestsException",
+            "ConcurrentModificationException",
+            "ConflictException",
+            "ResourceInUseException",
+            "ExpiredTokenException",
+            "ServiceUnavailable",
+        ];
+        for code in codes {
+            assert!(!was_refused(&format!("events:DisableRule: {code}: later")), "{code}");
+        }
+        for code in ["ValidationException", "ResourceNotFoundException", "ManagedRuleException"] {
+            assert!(was_refused(&format!("events:DisableRule: {code}: no")), "{code}");
+        }
     }
 }

@@ -139,7 +139,15 @@ fn faults(check: &mut Check<'_>, things: &Things) {
             refer(check, things, &format!("faults/{index}/after"), after, Some(true));
         }
         if let Some(effect) = &fault.effect {
-            refer(check, things, &format!("faults/{index}/effect"), effect, Some(false));
+            let path = format!("faults/{index}/effect");
+            refer(check, things, &path, effect, Some(false));
+            let named = all(check.scenario()).into_iter().find(|placed| placed.id == *effect);
+            if named.is_some_and(|placed| placed.one.never.is_some()) {
+                let message =
+                    format!("`{}` is a `never`: it can prove no effect", shortened(effect));
+                let hint = "name an expectation of something that happens".to_owned();
+                check.error(code::WRONG_REFERENCE, &path, message, hint);
+            }
         }
     }
 }

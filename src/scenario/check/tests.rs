@@ -242,6 +242,11 @@ fn references_are_known_and_of_the_right_kind() {
     tells("id: break", "id: break\n    after: seen", &[("wrong-reference", "seen")]);
     tells("id: break", "id: break\n    effect: break", &[("wrong-reference", "break")]);
     tells("id: break", "id: break\n    effect: sene", &[("unknown-reference", "sene")]);
+    let never = BASE
+        .replace("id: break", "id: break\n    effect: seen")
+        .replace("notification: {topic: oncall}", "never: {notification: {topic: oncall}}")
+        .replace("within: 2m", "for: 2m");
+    assert_eq!(told(&never, None), [("wrong-reference".to_owned(), "seen".to_owned())]);
     let hint =
         found(&BASE.replace("id: break", "id: break\n    effect: sene"), None)[0].hint.clone();
     assert_eq!(hint.as_deref(), Some("did you mean `seen`?"));
