@@ -8,21 +8,22 @@
 //! their minute. Nothing but the metrics can show that a rule did nothing. Source:
 //! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
+mod counts;
 mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::counts::Counts;
 use self::effects::Targets;
 pub(super) use self::effects::{Acts, Effect, Effects};
 use super::listener::{METRIC_CORRELATION, Matches, RuleMatch};
 use super::{Seen, Watch};
 use crate::aws::CallError;
 use crate::aws::bus_logs::{BusLogs, Did, Places, Step};
-use crate::aws::metrics::{self, Question, Series, Source};
 use crate::plan::{BUS_LOG_GROUPS, Demand, Kind};
-use crate::scenario::types::RuleState;
+use crate::scenario::types::{Correlation, RuleState};
 use crate::wakeup::Topic;
 
 /// A minute's count is published within about two minutes of its end (no figure is published; ours).
@@ -33,9 +34,6 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A step that is logged at the end of a minute may be counted in the next one.
 const SLACK: SignedDuration = SignedDuration::from_secs(5);
-
-/// More occurrences in one minute than this are told as this many.
-const MOST_PER_MINUTE: u32 = 50;
 
 /// How it is known that a rule acted, where the bus logs it.
 const BY_LOGS: &str = "the bus's logs, by the event's id";
@@ -111,11 +109,13 @@ struct Progress {
     places: Places,
     /// How many occurrences were told of a minute's count, by subject.
     counted: BTreeMap<(usize, Timestamp), u32>,
+    /// The same of invocations that failed, where they are not what is expected.
+    failed: BTreeMap<(usize, Timestamp), u32>,
     /// What the logs showed, by subject: each step once.
     logged: BTreeSet<(usize, Step)>,
-    /// The minutes of counts that were told without a step in the logs, by subject. A step that is logged
-    /// late is one of those.
-    unlogged: BTreeMap<usize, Vec<Timestamp>>,
+    /// The minutes of counts that were told without a step in the logs, by subject and by whether they are
+    /// of what is expected. A step that is logged late is one of those.
+    unlogged: BTreeMap<(usize, bool), Vec<Timestamp>>,
 }
 
 /// Tells what the buses logged.
@@ -171,6 +171,11 @@ fn shows(state: RuleState, did: Did) -> bool {
     }
 }
 
+/// Whether a step that says something of it is what is expected.
+fn is_expected(state: RuleState, did: Did) -> bool {
+    did != Did::Failed || state == RuleState::Failed
+}
+
 fn tell_step(
     watch: &Watch<'_>,
     (index, subject): (usize, &Subject),
@@ -178,14 +183,14 @@ fn tell_step(
     progress: &mut Progress,
     step: &Step,
 ) {
-    let unlogged = progress.unlogged.entry(index).or_default();
+    let delivered = is_expected(subject.state, step.did);
+    let unlogged = progress.unlogged.entry((index, delivered)).or_default();
     let counted = |minute: &Timestamp| step.at >= *minute - SLACK && step.at < *minute + MINUTE;
     let known = unlogged.iter().position(counted);
     if let Some(known) = known {
         unlogged.remove(known);
         return;
     }
-    let delivered = step.did != Did::Failed || subject.state == RuleState::Failed;
     let summary = if delivered {
         format!("rule {} {}", subject.rule, did(subject.state))
     } else {
@@ -212,17 +217,14 @@ async fn look(
 ) -> Result<(), CallError> {
     let start = minute_of(watch.since);
     let now = watch.clock().now();
-    let questions: Vec<Question> =
-        subjects.iter().map(|subject| question(subject, start)).collect();
-    let answers = metrics::answers(watch.aws, &questions, now).await;
+    let answers = counts::read(watch.aws, subjects, (start, now)).await;
     let mut failed = None;
     for ((index, subject), answer) in subjects.iter().enumerate().zip(answers) {
         let told = match answer {
             Ok(counts) => match &progress.logs[&subject.bus] {
                 Some(logs) if is_in(logs, subject.state) => {
                     // The logs have until then to show it better.
-                    let late: Series =
-                        counts.range(..=now - LAG).map(|(at, n)| (*at, *n)).collect();
+                    let late = counts.until(now - LAG);
                     tell_unlogged(watch, (index, subject), witnesses.matches, progress, &late);
                     Ok(())
                 }
@@ -246,11 +248,15 @@ async fn tell_counts(
     (index, subject): (usize, &Subject),
     witnesses: Witnesses<'_>,
     progress: &mut Progress,
-    (counts, now): (&Series, Timestamp),
+    (counts, now): (&Counts, Timestamp),
 ) -> Result<(), CallError> {
     let mut failed = None;
-    for (minute, count) in counts {
-        let (minute, count) = (*minute, whole(*count));
+    for minute in counts.minutes() {
+        let told = progress.failed.insert((index, minute), counts.failed(minute)).unwrap_or(0);
+        if told < counts.failed(minute) {
+            tell_failed(watch, subject, minute, counts);
+        }
+        let count = counts.done(minute);
         let told = progress.counted.get(&(index, minute)).copied().unwrap_or(0);
         if told >= count {
             continue;
@@ -275,11 +281,10 @@ async fn tell_counts(
         }
         progress.counted.insert((index, minute), count);
         for position in told..count {
-            // A rule with several targets invokes each of them for each event: the events are dealt out
-            // evenly over the invocations, in order. An effect is that of one invocation.
-            let event = events.get(position as usize * events.len() / count as usize);
+            // An effect is that of one invocation.
             let effect = seen.get(position as usize).map(Witness::Effect);
-            tell_one(watch, subject, minute, event.map(Witness::Event).or(effect));
+            let event = Witness::event(&events, (position, count), counts.failed(minute));
+            tell_one(watch, subject, minute, event.or(effect));
         }
     }
     failed.map_or(Ok(()), Err)
@@ -308,65 +313,49 @@ fn tell_unlogged(
     (index, subject): (usize, &Subject),
     matches: &Matches,
     progress: &mut Progress,
-    counts: &Series,
+    counts: &Counts,
 ) {
-    let mut counted = 0;
-    for (minute, count) in counts {
-        counted += whole(*count) as usize;
+    let (mut done, mut failed) = (0, 0);
+    for minute in counts.minutes() {
+        done += counts.done(minute);
+        failed += counts.failed(minute);
+        let missing = unlogged(progress, (index, subject), true, (minute, done));
         let of_subject = progress.logged.iter().filter(|(of, _)| *of == index);
-        // A step near the end of a minute may be counted in the next one.
-        let until = *minute + MINUTE + SLACK;
-        let logged = of_subject.clone().filter(|(_, step)| step.at < until).count();
-        let unlogged = progress.unlogged.entry(index).or_default();
-        let missing = counted.saturating_sub(logged + unlogged.len());
-        let mut events = matches.of_minute(&subject.expectation, *minute);
+        let mut events = matches.of_minute(&subject.expectation, minute);
         events.retain(|found| !of_subject.clone().any(|(_, step)| step.event == found.event));
         for position in 0..missing {
-            unlogged.push(*minute);
-            let event = events.get(position * events.len() / missing);
-            tell_one(watch, subject, *minute, event.map(Witness::Event));
+            let event = Witness::event(&events, (position, missing), counts.failed(minute));
+            tell_one(watch, subject, minute, event);
+        }
+        if unlogged(progress, (index, subject), false, (minute, failed)) > 0 {
+            tell_failed(watch, subject, minute, counts);
         }
     }
 }
 
-/// The rule's count in each minute since then.
-fn question(subject: &Subject, from: Timestamp) -> Question {
-    let metric = match subject.state {
-        RuleState::Matched => "TriggeredRules",
-        RuleState::Invoked => "Invocations",
-        RuleState::Failed => "FailedInvocations",
-    };
-    let mut dimensions = Vec::new();
-    // A rule of the default bus is known by its name alone.
-    if subject.bus != "default" {
-        let bus = subject.bus.rsplit('/').next().unwrap_or(&subject.bus);
-        dimensions.push(("EventBusName".to_owned(), bus.to_owned()));
-    }
-    dimensions.push(("RuleName".to_owned(), subject.rule.clone()));
-    let source = Source {
-        namespace: "AWS/Events".to_owned(),
-        name: metric.to_owned(),
-        dimensions,
-        statistic: "Sum".to_owned(),
-    };
-    let metrics = vec![("count".to_owned(), source)];
-    Question { expression: None, metrics, period: MINUTE, from }
+/// How many of those that were counted until the end of a minute no log has shown; they are noted.
+fn unlogged(
+    progress: &mut Progress,
+    (index, subject): (usize, &Subject),
+    delivered: bool,
+    (minute, counted): (Timestamp, u32),
+) -> u32 {
+    // A step near the end of a minute may be counted in the next one.
+    let until = minute + MINUTE + SLACK;
+    let logged = progress.logged.iter().filter(|(of, step)| {
+        *of == index && step.at < until && is_expected(subject.state, step.did) == delivered
+    });
+    let logged = u32::try_from(logged.count()).unwrap_or(u32::MAX);
+    let noted = progress.unlogged.entry((index, delivered)).or_default();
+    let known = logged.saturating_add(u32::try_from(noted.len()).unwrap_or(u32::MAX));
+    let missing = counted.saturating_sub(known);
+    noted.extend((0..missing).map(|_| minute));
+    missing
 }
 
 fn minute_of(at: Timestamp) -> Timestamp {
     let second = at.as_second();
     Timestamp::from_second(second - second.rem_euclid(60)).expect("earlier by less than a minute")
-}
-
-/// A count of a metric, bounded on both sides.
-fn whole(count: f64) -> u32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count, bounded on both sides"
-    )]
-    let count = count.clamp(0.0, f64::from(MOST_PER_MINUTE)).round() as u32;
-    count
 }
 
 /// What a rule did, in words.
@@ -378,37 +367,90 @@ fn did(state: RuleState) -> &'static str {
     }
 }
 
+/// Tells that a rule could not invoke its targets, as far as its metrics count that.
+fn tell_failed(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, counts: &Counts) {
+    let (failed, done) = (counts.failed(minute), counts.done(minute));
+    let summary = format!(
+        "rule {}: {failed} of {} invocations failed in the minute from {minute}",
+        subject.rule,
+        failed + done
+    );
+    let mut seen = Seen::new(&subject.expectation, minute, summary)
+        .with("rule", &subject.rule)
+        .with("bus", &subject.bus)
+        .with("metric minute", minute.to_string())
+        .with("seen by", BY_METRIC);
+    seen.holds = false;
+    seen.resolution_ms = 60_000;
+    seen.correlation = Some(METRIC_CORRELATION);
+    watch.saw(seen, "");
+}
+
+/// How sure it is that an event was ours.
+fn correlation(watch: &Watch<'_>, event: &RuleMatch) -> Correlation {
+    watch
+        .recorder
+        .read(|timeline| super::correlation::of(timeline, &watch.plan.run_id, &event.payload))
+}
+
 /// What shows which invocation it was that a metric counts.
 #[derive(Clone, Copy)]
 enum Witness<'a> {
-    Event(&'a RuleMatch),
+    /// One of these events; there is one at the least.
+    OneOf(&'a [RuleMatch]),
     Effect(&'a Effect),
+}
+
+impl<'a> Witness<'a> {
+    /// The event of one of several invocations that a minute's events led to. A rule with several targets
+    /// invokes each of them for each event: the events are dealt out evenly over the invocations, in order.
+    /// Where others failed, it can be that of any.
+    fn event(events: &'a [RuleMatch], (position, of): (u32, u32), failed: u32) -> Option<Self> {
+        if events.is_empty() {
+            return None;
+        }
+        if failed > 0 {
+            return Some(Self::OneOf(events));
+        }
+        let at = position as usize * events.len() / of as usize;
+        Some(Self::OneOf(events.get(at..=at)?))
+    }
 }
 
 fn tell_one(watch: &Watch<'_>, subject: &Subject, minute: Timestamp, witness: Option<Witness<'_>>) {
     let summary = format!("rule {} {}", subject.rule, did(subject.state));
-    let at = match witness {
-        Some(Witness::Event(event)) => event.at,
-        Some(Witness::Effect(effect)) => effect.at,
-        None => minute,
+    let seen = |at| {
+        Seen::new(&subject.expectation, at, summary)
+            .with("rule", &subject.rule)
+            .with("bus", &subject.bus)
+            .with("metric minute", minute.to_string())
     };
-    let mut seen = Seen::new(&subject.expectation, at, summary)
-        .with("rule", &subject.rule)
-        .with("bus", &subject.bus)
-        .with("metric minute", minute.to_string());
     match witness {
-        Some(Witness::Event(event)) => {
-            let seen = seen.with("event", &event.event).with("seen by", BY_BOTH);
+        Some(Witness::OneOf([event])) => {
+            let seen = seen(event.at).with("event", &event.event).with("seen by", BY_BOTH);
             watch.saw(seen, &event.payload);
         }
+        Some(Witness::OneOf(events)) => {
+            let times = || events.iter().map(|event| event.at);
+            let (first, last) = (times().min(), times().max());
+            let (first, last) = (first.unwrap_or(minute), last.unwrap_or(minute));
+            let ids: Vec<&str> = events.iter().map(|event| event.event.as_str()).collect();
+            let mut seen = seen(first).with("event", ids.join(" ")).with("seen by", BY_BOTH);
+            seen.resolution_ms = u64::try_from(last.duration_since(first).as_millis()).unwrap_or(0);
+            // As sure as the least of them.
+            seen.correlation = events.iter().map(|event| correlation(watch, event)).min();
+            watch.saw(seen, "");
+        }
         Some(Witness::Effect(effect)) => {
-            let seen = seen.with("execution", &effect.execution).with("seen by", BY_EFFECT);
+            let seen =
+                seen(effect.at).with("execution", &effect.execution).with("seen by", BY_EFFECT);
             watch.saw(seen, &effect.payload);
         }
         None => {
+            let mut seen = seen(minute).with("seen by", BY_METRIC);
             seen.resolution_ms = 60_000;
             seen.correlation = Some(METRIC_CORRELATION);
-            watch.saw(seen.with("seen by", BY_METRIC), "");
+            watch.saw(seen, "");
         }
     }
 }

@@ -43,6 +43,12 @@ resources:
       RoleArn: !GetAtt Role.Arn
       DefinitionString: '{"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}'
   Inbox: {Type: AWS::SQS::Queue, Properties: {QueueName: inbox}}
+  InboxPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Inbox]
+      PolicyDocument:
+        Statement: {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: "sqs:SendMessage", Resource: !GetAtt Inbox.Arn}
   Nightly:
     Type: AWS::Events::Rule
     Properties:

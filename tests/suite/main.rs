@@ -49,6 +49,7 @@ mod real_input;
 mod records;
 mod reports;
 mod revert;
+mod rule_metrics;
 mod scenarios;
 mod served;
 mod sign_in;

@@ -167,7 +167,7 @@ pub struct RuleExpectation {
 pub enum RuleState {
     /// An event matched.
     Matched,
-    /// A target was invoked; AWS counts an invocation that failed, too.
+    /// A target was invoked, and took it; an invocation that failed is none.
     Invoked,
     /// An invocation failed for good.
     Failed,

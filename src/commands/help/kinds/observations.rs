@@ -47,7 +47,8 @@ pub(super) const OBSERVATIONS: &[Observation] = &[
             "Only the metrics can show that a rule did nothing: a miss and a `never` are judged that much \
              later.",
             "The bus's logs are read only in log groups whose names begin with /aws/vendedlogs/events/.",
-            "AWS counts an invocation that failed as an invocation.",
+            "`invoked` counts invocations that succeeded; one that failed is told, and is what `failed` \
+             counts. One that is made again and again is neither.",
         ],
     },
     Observation {
