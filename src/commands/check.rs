@@ -61,6 +61,7 @@ pub fn check(arguments: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     for file in &files {
         workshop.prepare(file, &values, true);
     }
+    workshop.tell_unused(&values);
     for found in &workshop.diagnostics {
         let printed = match arguments.format {
             CheckFormat::Json => json::render(found),

@@ -5,7 +5,7 @@
 //! is built once, however many scenarios name it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use crate::emulator::environment::Environment;
 use crate::emulator::{Account, Estate};
 use crate::scenario::inventory::Inventory;
 use crate::scenario::rules::code;
+use crate::scenario::suggest::did_you_mean;
 use crate::scenario::{Inventories, Loaded, MAX_BYTES, Scenario, Values, load};
 
 /// No environment or template is read beyond this, in bytes: they may be larger than scenarios.
@@ -94,6 +95,9 @@ pub struct Workshop {
     stages: IndexMap<PathBuf, Option<Arc<Stage>>>,
     /// The scenarios' names, and the file that has each first.
     names: BTreeMap<String, String>,
+    /// The variables that the scenarios use, and whether all of them could be read.
+    used_vars: BTreeSet<String>,
+    all_read: bool,
 }
 
 impl Workshop {
@@ -106,6 +110,24 @@ impl Workshop {
             epoch: epoch(),
             stages: IndexMap::new(),
             names: BTreeMap::new(),
+            used_vars: BTreeSet::new(),
+            all_read: true,
+        }
+    }
+
+    /// Reports every value of `--var` that none of the scenarios uses: it is misspelt, or meant for others.
+    pub fn tell_unused(&mut self, values: &Values) {
+        for name in
+            values.vars.keys().filter(|name| self.all_read && !self.used_vars.contains(*name))
+        {
+            let message = format!("`--var {name}=…` gives a value that no scenario here uses");
+            let near = did_you_mean(name, self.used_vars.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("use it as `${{var.{name}}}`, or leave it out"),
+            };
+            let found = Diagnostic::error(code::UNDEFINED_VARIABLE, "--var", None, message);
+            self.diagnostics.push(found.with_hint(&hint));
         }
     }
 
@@ -156,6 +178,7 @@ impl Workshop {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.diagnostics.push(unreadable(path, &error));
+                self.all_read = false;
                 return None;
             }
         };
@@ -164,6 +187,10 @@ impl Workshop {
         let targets = loaded.partial().into_iter().flat_map(|scenario| scenario.targets.values());
         for id in targets.filter_map(|target| target.external_id.as_ref()) {
             secrets::remember(id.expose());
+        }
+        match loaded.used_vars() {
+            Some(used) => self.used_vars.extend(used.iter().cloned()),
+            None => self.all_read = false,
         }
         loaded.secrets.iter().for_each(|secret| secrets::remember(secret));
         let environment = loaded.partial().and_then(|scenario| scenario.environment.clone());

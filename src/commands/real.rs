@@ -47,7 +47,8 @@ pub struct RealArgs {
     #[arg(long, value_name = "ID", requires = "role_arn", help_heading = "Target")]
     pub external_id: Option<Secret>,
 
-    /// Do not ask: really inject on the account that the credentials belong to.
+    /// Do not ask: `run` really injects on the account that the credentials belong to. The other verbs do not
+    /// ask anyway.
     #[arg(long, help_heading = "Target")]
     pub yes: bool,
 }

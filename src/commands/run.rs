@@ -208,6 +208,7 @@ impl<'a> Run<'a> {
             }
             prepared.extend(one);
         }
+        workshop.tell_unused(&values);
         let told: String =
             workshop.told(Severity::Warning).map(|found| workshop.render(found)).collect();
         // Each rendering ends with a line feed of its own: what follows stands one blank line below.
@@ -442,6 +443,7 @@ impl<'a> Run<'a> {
             &folder.join(TIMELINE_FILE),
             self.accounts.is_some(),
         )?;
+        let record = folder.join(TIMELINE_FILE);
         let mut stream = (self.arguments.format == Format::Json).then(|| job.name.clone());
         let mut view = live.drill(&job.name);
         Ok(Box::new(move |entry: &Entry| {
@@ -451,7 +453,15 @@ impl<'a> Run<'a> {
                 match super::output::stream(name, entry) {
                     // The reader has seen enough; the record itself is the file.
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => stream = None,
-                    streamed => streamed?,
+                    Err(error) => {
+                        say(&format!(
+                            "{name}: standard output can't be written: {error}\n  the drill goes on; \
+                             its record is {}",
+                            record.display()
+                        ));
+                        stream = None;
+                    }
+                    Ok(()) => {}
                 }
             }
             view.show(entry);

@@ -54,7 +54,8 @@ pub(crate) async fn possible(aws: &Aws, bus: &str, name: &str) -> Result<(), Cha
     match found.state() {
         Some(RuleState::Enabled) => Ok(()),
         Some(RuleState::Disabled) => Err(ChangeError::NoEffect(format!(
-            "{rule} is disabled already: disabling it again would do nothing"
+            "{rule} is disabled already: disabling it again would do nothing; where a drill was killed, \
+             `firedrill revert` takes back what it left"
         ))),
         other => Err(ChangeError::NoEffect(format!(
             "{rule} is {}: EnableRule could not bring that back",

@@ -53,6 +53,11 @@ impl Loaded {
         self.partial.as_ref().map(|partial| partial.tree.locate(path))
     }
 
+    /// The variables that the scenario uses; nothing when it can't be made out.
+    pub(crate) fn used_vars(&self) -> Option<&BTreeSet<String>> {
+        self.partial.as_ref().map(|partial| &partial.used_vars)
+    }
+
     /// The scenario as far as it can be made out, for what is worth saying about a broken one.
     pub fn partial(&self) -> Option<&Scenario> {
         self.partial.as_ref().map(|partial| &partial.scenario)

@@ -328,3 +328,46 @@ fn the_least_policy_is_a_valid_policy_that_covers_each_planned_call() {
         }
     }
 }
+
+#[test]
+fn a_value_that_no_scenario_uses_is_misspelt_and_refused() {
+    let folder = scratch();
+    let scenario = "scenarios/order-saga-compensates.yaml";
+    let verbs: [&[&str]; 3] = [&["check", scenario], &["plan", scenario], &["doctor", scenario]];
+    let mut all: Vec<Said> =
+        verbs.iter().map(|verb| firedrill(&[verb, &["--var", "ordr=5"][..]].concat())).collect();
+    all.push(run(folder.path(), &[scenario, "--var", "ordr=5"]));
+    for said in all {
+        assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+        let words = format!("{}{}", said.out, said.err);
+        assert!(
+            words.contains("`--var ordr=…` gives a value that no scenario here uses"),
+            "{words}"
+        );
+        assert!(words.contains("did you mean `order`?"), "{words}");
+    }
+    assert!(!folder.path().join("r").exists(), "nothing was run");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_standard_output_that_is_full_stops_no_drill() {
+    let folder = scratch();
+    let reports = folder.path().display().to_string();
+    let mut command = command(&[
+        "run",
+        "scenarios/vpn-tunnel-down.yaml",
+        "--format",
+        "json",
+        "--reports",
+        &reports,
+        "--run-id",
+        "r",
+    ]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let said = said(&command.stdout(full).output().expect("the binary starts"));
+    assert_eq!(said.code, 0, "{}", said.err);
+    let words = "vpn-tunnel-down: standard output can't be written: No space left on device";
+    assert_eq!(said.err.matches(words).count(), 1, "{}", said.err);
+    assert_eq!(drills(folder.path()), ["vpn-tunnel-down"]);
+}
