@@ -15,23 +15,11 @@ use super::{Seen, Watch};
 use crate::aws::{CallError, CallErrorKind, timestamp, trail};
 use crate::pattern::glob;
 use crate::plan::{CLOUDTRAIL_LAG, Kind};
-use crate::scenario::types::ApiCallExpectation;
+use crate::scenario::types::{ApiCallExpectation, GLOBAL_REGION, ShownHere};
 use crate::wakeup::Topic;
 
 /// How coarse the times of events are: whole seconds.
 const RESOLUTION_MS: u64 = 1000;
-
-/// Where the calls of global services are written down, whichever region they were made from:
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
-const GLOBAL_REGION: &str = "us-east-1";
-
-/// Services whose calls are written down there and nowhere else.
-const GLOBAL: &[&str] = &[
-    "cloudfront.amazonaws.com",
-    "iam.amazonaws.com",
-    "organizations.amazonaws.com",
-    "route53.amazonaws.com",
-];
 
 struct Subject<'a> {
     expectation: &'a str,
@@ -53,7 +41,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
     let mut told = BTreeSet::new();
     watch
         .keep_looking("API calls", Topic::ApiCalls, CLOUDTRAIL_LAG, &expectations, async || {
-            subjects.iter().try_for_each(|subject| shown_here(watch, subject.wanted))?;
+            shown_here(watch, &subjects)?;
             for name in &names {
                 for (at, event) in dated(&trail::calls(watch.aws, name, since).await?)? {
                     for subject in subjects.iter().filter(|one| one.wanted.name == *name) {
@@ -68,16 +56,38 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         .await;
 }
 
-/// Nothing where the region's history never shows such a call, however long one looks.
-fn shown_here(watch: &Watch<'_>, wanted: &ApiCallExpectation) -> Result<(), CallError> {
+/// What the region's history can't show of these, however long one looks: where it may show the call, it is
+/// told if it is there, and nobody says that it is not.
+fn shown_here(watch: &Watch<'_>, subjects: &[Subject<'_>]) -> Result<(), CallError> {
     let region = &watch.place.target.region;
-    let source = wanted.source.as_deref().map(whole_source).unwrap_or_default();
-    if region == GLOBAL_REGION || !GLOBAL.contains(&source.as_str()) {
-        return Ok(());
+    for Subject { expectation, wanted } in subjects {
+        let source = wanted.source.as_deref().map(whole_source);
+        let message = match (wanted.shown_in(region), source) {
+            (ShownHere::Always, _) => continue,
+            (ShownHere::Never, source) => {
+                let source = source.unwrap_or_default();
+                return Err(unreadable(format!(
+                    "CloudTrail shows the calls of {source} in {GLOBAL_REGION} alone, and this is {region}"
+                )));
+            }
+            (ShownHere::Perhaps, Some(source)) => format!(
+                "CloudTrail shows calls of {source} at its global endpoint in {GLOBAL_REGION}, and this is \
+                 {region}: that none is shown here is no absence; look at a target in {GLOBAL_REGION} as well"
+            ),
+            (ShownHere::Perhaps, None) => format!(
+                "CloudTrail shows the calls of global services in {GLOBAL_REGION}, and this is {region}: that \
+                 no {} is shown here is no absence; name its `source`, or look for it at a target in \
+                 {GLOBAL_REGION}",
+                wanted.name
+            ),
+        };
+        let refused = CallErrorKind::Refused;
+        watch.veil(
+            &[(*expectation).to_owned()],
+            &CallError { kind: refused, ..unreadable(message) },
+        );
     }
-    Err(unreadable(format!(
-        "CloudTrail shows the calls of {source} in {GLOBAL_REGION} alone, and this is {region}"
-    )))
+    Ok(())
 }
 
 /// The events with their times, oldest first.

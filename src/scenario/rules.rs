@@ -288,6 +288,11 @@ rules! {
     BAD_API_CALL = "bad-api-call": "What stands as the name of an API call is none.",
         "CloudTrail is asked for calls by the whole name of the operation, such as TerminateInstances; it knows no \
          wildcards there, and the service stands in `source`.";
+    GLOBAL_API_CALL = "global-api-call": "An API call is looked for where CloudTrail may not show it.",
+        "The calls of IAM, CloudFront, Route 53 and Organizations are in the event history of us-east-1 alone; those of STS and \
+         of the sign-in are there where they were made at the global endpoint. In another region, a call without \
+         `source` that is not seen may be one of those: it is inconclusive. Name its `source`, or look at a target in \
+         us-east-1. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html";
     BAD_METRIC_QUERY = "bad-metric-query": "A metric expectation asks what CloudWatch can't be asked.",
         "It is one metric (namespace, name, statistic) or an expression over `metrics`; its period is 10s, 30s or whole \
          minutes, its threshold a comparison and a number, such as `>= 5`. An expression gives one series, so that \

@@ -60,12 +60,12 @@ faults:
     put_events: {entries: [{source: shop.orders, detail-type: OrderStuck, detail: {}}]}
 expect:
   - {id: called, api_call: {name: CreateOpsItem, source: ssm}, within: 1m}
-  - {id: by-somebody-else, api_call: {name: CreateOpsItem, user: alice}, within: 1m}
+  - {id: by-somebody-else, api_call: {name: CreateOpsItem, source: ssm, user: alice}, within: 1m}
   - {id: of-another-service, api_call: {name: CreateOpsItem, source: ec2}, within: 1m}
-  - {id: failed, api_call: {name: CreateOpsItem, error: AccessDenied*}, within: 1m}
+  - {id: failed, api_call: {name: CreateOpsItem, source: ssm, error: AccessDenied*}, within: 1m}
   - {id: started, api_call: {name: StartAutomationExecution, source: ssm, resource: Open-OpsItem}, within: 1m}
-  - {id: never-two, never: {api_call: {name: CreateOpsItem}, more_than: 1}, for: 5m}
-  - {id: never-any, never: {api_call: {name: CreateOpsItem}}, for: 5m}
+  - {id: never-two, never: {api_call: {name: CreateOpsItem, source: ssm}, more_than: 1}, for: 5m}
+  - {id: never-any, never: {api_call: {name: CreateOpsItem, source: ssm}}, for: 5m}
 ";
 
 fn drilled(scenario: &str, denied: &'static str, after: usize) -> (Judgement, Vec<Entry>) {
@@ -138,6 +138,32 @@ fn calls_that_another_regions_history_shows_are_never_called_absent() {
     let words = format!("{timeline:?}");
     assert!(words.contains("shows the calls of iam.amazonaws.com in us-east-1 alone"), "{words}");
     assert!(!words.contains("FaultStarted"), "nothing is injected that nobody would see");
+}
+
+#[test]
+fn a_call_of_whichever_service_counts_where_it_is_seen_and_is_no_absence_where_it_is_not() {
+    let expected = "expect:\n  - {id: seen, api_call: {name: CreateOpsItem}, within: 1m}\n  \
+        - {id: unseen, api_call: {name: DeleteRole}, within: 1m}\n  \
+        - {id: assumed, api_call: {name: AssumeRoleWithSAML, source: sts}, within: 1m}\n  \
+        - {id: never-seen, never: {api_call: {name: DeleteRole}}, for: 1m}\n  \
+        - {id: never-one, never: {api_call: {name: CreateOpsItem}}, for: 1m}\n  \
+        - {id: other, never: {api_call: {name: DeleteRole, source: ec2}}, for: 1m}\n";
+    let (begins, _) = API_CALLS.split_once("expect:").expect("it expects");
+    let (judgement, timeline) = drilled(&format!("{begins}{expected}"), "NoSuchOperation", 0);
+    let verdicts = [
+        ("seen", VerdictKind::Met),
+        ("unseen", VerdictKind::Inconclusive),
+        ("assumed", VerdictKind::Inconclusive),
+        ("never-seen", VerdictKind::Inconclusive),
+        ("never-one", VerdictKind::Violated),
+        ("other", VerdictKind::Met),
+    ];
+    for (id, verdict) in verdicts {
+        assert_eq!(of(&judgement, id).verdict, verdict, "{id}: {}", stage::tail(&timeline));
+    }
+    assert!(of(&judgement, "unseen").reason.contains("name its `source`"), "{judgement:?}");
+    assert!(of(&judgement, "never-seen").reason.contains("us-east-1"), "{judgement:?}");
+    assert!(of(&judgement, "assumed").reason.contains("global endpoint"), "{judgement:?}");
 }
 
 /// Errors and requests, one of each a minute, and a metric that nobody writes by itself.

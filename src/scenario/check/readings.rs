@@ -10,7 +10,8 @@ use super::expectations::all;
 use crate::scenario::rules::code;
 use crate::scenario::suggest::shortened;
 use crate::scenario::types::{
-    ApiCallExpectation, ConfigEvaluationFault, Duration, MetricExpectation, Threshold,
+    ApiCallExpectation, ConfigEvaluationFault, Duration, GLOBAL_REGION, MetricExpectation,
+    ShownHere, Threshold,
 };
 
 /// The most metrics of one expression: 500 queries are one call, and many expectations share it.
@@ -33,7 +34,10 @@ pub(super) fn check(check: &mut Check<'_>) {
         let kinds = placed.kinds();
         let path = &placed.kinds_path();
         if let Some(call) = kinds.api_call {
-            api_call(check, call, &format!("{path}/api_call"));
+            let path = &format!("{path}/api_call");
+            if api_call(check, call, path) {
+                shown_here(check, call, placed.one.target.as_deref(), path);
+            }
         }
         if let Some(wanted) = kinds.metric {
             metric(check, wanted, &format!("{path}/metric"));
@@ -76,11 +80,11 @@ fn config_evaluation(check: &mut Check<'_>, told: &ConfigEvaluationFault, path: 
 }
 
 /// An operation is a name as in the API, not an IAM action.
-fn api_call(check: &mut Check<'_>, call: &ApiCallExpectation, path: &str) {
+fn api_call(check: &mut Check<'_>, call: &ApiCallExpectation, path: &str) -> bool {
     let name = call.name.as_str();
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric());
     if plain && name.starts_with(|c: char| c.is_ascii_uppercase()) {
-        return;
+        return true;
     }
     let message = format!("`{}` is not the name of an operation", shortened(name));
     let hint = match name.split_once(':') {
@@ -88,6 +92,54 @@ fn api_call(check: &mut Check<'_>, call: &ApiCallExpectation, path: &str) {
         None => "as the API has it, such as `TerminateInstances`".to_owned(),
     };
     check.error(code::BAD_API_CALL, &format!("{path}/name"), message, hint);
+    false
+}
+
+/// The calls of global services are in another region's history.
+fn shown_here(check: &mut Check<'_>, call: &ApiCallExpectation, target: Option<&str>, path: &str) {
+    let regions: Vec<&str> = match target {
+        Some(target) => {
+            let target = check.scenario().targets.get(target);
+            target.into_iter().map(|target| target.region.as_str()).collect()
+        }
+        None => match check.homes.home {
+            Some(home) => vec![home.region.as_str()],
+            None => check.scenario().guardrails.regions.iter().map(String::as_str).collect(),
+        },
+    };
+    // Where a real run goes is not known before; it may be where all are shown.
+    if regions.contains(&GLOBAL_REGION) {
+        return;
+    }
+    let Some(region) = regions.first() else { return };
+    let source = call.source.as_deref().unwrap_or_default();
+    let (message, hint) = match (call.shown_in(region), source) {
+        (ShownHere::Always, _) => return,
+        (ShownHere::Never, source) => (
+            format!(
+                "CloudTrail shows the calls of `{}` in {GLOBAL_REGION} alone",
+                shortened(source)
+            ),
+            format!("look at a target in {GLOBAL_REGION}; in {region} nothing can be injected"),
+        ),
+        (ShownHere::Perhaps, "") => (
+            format!("in {region} CloudTrail does not show the calls of global services"),
+            format!(
+                "name the `source`, such as `source: ec2`, or look at a target in {GLOBAL_REGION}; else a call \
+                 that is not seen is inconclusive"
+            ),
+        ),
+        (ShownHere::Perhaps, source) => (
+            format!(
+                "in {region} CloudTrail does not show calls of `{}` at its global endpoint",
+                shortened(source)
+            ),
+            format!(
+                "look at a target in {GLOBAL_REGION} as well; a call that is not seen is inconclusive"
+            ),
+        ),
+    };
+    check.warning(code::GLOBAL_API_CALL, path, message, hint);
 }
 
 fn metric(check: &mut Check<'_>, metric: &MetricExpectation, path: &str) {
@@ -231,5 +283,19 @@ mod tests {
         assert_eq!(codes("api_call: {name: \"ssm:CreateOpsItem\"}"), ["bad-api-call"]);
         assert_eq!(codes("api_call: {name: \"Create*\"}"), ["bad-api-call"]);
         assert_eq!(codes("api_call: {name: createOpsItem}"), ["bad-api-call"]);
+    }
+
+    #[test]
+    fn a_call_that_another_regions_history_shows_is_told() {
+        let warned = ["global-api-call"];
+        for call in
+            ["name: DeleteRole", "name: DeleteRole, source: iam", "name: AssumeRole, source: sts"]
+        {
+            assert_eq!(codes(&format!("api_call: {{{call}}}")), warned, "{call}");
+        }
+        let text = BASE.replace("notification: {topic: oncall}", "api_call: {name: DeleteRole}");
+        assert_eq!(told(&text.replace("regions: [eu-west-1]", "regions: [us-east-1]"), None), []);
+        let whole = "api_call: {name: ListHostedZones, source: route53.amazonaws.com}";
+        assert_eq!(codes(whole), warned);
     }
 }

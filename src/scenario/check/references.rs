@@ -297,13 +297,14 @@ mod tests {
             told(&text, None)
         };
         let past = [("deadline-past-max-duration".to_owned(), "20s".to_owned())];
-        assert_eq!(late("api_call: {name: StopInstances}"), past);
+        assert_eq!(late("api_call: {name: StopInstances, source: ec2}"), past);
         let metric =
             "metric: {namespace: S, name: E, statistic: Sum, threshold: \">= 5\", period: ";
         assert_eq!(late(&format!("{metric}1m}}")), []);
         assert_eq!(late(&format!("{metric}10m}}")), past);
         let roomy = BASE.replace("regions: [eu-west-1]", "regions: [eu-west-1], max_duration: 16m");
-        let text = format!("{roomy}  - api_call: {{name: StopInstances}}\n    within: 20s\n");
+        let text =
+            format!("{roomy}  - api_call: {{name: StopInstances, source: ec2}}\n    within: 20s\n");
         assert_eq!(told(&text, None), []);
     }
 }

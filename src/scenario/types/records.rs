@@ -94,7 +94,8 @@ impl IncidentStatus {
 
 /// An API call, as CloudTrail's event history shows it: management events of this account and region. It
 /// shows a call up to 15 minutes late, so that a missed call, and a `never`, is judged that much later.
-/// Calls of IAM and of other global services are shown in us-east-1 alone.
+/// Calls of IAM and of other global services are shown in us-east-1 alone: in another region a call without
+/// `source` can be seen, and is never called absent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiCallExpectation {
@@ -112,4 +113,45 @@ pub struct ApiCallExpectation {
     /// The error code that it must have failed with; `*` stands for any text. Default: it did not fail.
     #[serde(default)]
     pub error: Option<String>,
+}
+
+/// Whether a region's event history shows a call that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ShownHere {
+    /// It does.
+    Always,
+    /// It may: there are calls like it that it does not show.
+    Perhaps,
+    /// It never does.
+    Never,
+}
+
+/// Where the calls of global services are written down, whichever region they were made from:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>.
+pub(crate) const GLOBAL_REGION: &str = "us-east-1";
+
+/// Services whose calls are written down there and nowhere else.
+const GLOBAL: &[&str] = &["cloudfront", "iam", "organizations", "route53"];
+
+/// Services whose calls are written down there where they were made at the global endpoint, and else where
+/// they were made: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html>,
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-aws-console-sign-in-events.html>.
+const GLOBAL_OR_REGIONAL: &[&str] = &["signin", "sts"];
+
+impl ApiCallExpectation {
+    /// Whether the history of this region shows such a call.
+    pub(crate) fn shown_in(&self, region: &str) -> ShownHere {
+        if region == GLOBAL_REGION {
+            return ShownHere::Always;
+        }
+        let Some(source) = &self.source else { return ShownHere::Perhaps };
+        let service = source.strip_suffix(".amazonaws.com").unwrap_or(source);
+        if GLOBAL.contains(&service) {
+            ShownHere::Never
+        } else if GLOBAL_OR_REGIONAL.contains(&service) {
+            ShownHere::Perhaps
+        } else {
+            ShownHere::Always
+        }
+    }
 }

@@ -192,7 +192,9 @@ expect:
         evidence: "CloudTrail's event history: who called what, when (to the second), and with which error.",
         limits: &[
             "Management events of this account and region only, as the history has them; no data events.",
-            "Calls of IAM and of other global services are shown in us-east-1 alone.",
+            "Calls of IAM and of other global services are shown in us-east-1 alone. Elsewhere a call without \
+             `source`, and one of STS or of the sign-in, counts where it is seen, and is inconclusive where it \
+             is not.",
             "CloudTrail takes two lookups a second: many names in one drill are looked up in turn.",
         ],
     },
