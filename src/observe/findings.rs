@@ -2,7 +2,9 @@
 //!
 //! Main functions: [`guardduty`] and [`securityhub`], a poller each. Invariants: a finding counts once for
 //! an expectation, when it first is what the expectation looks for; neither service says when a finding
-//! was archived or its workflow moved, so that such a change lies between two looks. Sources:
+//! was archived or its workflow moved, so that such a change lies between two looks. What a product tells
+//! Security Hub comes minutes after the time that the product gives it: only what lies further back can be
+//! called absent. Sources:
 //! <https://docs.aws.amazon.com/guardduty/latest/APIReference/API_ListFindings.html>,
 //! <https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_GetFindings.html>.
 
@@ -16,13 +18,10 @@ use super::{Seen, Watch};
 use crate::aws::findings::{self as aws, MOST_FINDINGS, too_many};
 use crate::aws::{CallError, CallErrorKind};
 use crate::pattern::glob;
-use crate::plan::Kind;
+use crate::plan::{Kind, SECURITY_HUB_LAG};
 use crate::scenario::types::{FindingExpectation, FindingSeverity, FindingSource};
 use crate::timeline::{EntryKind, Purpose, Undo};
 use crate::wakeup::Topic;
-
-/// How long an import into Security Hub takes until it can be read (ours; AWS gives no figure).
-const LAG: SignedDuration = SignedDuration::from_secs(30);
 
 /// How far ahead of ours the clock of a product may be that imports findings.
 const CLOCKS: SignedDuration = SignedDuration::from_hours(1);
@@ -128,8 +127,9 @@ pub(super) async fn securityhub(watch: &Watch<'_>) {
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
     let mut progress = Progress::default();
+    let (observer, lag) = ("Security Hub findings", SECURITY_HUB_LAG);
     watch
-        .keep_looking("Security Hub findings", Topic::Findings, LAG, &expectations, async || {
+        .keep_looking(observer, Topic::Findings, lag, &expectations, async || {
             let asked_at = watch.clock().now();
             for finding in imported(watch, asked_at).await? {
                 let found = of_securityhub(watch, &finding);

@@ -40,7 +40,9 @@ pub use predicate::{Predicate, Test};
 pub use resolve::{
     DEFAULT_GRACE, DEFAULT_SPACING, MAX_PARTS, RUN_MARKER, Unplannable, natural_stage,
 };
-pub use schedule::{CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, Schedule, Window, shown_late};
+pub use schedule::{
+    CLOUDTRAIL_LAG, FIS_START, MARGIN, REPLAY_START, SECURITY_HUB_LAG, Schedule, Window, shown_late,
+};
 pub use target::PlannedTarget;
 pub use wakeups::{Subject, WakeUp, WakeUpRule};
 

@@ -11,6 +11,7 @@ use super::{
     Anchor, Demand, FaultAction, Kind, METRIC_LAG, Plan, PlannedExpectation, Start, Unplannable,
 };
 use crate::scenario::lag;
+use crate::scenario::types::FindingSource;
 
 /// What a drill needs besides its windows: arming the observers, the steady state, and reverting.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(5);
@@ -32,10 +33,18 @@ pub const REPLAY_START: SignedDuration = SignedDuration::from_mins(5);
 /// How late CloudTrail's event history may show a call; the check counts with the same.
 pub const CLOUDTRAIL_LAG: SignedDuration = lag::CLOUDTRAIL;
 
+/// How late a product's finding may come into Security Hub; the check counts with the same.
+pub const SECURITY_HUB_LAG: SignedDuration = lag::SECURITY_HUB;
+
 /// How much later than it happens AWS may show what this looks at, where that is published and is minutes.
 pub fn shown_late(kind: &Kind) -> SignedDuration {
     if let Kind::ApiCall(_) = kind {
         return CLOUDTRAIL_LAG;
+    }
+    if let Kind::Finding(finding) = kind
+        && finding.source == FindingSource::SecurityHub
+    {
+        return SECURITY_HUB_LAG;
     }
     let Kind::Metric(metric) = kind else { return SignedDuration::ZERO };
     METRIC_LAG.saturating_add(metric.period)

@@ -293,3 +293,26 @@ fn findings_that_can_not_be_taken_back_are_named() {
         );
     }
 }
+
+#[test]
+fn a_finding_is_called_absent_only_once_security_hub_must_have_it() {
+    let (begins, _) = SECURITY_HUB.split_once("expect:").expect("it expects");
+    let scenario = format!(
+        "{begins}expect:\n  - {{id: imported, finding: {{source: securityhub, severity: high}}, within: 30s}}\n  \
+         - {{id: never, never: {{finding: {{source: securityhub, title: Nobody*}}}}, for: 1m}}\n"
+    );
+    let over = drilled(&scenario, ENVIRONMENT, "NoSuchOperation", 0);
+    for verdict in &over.judgement.verdicts {
+        assert_eq!(verdict.verdict, VerdictKind::Met, "{verdict:?}");
+    }
+    let started =
+        over.timeline.iter().find(|entry| matches!(entry.kind, EntryKind::FaultStarted { .. }));
+    let (first, last) = (started.expect("injected").at, over.timeline.last().expect("it ended").at);
+    let lasted = last.duration_since(first).as_secs();
+    assert!(lasted >= 6 * 60, "{lasted} s: a finding of GuardDuty comes five minutes later");
+    let seen = over.judgement.verdicts[0].observation.as_ref().expect("it was seen");
+    assert!(
+        seen.seen_at.duration_since(seen.occurred_at).as_secs() < 60,
+        "what is there is told at once"
+    );
+}

@@ -298,6 +298,11 @@ mod tests {
         };
         let past = [("deadline-past-max-duration".to_owned(), "20s".to_owned())];
         assert_eq!(late("api_call: {name: StopInstances, source: ec2}"), past);
+        assert_eq!(late("finding: {source: securityhub, title: A*}"), []);
+        let hub = limited.replace("max_duration: 10m", "max_duration: 5m");
+        let text =
+            format!("{hub}  - finding: {{source: securityhub, title: A*}}\n    within: 20s\n");
+        assert_eq!(told(&text, None), past);
         let metric =
             "metric: {namespace: S, name: E, statistic: Sum, threshold: \">= 5\", period: ";
         assert_eq!(late(&format!("{metric}1m}}")), []);

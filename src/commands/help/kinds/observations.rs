@@ -146,9 +146,12 @@ expect:
     finding: {source: securityhub, title: 'A bucket *', severity: high, workflow: NOTIFIED}
     within: 10m
 ",
-        evidence: "The finding itself, read from GuardDuty or Security Hub. What is imported into Security \
-                   Hub can be read about half a minute later (AWS has no figure).",
+        evidence: "The finding itself, read from GuardDuty or Security Hub. Of GuardDuty it is shown at once; \
+                   into Security Hub it usually comes within five minutes after the product's own time, so \
+                   that a miss there, and a `never`, is judged that much later.",
         limits: &[
+            "Some products take longer to tell Security Hub (IAM Access Analyzer up to half an hour): leave \
+             time for it in `within`.",
             "Neither service says when a finding was archived or its workflow moved: that happened between \
              two looks, and the report says between which.",
             "GuardDuty tells another occurrence of a finding at the detector's frequency, up to six hours \
