@@ -14,7 +14,7 @@ use aws_sdk_guardduty::types::{Condition, Finding, Service};
 use aws_sdk_securityhub::types::{AwsSecurityFinding, AwsSecurityFindingFilters, DateFilter};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Seen, Watch};
+use super::{Seen, USUAL_GAP, Watch};
 use crate::aws::findings::{self as aws, MOST_FINDINGS, too_many};
 use crate::aws::{CallError, CallErrorKind};
 use crate::pattern::glob;
@@ -67,11 +67,20 @@ struct Progress {
     told: BTreeSet<(String, String, bool)>,
 }
 
+/// The expectations; and those of them that ask for what a finding shows only while it is so: where it stands
+/// in its workflow, and whether it is archived.
+fn names(subjects: &[Subject<'_>]) -> (Vec<String>, Vec<String>) {
+    let name = |subject: &Subject<'_>| subject.expectation.to_owned();
+    let is_of_now = |subject: &&Subject<'_>| {
+        subject.wanted.workflow.is_some() || subject.wanted.record.is_some()
+    };
+    (subjects.iter().map(name).collect(), subjects.iter().filter(is_of_now).map(name).collect())
+}
+
 /// Watches GuardDuty for every finding of the plan. Never returns.
 pub(super) async fn guardduty(watch: &Watch<'_>) {
     let subjects = subjects(watch, FindingSource::GuardDuty);
-    let expectations: Vec<String> =
-        subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
+    let (expectations, of_now) = names(&subjects);
     let mut progress = Progress::default();
     let observer = "GuardDuty findings";
     watch
@@ -95,6 +104,7 @@ pub(super) async fn guardduty(watch: &Watch<'_>) {
                     tell(watch, &subjects, &found, asked_at, &mut progress);
                 }
             }
+            watch.looked_now(&of_now, asked_at, USUAL_GAP);
             Ok(())
         })
         .await;
@@ -124,8 +134,7 @@ fn of_guardduty(watch: &Watch<'_>, finding: &Finding) -> Found {
 /// Watches Security Hub for every finding of the plan. Never returns.
 pub(super) async fn securityhub(watch: &Watch<'_>) {
     let subjects = subjects(watch, FindingSource::SecurityHub);
-    let expectations: Vec<String> =
-        subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
+    let (expectations, of_now) = names(&subjects);
     let mut progress = Progress::default();
     let (observer, lag) = ("Security Hub findings", SECURITY_HUB_LAG);
     watch
@@ -135,6 +144,7 @@ pub(super) async fn securityhub(watch: &Watch<'_>) {
                 let found = of_securityhub(watch, &finding);
                 tell(watch, &subjects, &found, asked_at, &mut progress);
             }
+            watch.looked_now(&of_now, asked_at - lag, USUAL_GAP);
             Ok(())
         })
         .await;
