@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector as _, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
 use firedrill::commands::drill::{Finished, rehearse_paced};
 use firedrill::judge::{Judgement, Verdict, VerdictKind, judge};
 use firedrill::runner::Conduct;
@@ -42,7 +43,9 @@ resources:
       Content:
         schemaVersion: "0.3"
         assumeRole: !GetAtt Role.Arn
-        mainSteps: [{name: rest, action: "aws:sleep", inputs: {Duration: PT1S}}]
+        mainSteps:
+          - {name: rest, action: "aws:sleep", inputs: {Duration: PT1S}}
+          - {name: last, action: "aws:sleep", inputs: {Duration: PT1S}}
   Ask:
     Type: AWS::SSM::Document
     Properties:
@@ -211,4 +214,47 @@ fn an_experiment_that_is_over_at_the_first_look_initiated_and_ran() {
     assert_eq!(states("runs"), ["running", "completed"], "{told}");
     assert_eq!(verdict(&judgement, "runs-on").verdict, VerdictKind::Violated);
     assert_eq!(verdict(&judgement, "stops").verdict, VerdictKind::Missed);
+}
+
+/// What AWS answers about an execution whose steps are more than it lists: here one.
+fn cut_off(request: HttpRequest, inner: &SharedHttpConnector) -> HttpConnectorFuture {
+    let answer = inner.call(request);
+    HttpConnectorFuture::new(async move {
+        let mut response = answer.await?;
+        let body = response.body().bytes().expect("it is in memory");
+        let mut body: serde_json::Value = serde_json::from_slice(body).expect("it is JSON");
+        let execution = &mut body["AutomationExecution"];
+        let steps = execution["StepExecutions"].as_array_mut().expect("a list");
+        let cut = steps.len() > 1;
+        steps.truncate(1);
+        execution["StepExecutionsTruncated"] = cut.into();
+        *response.body_mut() = SdkBody::from(body.to_string());
+        Ok(response)
+    })
+}
+
+#[test]
+fn a_step_behind_the_end_of_a_list_that_was_cut_off_is_not_called_one_that_did_not_run() {
+    let (judgement, _) = drilled_through(
+        ORDER,
+        "  - {id: done, runbook: {document: Sweep}, within: 1m}\n  \
+         - {id: listed, runbook: {document: Sweep, steps: [rest]}, within: 1m}\n  \
+         - {id: behind, runbook: {document: Sweep, steps: [rest, last]}, within: 1m}\n  \
+         - {id: never-behind, never: {runbook: {document: Sweep, steps: [last]}}, for: 1m}\n  \
+         - {id: failed, runbook: {document: Sweep, status: Failed, steps: [last]}, within: 1m}\n",
+        |name, request, inner| match name {
+            "GetAutomationExecution" => cut_off(request, &inner),
+            _ => inner.call(request),
+        },
+    );
+    for id in ["done", "listed"] {
+        assert_eq!(verdict(&judgement, id).verdict, VerdictKind::Met, "{judgement:?}");
+    }
+    for id in ["behind", "never-behind"] {
+        let unsure = verdict(&judgement, id);
+        assert_eq!(unsure.verdict, VerdictKind::Inconclusive, "{unsure:?}");
+        assert!(unsure.reason.contains("AWS cut the steps of execution"), "{unsure:?}");
+        assert!(unsure.reason.contains("step last"), "{unsure:?}");
+    }
+    assert_eq!(verdict(&judgement, "failed").verdict, VerdictKind::Missed);
 }
