@@ -291,7 +291,7 @@ fn passed(
         return vec![(from, watch.clock().now(), why)];
     }
     let steps = execution.step_executions().iter();
-    let waited = steps.filter(|step| step.action().is_some_and(|action| WAITS.contains(&action)));
+    let pauses = steps.filter(|step| step.action().is_some_and(|action| WAITS.contains(&action)));
     let stretch = |step: &StepExecution| {
         let from = timestamp(step.execution_start_time()?)?;
         let to = timestamp(step.execution_end_time()?)?;
@@ -301,7 +301,7 @@ fn passed(
         );
         Some((from, to, why))
     };
-    waited.filter_map(stretch).collect()
+    pauses.filter_map(stretch).collect()
 }
 
 /// When the execution came to stand in this status, and how exactly that is known.

@@ -381,6 +381,8 @@ const MENDED: &str = r#"  Role:
 
 #[test]
 fn a_rule_that_broke_and_was_mended_while_nobody_could_look_is_neither_missed_nor_fine() {
+    use VerdictKind::{Inconclusive, Met, Violated};
+
     let (head, _) = TOLD.split_once("  - id: evaluated").expect("it evaluates");
     let scenario = format!(
         "{head}expect:\n  - {{id: broken, compliance: {{rule: reviewed}}, within: 3m}}\n  \
@@ -396,7 +398,6 @@ fn a_rule_that_broke_and_was_mended_while_nobody_could_look_is_neither_missed_no
         let kinds = judgement.verdicts.iter().map(|one| one.verdict).collect::<Vec<_>>();
         (kinds, stage::tail(&finished.timeline))
     };
-    use VerdictKind::{Inconclusive, Met, Violated};
     let (seen, told) = kinds(0, 0);
     assert_eq!(seen, [Met, Violated, Met], "{told}");
     // The first looks are the observer's and the fault's own.

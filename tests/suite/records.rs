@@ -253,6 +253,8 @@ const BLIND: usize = 60;
 
 #[test]
 fn an_ops_item_that_was_resolved_and_opened_again_while_nobody_could_look_is_no_absence() {
+    use VerdictKind::{Inconclusive, Met, Violated};
+
     let resolve = "inputs: {Service: ssm, Api: UpdateOpsItem, OpsItemId: \"{{ open.Id }}\", Status: Resolved}\n";
     let again = "          - {name: rest, action: \"aws:sleep\", inputs: {Duration: PT1M}}\n          - name: reopen\n            \
                  action: aws:executeAwsApi\n            \
@@ -274,7 +276,6 @@ fn an_ops_item_that_was_resolved_and_opened_again_while_nobody_could_look_is_no_
         let judgement = judge(&plan, &finished.timeline);
         judgement.verdicts.iter().map(|one| one.verdict).collect::<Vec<_>>()
     };
-    use VerdictKind::{Inconclusive, Met, Violated};
     assert_eq!(kinds(0), [Met, Met, Met, Violated, Met]);
     assert_eq!(kinds(BLIND), [Met, Met, Inconclusive, Inconclusive, Met]);
 }
