@@ -1,6 +1,6 @@
 //! FIS experiments as they are now.
 //!
-//! Main functions: [`get`], [`ended`] and [`lever`]. Source:
+//! Main functions: [`get`], [`ended`], [`passed`] and [`lever`]. Source:
 //! <https://docs.aws.amazon.com/fis/latest/APIReference/API_GetExperiment.html>.
 
 use aws_sdk_fis::types::{Experiment, ExperimentStatus, SafetyLeverStatus};
@@ -86,6 +86,28 @@ pub(crate) fn ended(
     })
 }
 
+/// A state that an experiment has surely been in, by the times that FIS gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) state: &'static str,
+    /// The earliest that it can have begun.
+    pub(crate) from: Timestamp,
+    /// The latest.
+    pub(crate) to: Timestamp,
+}
+
+/// The states on the way that FIS dates, whether the experiment is still in one of them or not: it initiates
+/// from its start on, and runs once an action has begun.
+pub(crate) fn passed(experiment: &Experiment) -> Vec<Passed> {
+    let Some(started) = experiment.start_time().and_then(timestamp) else { return Vec::new() };
+    let actions = experiment.actions().into_iter().flat_map(|actions| actions.values());
+    let acted = actions.filter_map(|action| timestamp(action.start_time()?)).min();
+    let acted = acted.map(|at| at.max(started));
+    let initiating = Passed { state: "initiating", from: started, to: acted.unwrap_or(started) };
+    let running = acted.map(|at| Passed { state: "running", from: at, to: at });
+    std::iter::once(initiating).chain(running).collect()
+}
+
 /// FIS's reason. Where that is a stop condition, FIS does not say which: the alarms that it watches are told,
 /// too.
 fn told(experiment: &Experiment, reason: &str) -> String {
@@ -100,4 +122,31 @@ fn told(experiment: &Experiment, reason: &str) -> String {
 /// The name in an alarm's ARN, `arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME`. A name may have colons.
 pub(crate) fn alarm_name(arn: &str) -> &str {
     arn.splitn(7, ':').nth(6).unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_fis::types::ExperimentAction;
+
+    use super::*;
+    use crate::aws::date_time;
+
+    #[test]
+    fn what_fis_dates_was_passed_and_nothing_else() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        let action = |second| ExperimentAction::builder().start_time(date_time(at(second))).build();
+        let created = Experiment::builder().creation_time(date_time(at(1))).build();
+        assert_eq!(passed(&created), []);
+        let failed = Experiment::builder().start_time(date_time(at(2))).build();
+        let initiating = |to| Passed { state: "initiating", from: at(2), to: at(to) };
+        assert_eq!(passed(&failed), [initiating(2)], "no action began: it did not run");
+        let over = Experiment::builder()
+            .start_time(date_time(at(2)))
+            .actions("later", action(9))
+            .actions("skipped", ExperimentAction::builder().build())
+            .actions("first", action(6))
+            .build();
+        let running = Passed { state: "running", from: at(6), to: at(6) };
+        assert_eq!(passed(&over), [initiating(6), running]);
+    }
 }

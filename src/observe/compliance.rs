@@ -1,7 +1,8 @@
 //! Compliance with rules of AWS Config: a state of a rule, or of one resource under it.
 //!
 //! Main function: [`poll`]. The results of a rule carry the time at which Config recorded them; Config keeps
-//! only the last of each resource, so a state that came and went between two looks is not seen. Source:
+//! only the last of each resource, so a state that came and went between two looks is not seen: where one could
+//! not be made, the time until the next is a gap. Source:
 //! <https://docs.aws.amazon.com/config/latest/APIReference/API_GetComplianceDetailsByConfigRule.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_config::types::EvaluationResult;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Seen, Watch};
+use super::{Seen, Shows, Watch};
 use crate::aws::{CallError, timestamp};
 use crate::plan::Kind;
 use crate::scenario::types::{ComplianceExpectation, ComplianceState, Correlation};
@@ -38,8 +39,9 @@ pub(super) async fn poll(watch: &Watch<'_>) {
         subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
     let rules: BTreeSet<&str> = subjects.iter().map(|one| one.wanted.rule.as_str()).collect();
     let mut known: BTreeMap<&str, (String, Timestamp)> = BTreeMap::new();
+    let (topic, shows) = (Topic::Compliance, Shows::ThePresent);
     watch
-        .keep_looking("rule compliance", Topic::Compliance, LAG, &expectations, async || {
+        .keep_looking_at("rule compliance", topic, LAG, &expectations, shows, async || {
             for rule in &rules {
                 let asked_at = watch.clock().now();
                 let results = results(watch, rule).await?;

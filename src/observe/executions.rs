@@ -1,7 +1,8 @@
 //! Step Functions executions: their status, their input and their output.
 //!
 //! Main function: [`poll`]. An execution that ends otherwise than expected is told too, with its error.
-//! An execution that a rule started carries the event's id in its name. Source:
+//! One that was over at the first look was `RUNNING` from its start on all the same. An execution that a rule
+//! started carries the event's id in its name. Source:
 //! <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,28 +134,45 @@ async fn list(watch: &Watch<'_>, machine: &str) -> Result<Vec<ExecutionListItem>
     Ok(found)
 }
 
+/// Tells what the execution has become. Every execution is `RUNNING` from its start on, whether a look showed
+/// it in time or not.
 fn tell(
     watch: &Watch<'_>,
     subject: &Subject<'_>,
     execution: &DescribeExecutionOutput,
     told: &mut BTreeSet<(String, String, String)>,
 ) {
-    let status = execution.status.as_str();
-    let running = execution.status == ExecutionStatus::Running;
-    if running && subject.status != status {
-        return;
+    if subject.status == ExecutionStatus::Running.as_str() {
+        tell_status(watch, subject, execution, &ExecutionStatus::Running, told);
     }
-    let differences = differences(subject, execution);
+    if execution.status != ExecutionStatus::Running {
+        tell_status(watch, subject, execution, &execution.status, told);
+    }
+}
+
+fn tell_status(
+    watch: &Watch<'_>,
+    subject: &Subject<'_>,
+    execution: &DescribeExecutionOutput,
+    status: &ExecutionStatus,
+    told: &mut BTreeSet<(String, String, String)>,
+) {
+    let (running, status) = (*status == ExecutionStatus::Running, status.as_str());
+    // What runs has no output and no error yet, though what has become of it since may have.
+    let now = if running { None } else { Some(execution) };
+    let output = now.and_then(|now| now.output());
+    let differences = differences(subject, execution.input(), output);
     let holds = status == subject.status && differences.is_empty();
     let arn = execution.execution_arn.as_str();
     if !told.insert((subject.expectation.clone(), arn.to_owned(), status.to_owned())) {
         return;
     }
     let mut summary = format!("execution of {} is {status}", subject.name);
-    let words: Vec<&str> = execution.error().into_iter().chain(execution.cause()).collect();
+    let words = now.map(|now| now.error().into_iter().chain(now.cause()).collect::<Vec<_>>());
+    let words = words.unwrap_or_default().join(": ");
     if !words.is_empty() {
         summary.push_str(": ");
-        summary.push_str(&secrets::excerpt(&words.join(": "), MOST_TEXT));
+        summary.push_str(&secrets::excerpt(&words, MOST_TEXT));
     }
     if status == subject.status && !holds {
         summary.push_str(", but ");
@@ -172,17 +190,14 @@ fn tell(
         .with("status", status)
         .with("began", began.map(|at| at.to_string()).unwrap_or_default())
         .with("input", cut(input))
-        .with("output", cut(execution.output().unwrap_or_default()));
+        .with("output", cut(output.unwrap_or_default()));
     seen.holds = holds;
     watch.saw(seen, &format!("{arn} {name} {input}"));
 }
 
 /// What the expectation wants and the execution does not have.
-fn differences(subject: &Subject<'_>, execution: &DescribeExecutionOutput) -> Vec<String> {
-    let parts = [
-        ("input", subject.input, execution.input()),
-        ("output", subject.output, execution.output()),
-    ];
+fn differences(subject: &Subject<'_>, input: Option<&str>, output: Option<&str>) -> Vec<String> {
+    let parts = [("input", subject.input, input), ("output", subject.output, output)];
     let mut differences = Vec::new();
     for (part, predicate, text) in parts {
         let Some(predicate) = predicate else { continue };

@@ -1,7 +1,9 @@
 //! Incidents of Incident Manager that were opened during the drill, and the runbooks that they started.
 //!
 //! Main function: [`poll`]. One ListIncidentRecords asks for what was opened since the drill began; each
-//! is read whole, since only the record itself shows its last change and its runbooks. Sources:
+//! is read whole, since only the record itself shows its last change and its runbooks. That an incident was
+//! opened or resolved, and what it started, shows for good; its impact is that of now, so that a time in which
+//! nobody could look is a gap for what asks for it or for a status. Sources:
 //! <https://docs.aws.amazon.com/incident-manager/latest/APIReference/API_ListIncidentRecords.html>,
 //! <https://docs.aws.amazon.com/incident-manager/latest/APIReference/API_IncidentRecord.html>.
 
@@ -10,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ssmincidents::types::{Condition, Filter, IncidentRecord};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Seen, Watch};
+use super::{Seen, USUAL_GAP, Watch};
 use crate::aws::asked_for::{automation_execution, the_one};
 use crate::aws::{CallError, CallErrorKind, date_time, timestamp};
 use crate::pattern::glob;
@@ -34,6 +36,11 @@ pub(super) async fn poll(watch: &Watch<'_>) {
     });
     let expectations: Vec<String> =
         subjects.iter().map(|subject| subject.expectation.to_owned()).collect();
+    let of_now: Vec<String> = subjects
+        .iter()
+        .filter(|subject| subject.wanted.status.is_some() || subject.wanted.impact.is_some())
+        .map(|subject| subject.expectation.to_owned())
+        .collect();
     let mut progress = Progress::default();
     watch
         .keep_looking("incidents", Topic::Incidents, LAG, &expectations, async || {
@@ -55,6 +62,7 @@ pub(super) async fn poll(watch: &Watch<'_>) {
                     tell(watch, subject, &incident, &mut progress.told);
                 }
             }
+            watch.looked_now(&of_now, asked_at - LAG, USUAL_GAP);
             Ok(())
         })
         .await;
@@ -173,12 +181,26 @@ fn tell(
     if !fits {
         return;
     }
-    let differences = differences(wanted, incident);
+    // Every incident begins open.
+    if wanted.status == Some(IncidentStatus::Open) {
+        tell_status(watch, subject, incident, IncidentStatus::Open.as_str(), told);
+    }
+    tell_status(watch, subject, incident, record.status.as_str(), told);
+}
+
+fn tell_status(
+    watch: &Watch<'_>,
+    subject: &Subject<'_>,
+    incident: &Incident<'_>,
+    status: &str,
+    told: &mut BTreeSet<(String, String, bool)>,
+) {
+    let (wanted, record) = (subject.wanted, incident.record);
+    let differences = differences(wanted, incident, status);
     let holds = differences.is_empty();
     if !told.insert((subject.expectation.to_owned(), record.arn.clone(), holds)) {
         return;
     }
-    let status = record.status.as_str();
     let mut summary =
         format!("incident \"{}\" is {status}, impact {}", record.title, record.impact);
     if !holds {
@@ -190,7 +212,7 @@ fn tell(
     let mut seen = Seen::new(subject.expectation, at, summary)
         .with("incident", &record.arn)
         .with("title", &record.title)
-        .with("response plan", plan)
+        .with("response plan", plan_of(&record.arn))
         .with("status", status)
         .with("impact", record.impact.to_string())
         .with("execution", ran.join(" "));
@@ -233,7 +255,7 @@ fn moment(
 }
 
 /// What the expectation wants and the incident does not have.
-fn differences(wanted: &IncidentExpectation, incident: &Incident<'_>) -> Vec<String> {
+fn differences(wanted: &IncidentExpectation, incident: &Incident<'_>, status: &str) -> Vec<String> {
     let mut differences = Vec::new();
     let record = incident.record;
     if let Some(impact) = wanted.impact
@@ -241,10 +263,10 @@ fn differences(wanted: &IncidentExpectation, incident: &Incident<'_>) -> Vec<Str
     {
         differences.push(format!("not impact {impact}"));
     }
-    if let Some(status) = wanted.status
-        && record.status.as_str() != status.as_str()
+    if let Some(wanted) = wanted.status
+        && status != wanted.as_str()
     {
-        differences.push(format!("not {}", status.as_str()));
+        differences.push(format!("not {}", wanted.as_str()));
     }
     if let Some(document) = &wanted.runbook
         && !incident.runbooks.iter().any(|runbook| runbook.document == *document)

@@ -20,6 +20,7 @@ mod logs;
 mod mailbox;
 mod metrics;
 mod ops_items;
+mod passed;
 mod queues;
 mod rollbacks;
 mod rules;

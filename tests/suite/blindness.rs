@@ -30,6 +30,23 @@ pub(crate) fn deny_after(
     })
 }
 
+/// Denies so many calls of this operation after the first few of it.
+pub(crate) fn deny_for(
+    after: usize,
+    count: usize,
+    operation: &'static str,
+    inner: SharedHttpClient,
+) -> SharedHttpClient {
+    let seen = AtomicUsize::new(0);
+    between(inner, move |name, request, account| {
+        let named = name == operation || request.uri().ends_with(operation);
+        if !named || !(after..after + count).contains(&seen.fetch_add(1, Ordering::SeqCst)) {
+            return account.call(request);
+        }
+        refuse(&request, 400, "AccessDeniedException")
+    })
+}
+
 const ENVIRONMENT: &str = r#"
 version: 1
 account: "111122223333"

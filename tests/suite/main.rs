@@ -38,6 +38,7 @@ mod machines;
 mod match_command;
 mod messages;
 mod outside;
+mod passed;
 mod patterns;
 mod payload_secrets;
 mod preflight;

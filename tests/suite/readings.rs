@@ -10,7 +10,7 @@ use firedrill::timeline::{Entry, EntryKind};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::blindness::deny_after;
+use crate::blindness::{deny_after, deny_for};
 use crate::stage;
 
 /// A rule whose runbook opens an OpsItem with a call of its own.
@@ -332,4 +332,75 @@ fn compliance_that_can_not_be_read_is_inconclusive() {
     let judgement = judge(&plan, &finished.timeline);
     let verdict = of(&judgement, "never-open");
     assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?}");
+}
+
+/// Who answers a broken process check: a minute later the check is told that all is well.
+const MENDED: &str = r#"  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: mender
+      AssumeRolePolicyDocument:
+        Statement:
+          Effect: Allow
+          Principal: {Service: [ssm.amazonaws.com, events.amazonaws.com]}
+          Action: "sts:AssumeRole"
+      Policies:
+        - PolicyName: all
+          PolicyDocument: {Statement: {Effect: Allow, Action: "*", Resource: "*"}}
+  Mend:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: Mend
+      DocumentType: Automation
+      Content:
+        schemaVersion: "0.3"
+        assumeRole: !GetAtt Role.Arn
+        mainSteps:
+          - {name: rest, action: "aws:sleep", inputs: {Duration: PT1M}}
+          - name: tell
+            action: aws:executeAwsApi
+            inputs:
+              Service: config
+              Api: PutExternalEvaluation
+              ConfigRuleName: reviewed
+              ExternalEvaluation:
+                ComplianceResourceType: AWS::::Account
+                ComplianceResourceId: "111122223333"
+                ComplianceType: COMPLIANT
+                OrderingTimestamp: 1767603690
+  Broken:
+    Type: AWS::Events::Rule
+    Properties:
+      Name: broken
+      EventPattern: {source: [aws.config], detail: {newEvaluationResult: {complianceType: [NON_COMPLIANT]}}}
+      Targets:
+        - Id: mend
+          Arn: !Sub "arn:aws:ssm:${AWS::Region}:${AWS::AccountId}:automation-definition/${Mend}:$DEFAULT"
+          RoleArn: !GetAtt Role.Arn
+"#;
+
+#[test]
+fn a_rule_that_broke_and_was_mended_while_nobody_could_look_is_neither_missed_nor_fine() {
+    use VerdictKind::{Inconclusive, Met, Violated};
+
+    let (head, _) = TOLD.split_once("  - id: evaluated").expect("it evaluates");
+    let scenario = format!(
+        "{head}expect:\n  - {{id: broken, compliance: {{rule: reviewed}}, within: 3m}}\n  \
+         - {{id: never-broken, never: {{compliance: {{rule: reviewed}}}}, for: 3m}}\n  \
+         - {{id: fine, compliance: {{rule: reviewed, state: COMPLIANT}}, within: 4m}}\n"
+    );
+    let (plan, account) = stage::built(&scenario, &format!("{RULES}{MENDED}")).expect("in order");
+    let kinds = |after, count| {
+        let between = |inner| deny_for(after, count, "GetComplianceDetailsByConfigRule", inner);
+        let stop = StopSwitch::default();
+        let (finished, _) = rehearse_through(&plan, account.clone(), &stop, between);
+        let judgement = judge(&plan, &finished.timeline);
+        let kinds = judgement.verdicts.iter().map(|one| one.verdict).collect::<Vec<_>>();
+        (kinds, stage::tail(&finished.timeline))
+    };
+    let (seen, told) = kinds(0, 0);
+    assert_eq!(seen, [Met, Violated, Met], "{told}");
+    // The first looks are the observer's and the fault's own.
+    let (unseen, told) = kinds(2, 48);
+    assert_eq!(unseen, [Inconclusive, Inconclusive, Met], "{told}");
 }

@@ -5,7 +5,7 @@ use firedrill::judge::{Judgement, Verdict, VerdictKind, judge};
 use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind, Observation};
 
-use crate::blindness::deny_after;
+use crate::blindness::{deny_after, deny_for};
 use crate::stage;
 
 /// An alarm that opens an incident, and a rule whose runbook opens an OpsItem and resolves it later.
@@ -245,5 +245,53 @@ fn items_and_incidents_that_can_not_be_listed_are_inconclusive_and_never_absent(
         }
         let first = of(&judgement, "opened");
         assert!(first.reason.contains(action), "{}", first.reason);
+    }
+}
+
+/// Looks that fail, five seconds apart, from the first change on: five minutes.
+const BLIND: usize = 60;
+
+#[test]
+fn an_ops_item_that_was_resolved_and_opened_again_while_nobody_could_look_is_no_absence() {
+    use VerdictKind::{Inconclusive, Met, Violated};
+
+    let resolve = "inputs: {Service: ssm, Api: UpdateOpsItem, OpsItemId: \"{{ open.Id }}\", Status: Resolved}\n";
+    let again = "          - {name: rest, action: \"aws:sleep\", inputs: {Duration: PT1M}}\n          - name: reopen\n            \
+                 action: aws:executeAwsApi\n            \
+                 inputs: {Service: ssm, Api: UpdateOpsItem, OpsItemId: \"{{ open.Id }}\", Status: Open}\n";
+    assert!(ENVIRONMENT.contains(resolve));
+    let environment = ENVIRONMENT.replace(resolve, &format!("{resolve}{again}"));
+    let (head, _) = OPS_ITEMS.split_once("expect:").expect("it expects");
+    let scenario = format!(
+        "{head}expect:\n  - {{id: appeared, ops_item: {{title: Order *}}, within: 30s}}\n  \
+         - {{id: was-open, ops_item: {{title: Order *, status: Open}}, within: 30s}}\n  \
+         - {{id: resolved, ops_item: {{title: Order *, status: Resolved}}, within: 4m}}\n  \
+         - {{id: never-resolved, never: {{ops_item: {{title: Order *, status: Resolved}}}}, for: 4m}}\n  \
+         - {{id: never-another, never: {{ops_item: {{title: Parcel *}}}}, for: 4m}}\n"
+    );
+    let kinds = |count| {
+        let (plan, account) = stage::built(&scenario, &environment).expect("in order");
+        let between = |inner| deny_for(1, count, "DescribeOpsItems", inner);
+        let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
+        let judgement = judge(&plan, &finished.timeline);
+        judgement.verdicts.iter().map(|one| one.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(0), [Met, Met, Met, Violated, Met]);
+    assert_eq!(kinds(BLIND), [Met, Met, Inconclusive, Inconclusive, Met]);
+}
+
+#[test]
+fn an_incidents_impact_while_nobody_could_look_is_not_known_and_its_opening_is() {
+    let (plan, account) = stage::built(INCIDENTS, ENVIRONMENT).expect("in order");
+    let between = |inner| deny_for(1, BLIND, "listIncidentRecords", inner);
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), between);
+    let judgement = judge(&plan, &finished.timeline);
+    for (id, expected) in [
+        ("opened", VerdictKind::Met),
+        ("with-runbook", VerdictKind::Met),
+        ("other-runbook", VerdictKind::Missed),
+        ("graver", VerdictKind::Inconclusive),
+    ] {
+        assert_eq!(of(&judgement, id).verdict, expected, "{:?}", of(&judgement, id));
     }
 }
