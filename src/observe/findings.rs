@@ -65,6 +65,35 @@ struct Progress {
     read: BTreeMap<String, (State, Timestamp)>,
     /// Expectation, finding, and whether it was what the expectation looks for.
     told: BTreeSet<(String, String, bool)>,
+    /// When we last could look.
+    looked: Option<Timestamp>,
+    /// Why we could not since then.
+    blind: Option<String>,
+}
+
+impl Progress {
+    /// Notes what came of a look: where one was long in coming, `of_now` may have passed unseen.
+    fn note(
+        &mut self,
+        watch: &Watch<'_>,
+        of_now: &[String],
+        asked_at: Timestamp,
+        looked: Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        if let Err(error) = &looked {
+            self.blind = Some(error.to_string());
+            return looked;
+        }
+        let from = self.looked.replace(asked_at).unwrap_or(watch.since);
+        if let Some(why) = self.blind.take()
+            && asked_at.duration_since(from) > USUAL_GAP
+        {
+            for expectation in of_now {
+                watch.passed_over(expectation, from, asked_at, why.clone());
+            }
+        }
+        looked
+    }
 }
 
 /// The expectations; and those of them that ask for what a finding shows only while it is so: where it stands
@@ -86,28 +115,37 @@ pub(super) async fn guardduty(watch: &Watch<'_>) {
     watch
         .keep_looking(observer, Topic::Findings, SignedDuration::ZERO, &expectations, async || {
             let asked_at = watch.clock().now();
-            let detectors = aws::detectors(watch.aws).await?;
-            if detectors.is_empty() {
-                return Err(CallError {
-                    kind: CallErrorKind::Refused,
-                    operation: "guardduty:ListDetectors",
-                    code: None,
-                    message: "GuardDuty is off: there is no detector to look at".to_owned(),
-                });
-            }
-            for detector in detectors {
-                let since = watch.since.as_millisecond();
-                let condition = Condition::builder().greater_than_or_equal(since).build();
-                let criteria = vec![("updatedAt", condition)];
-                for finding in aws::guardduty(watch.aws, &detector, criteria).await? {
-                    let found = of_guardduty(watch, &finding);
-                    tell(watch, &subjects, &found, asked_at, &mut progress);
-                }
-            }
-            watch.looked_now(&of_now, asked_at, USUAL_GAP);
-            Ok(())
+            let looked = look_at_guardduty(watch, &subjects, asked_at, &mut progress).await;
+            progress.note(watch, &of_now, asked_at, looked)
         })
         .await;
+}
+
+async fn look_at_guardduty(
+    watch: &Watch<'_>,
+    subjects: &[Subject<'_>],
+    asked_at: Timestamp,
+    progress: &mut Progress,
+) -> Result<(), CallError> {
+    let detectors = aws::detectors(watch.aws).await?;
+    if detectors.is_empty() {
+        return Err(CallError {
+            kind: CallErrorKind::Refused,
+            operation: "guardduty:ListDetectors",
+            code: None,
+            message: "GuardDuty is off: there is no detector to look at".to_owned(),
+        });
+    }
+    for detector in detectors {
+        let since = watch.since.as_millisecond();
+        let condition = Condition::builder().greater_than_or_equal(since).build();
+        let criteria = vec![("updatedAt", condition)];
+        for finding in aws::guardduty(watch.aws, &detector, criteria).await? {
+            let found = of_guardduty(watch, &finding);
+            tell(watch, subjects, &found, asked_at, progress);
+        }
+    }
+    Ok(())
 }
 
 fn of_guardduty(watch: &Watch<'_>, finding: &Finding) -> Found {
@@ -140,12 +178,13 @@ pub(super) async fn securityhub(watch: &Watch<'_>) {
     watch
         .keep_looking(observer, Topic::Findings, lag, &expectations, async || {
             let asked_at = watch.clock().now();
-            for finding in imported(watch, asked_at).await? {
-                let found = of_securityhub(watch, &finding);
-                tell(watch, &subjects, &found, asked_at, &mut progress);
-            }
-            watch.looked_now(&of_now, asked_at - lag, USUAL_GAP);
-            Ok(())
+            let looked = imported(watch, asked_at).await.map(|findings| {
+                for finding in findings {
+                    let found = of_securityhub(watch, &finding);
+                    tell(watch, &subjects, &found, asked_at, &mut progress);
+                }
+            });
+            progress.note(watch, &of_now, asked_at, looked)
         })
         .await;
 }

@@ -1,5 +1,6 @@
 //! Drills over findings: samples of GuardDuty, imports into Security Hub, and what is left of them.
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use firedrill::commands::drill::{STACK, rehearse_through};
 use firedrill::emulator::Account;
 use firedrill::emulator::services::Service;
@@ -8,7 +9,7 @@ use firedrill::runner::StopSwitch;
 use firedrill::timeline::{Entry, EntryKind, Observation};
 use serde_json::{Value, json};
 
-use crate::blindness::deny_after;
+use crate::blindness::{deny_after, deny_for};
 use crate::stage;
 
 /// A detector, a hub, and rules that page about grave findings of both.
@@ -126,10 +127,17 @@ struct Drilled {
 }
 
 fn drilled(scenario: &str, environment: &str, denied: &'static str, after: usize) -> Drilled {
+    drilled_through(scenario, environment, |inner| deny_after(after, denied, inner))
+}
+
+fn drilled_through(
+    scenario: &str,
+    environment: &str,
+    between: impl FnOnce(SharedHttpClient) -> SharedHttpClient + Send,
+) -> Drilled {
     let (plan, account) = stage::built(scenario, environment).expect("in order");
     let (finished, account) = std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
-        let between = |inner| deny_after(after, denied, inner);
         let stop = StopSwitch::default();
         let plan = &plan;
         let drill = move || rehearse_through(plan, account, &stop, between);
@@ -315,4 +323,22 @@ fn a_finding_is_called_absent_only_once_security_hub_must_have_it() {
         seen.seen_at.duration_since(seen.occurred_at).as_secs() < 60,
         "what is there is told at once"
     );
+}
+
+#[test]
+fn what_became_of_a_finding_while_nobody_could_look_is_not_known_and_whether_it_came_is() {
+    let (head, _) = SECURITY_HUB.split_once("expect:").expect("it expects something");
+    let scenario = format!(
+        "{head}expect:\n  - {{id: came, finding: {{source: securityhub, title: Package*}}, within: 30s}}\n  \
+         - {{id: resolved, finding: {{source: securityhub, title: Package*, workflow: RESOLVED}}, within: 3m}}\n  \
+         - {{id: other, finding: {{source: securityhub, title: Nothing*}}, within: 3m}}\n"
+    );
+    let kinds = |count| {
+        let between = |inner| deny_for(2, count, "findings", inner);
+        let drilled = drilled_through(&scenario, ENVIRONMENT, between);
+        drilled.judgement.verdicts.iter().map(|one| one.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(0), [VerdictKind::Met, VerdictKind::Missed, VerdictKind::Missed]);
+    // Looks that fail are five seconds apart: these are two and a half minutes.
+    assert_eq!(kinds(30), [VerdictKind::Met, VerdictKind::Inconclusive, VerdictKind::Missed]);
 }
