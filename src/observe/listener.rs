@@ -126,6 +126,12 @@ impl Matches {
         }
     }
 
+    /// Everything that matched for this expectation, as it came.
+    pub(super) fn of(&self, expectation: &str) -> Vec<RuleMatch> {
+        let matches = self.found.lock().expect("no poller panics while it reads");
+        matches.iter().filter(|found| found.expectation == expectation).cloned().collect()
+    }
+
     /// What an event held that matched for this expectation.
     pub(super) fn of_event(&self, expectation: &str, event: &str) -> Option<String> {
         let matches = self.found.lock().expect("no poller panics while it reads");

@@ -10,6 +10,7 @@
 
 mod counts;
 mod effects;
+mod uncounted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,8 @@ struct Subject {
     bus: String,
     arn: String,
     state: RuleState,
+    /// How sure it must be that an event was ours.
+    correlation: Correlation,
     /// A count of the metric alone is not enough: the event must be known.
     wants_event: bool,
     /// What its targets do may show which invocation it was.
@@ -72,6 +75,7 @@ pub(super) async fn poll(watch: &Watch<'_>, matches: &Matches, effects: &Effects
             bus: bus.clone(),
             arn: watch.place.rule_arn(bus, name),
             state: *state,
+            correlation: expectation.correlation,
             wants_event: expectation.correlation > METRIC_CORRELATION,
             // Whoever expects that nothing is invoked may not be allowed to ask for the targets.
             has_effects: *state == RuleState::Invoked
@@ -116,6 +120,8 @@ struct Progress {
     /// The minutes of counts that were told without a step in the logs, by subject and by whether they are
     /// of what is expected. A step that is logged late is one of those.
     unlogged: BTreeMap<(usize, bool), Vec<Timestamp>>,
+    /// What is known of the rules whose events are not counted.
+    uncounted: uncounted::Asked,
 }
 
 /// Tells what the buses logged.
@@ -221,17 +227,26 @@ async fn look(
     let mut failed = None;
     for ((index, subject), answer) in subjects.iter().enumerate().zip(answers) {
         let told = match answer {
-            Ok(counts) => match &progress.logs[&subject.bus] {
-                Some(logs) if is_in(logs, subject.state) => {
-                    // The logs have until then to show it better.
-                    let late = counts.until(now - LAG);
-                    tell_unlogged(watch, (index, subject), witnesses.matches, progress, &late);
-                    Ok(())
-                }
-                Some(_) | None => {
-                    tell_counts(watch, (index, subject), witnesses, progress, (&counts, now)).await
-                }
-            },
+            Ok(counts) => {
+                let told = match &progress.logs[&subject.bus] {
+                    Some(logs) if is_in(logs, subject.state) => {
+                        // The logs have until then to show it better.
+                        let late = counts.until(now - LAG);
+                        tell_unlogged(watch, (index, subject), witnesses.matches, progress, &late);
+                        Ok(())
+                    }
+                    Some(_) | None => {
+                        let counts = (&counts, now);
+                        tell_counts(watch, (index, subject), witnesses, progress, counts).await
+                    }
+                };
+                let Progress { logged, uncounted: asked, .. } = progress;
+                let shown = logged.iter().filter(|(of, _)| *of == index);
+                let shown = shown.map(|(_, step)| step.event.as_str()).collect();
+                let subject = (index, subject);
+                uncounted::look_for(watch, subject, witnesses, (&counts, &shown), asked).await;
+                told
+            }
             Err(error) => {
                 let message = format!("rule `{}`: {}", subject.rule, error.message);
                 Err(CallError { message, ..error })

@@ -1,11 +1,18 @@
 //! What the metrics of a rule prove, and what they do not: a count of attempts is no success, and a count
 //! that never came is no absence.
 
+use std::fmt::Write as _;
+
 use firedrill::commands::drill::{Finished, rehearse_through};
 use firedrill::judge::{Verdict, VerdictKind, judge};
 use firedrill::runner::StopSwitch;
 use firedrill::timeline::{EntryKind, Observation};
 
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+
+use crate::between::between;
 use crate::stage;
 
 /// Two rules of the default bus, which logs nothing: one reaches its one target, the other one of two. What
@@ -86,4 +93,70 @@ fn of_several_targets_those_that_were_invoked_count_and_those_that_failed_are_to
     assert!(reason.contains("1 of 2 invocations failed"), "{reason}");
     let holding: Vec<bool> = seen(&finished, "once").iter().map(|one| one.holds).collect();
     assert_eq!(holding.iter().filter(|holds| **holds).count(), 1, "{words}");
+}
+
+/// The same question for metrics that nobody ever writes: what CloudWatch answers where the data points are
+/// lost.
+fn lost(mut request: HttpRequest) -> HttpRequest {
+    let mut body = request.body().bytes().expect("it is in memory").to_vec();
+    for name in ["TriggeredRules", "FailedInvocations", "InvocationAttempts"] {
+        for at in 0..body.len() {
+            if body[at..].starts_with(name.as_bytes()) {
+                body[at..at + name.len()].fill(b'X');
+            }
+        }
+    }
+    *request.body_mut() = SdkBody::from(body);
+    request
+}
+
+/// A drill none of whose metrics come.
+fn without_metrics(scenario: &str) -> (Vec<Verdict>, Finished) {
+    let environment = ENVIRONMENT.replace("EFFECT", "Allow");
+    let (plan, account) = stage::built(scenario, &environment).expect("in order");
+    let (finished, _) = rehearse_through(&plan, account, &StopSwitch::default(), |inner| {
+        between(inner, |name, request, inner| match name {
+            "GetMetricData" => inner.call(lost(request)),
+            _ => inner.call(request),
+        })
+    });
+    (judge(&plan, &finished.timeline).verdicts, finished)
+}
+
+#[test]
+fn an_event_that_a_rule_must_have_seen_and_no_metric_counts_is_no_absence() {
+    let mut expect = String::new();
+    for state in ["matched", "invoked", "failed"] {
+        write!(
+            expect,
+            "  - {{id: {state}, rule: {{name: single, state: {state}}}, within: 1m}}\n  \
+             - {{id: never-{state}, never: {{rule: {{name: single, state: {state}}}}}, for: 1m}}\n"
+        )
+        .expect("a text grows");
+    }
+    let (verdicts, finished) = without_metrics(&format!("{FAULT}{expect}"));
+    for verdict in &verdicts {
+        let words = stage::tail(&finished.timeline);
+        assert_eq!(verdict.verdict, VerdictKind::Inconclusive, "{verdict:?}\n{words}");
+        assert!(verdict.reason.contains("AWS/Events have nothing of that minute"), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_disabled_is_absent_though_its_events_come() {
+    let scenario = "
+version: 1
+name: disabled
+faults:
+  - {id: off, disable_rule: {name: single}}
+  - {id: order, at: 30s, put_events: {entries: [{source: shop, detail-type: Order, detail: {}}]}}
+expect:
+  - {id: arrived, event: {pattern: {source: [shop]}}, after: order, within: 1m}
+  - {id: matched, rule: {name: single, state: matched}, after: order, within: 1m}
+  - {id: never, never: {rule: {name: single, state: invoked}}, after: order, for: 1m}
+";
+    let (verdicts, finished) = without_metrics(scenario);
+    let found: Vec<VerdictKind> = verdicts.iter().map(|verdict| verdict.verdict).collect();
+    let expected = [VerdictKind::Met, VerdictKind::Missed, VerdictKind::Met];
+    assert_eq!(found, expected, "{}", stage::tail(&finished.timeline));
 }

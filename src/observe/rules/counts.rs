@@ -2,8 +2,8 @@
 //!
 //! Main type: [`Counts`]. An invocation is done when it succeeded: `Invocations` counts the failed ones too,
 //! so that what was invoked is `SuccessfulInvocationAttempts`, and what was not is `FailedInvocations`. An
-//! attempt that is made again is neither. Invariant: the metrics of a rule are answered together or not at
-//! all. Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
+//! attempt that is made again is neither, and shows all the same that the rule has acted. Invariant: the
+//! metrics of a rule are answered together or not at all. Source: <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html>.
 
 use std::collections::BTreeSet;
 
@@ -24,6 +24,8 @@ pub(super) struct Counts {
     done: Series,
     /// For a rule that is to invoke a target: how often it could not.
     failed: Series,
+    /// For a rule that is to invoke a target, or to fail to: how often it tried.
+    tried: Series,
 }
 
 impl Counts {
@@ -42,12 +44,16 @@ impl Counts {
         whole(self.failed.get(&minute))
     }
 
+    /// Whether anything was counted in a minute.
+    pub(super) fn any(&self, minute: Timestamp) -> bool {
+        let all = [&self.done, &self.failed, &self.tried];
+        all.iter().any(|series| whole(series.get(&minute)) > 0)
+    }
+
     /// The minutes up to this one.
-    pub(super) fn until(mut self, last: Timestamp) -> Self {
-        for series in [&mut self.done, &mut self.failed] {
-            series.retain(|minute, _| *minute <= last);
-        }
-        self
+    pub(super) fn until(&self, last: Timestamp) -> Self {
+        let until = |series: &Series| series.range(..=last).map(|(at, n)| (*at, *n)).collect();
+        Self { done: until(&self.done), failed: until(&self.failed), tried: until(&self.tried) }
     }
 }
 
@@ -67,17 +73,23 @@ pub(super) async fn read(
         let own: Vec<_> = answers.by_ref().take(metrics).collect();
         let mut own = own.into_iter().collect::<Result<Vec<Series>, CallError>>()?.into_iter();
         let mut next = || own.next().unwrap_or_default();
-        Ok(Counts { done: next(), failed: next() })
+        Ok(match subject.state {
+            RuleState::Matched => Counts { done: next(), ..Counts::default() },
+            RuleState::Invoked => Counts { done: next(), failed: next(), tried: next() },
+            RuleState::Failed => Counts { done: next(), tried: next(), ..Counts::default() },
+        })
     };
     subjects.iter().map(&mut of_subject).collect()
 }
 
-/// What counts that, and what counts that it could not be done.
+/// What counts that, what counts that it could not be done, and what counts that it was tried.
 fn metrics_of(state: RuleState) -> &'static [&'static str] {
     match state {
         RuleState::Matched => &["TriggeredRules"],
-        RuleState::Invoked => &["SuccessfulInvocationAttempts", "FailedInvocations"],
-        RuleState::Failed => &["FailedInvocations"],
+        RuleState::Invoked => {
+            &["SuccessfulInvocationAttempts", "FailedInvocations", "InvocationAttempts"]
+        }
+        RuleState::Failed => &["FailedInvocations", "InvocationAttempts"],
     }
 }
 

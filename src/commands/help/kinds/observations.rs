@@ -46,6 +46,8 @@ pub(super) const OBSERVATIONS: &[Observation] = &[
         limits: &[
             "Only the metrics can show that a rule did nothing: a miss and a `never` are judged that much \
              later.",
+            "AWS delivers those metrics as well as it can: where the drill has an event that the pattern of an \
+             enabled rule matches, and no metric counts anything in its minute, the verdict is inconclusive.",
             "The bus's logs are read only in log groups whose names begin with /aws/vendedlogs/events/.",
             "`invoked` counts invocations that succeeded; one that failed is told, and is what `failed` \
              counts. One that is made again and again is neither.",
