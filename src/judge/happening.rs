@@ -221,7 +221,13 @@ impl<'a> Happening<'a> {
             return judged;
         }
         if !looked {
-            let unseen = || format!("not observed, and {}", window.unseen(window.closes));
+            let unseen = || {
+                let seen = match window.occurrences() {
+                    0 => "not observed".to_owned(),
+                    seen => format!("observed {seen} of {} times", self.count),
+                };
+                format!("{seen}, and {}", window.unseen(window.closes))
+            };
             return window.judged(VerdictKind::Inconclusive, false, window.word(unseen));
         }
         let lacking = usize::try_from(self.count.saturating_sub(window.occurrences()));

@@ -248,7 +248,7 @@ impl<'a> Window<'a> {
                 stamp(through),
                 stamp(needed)
             ),
-            None => "the drill ended before anything was looked at".to_owned(),
+            None => "the drill ended before it was looked through".to_owned(),
         }
     }
 
