@@ -247,7 +247,7 @@ impl Listener {
             }
         }
         if evidence {
-            standing.make_sure(context.aws, &policy).await?;
+            standing.make_sure(context.place, &policy).await?;
         }
         let standing = evidence.then_some(standing);
         Ok(Self { mailbox, subjects, wake_ups, standing })

@@ -8,6 +8,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eventbridge::types::{InputTransformer, Target};
 use aws_sdk_sqs::types::QueueAttributeName;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use firedrill::aws::Aws;
 use firedrill::clock::Clock;
 use firedrill::commands::drill::{Finished, emulated_config, emulated_places, rehearse_through};
@@ -22,6 +23,7 @@ use firedrill::wakeup::Pace;
 use jiff::SignedDuration;
 use serde_json::json;
 
+use crate::between::{between, refuse};
 use crate::blindness::deny_after;
 use crate::stage;
 
@@ -350,6 +352,25 @@ fn what_was_heard_before_is_heard() {
         let judgement = disturbed(looks, "shop", late);
         assert_eq!(verdict(&judgement, "came").verdict, VerdictKind::Met, "{looks:?}");
         assert_eq!(verdict(&judgement, "never-came").verdict, VerdictKind::Violated, "{looks:?}");
+    }
+}
+
+#[test]
+fn a_server_that_can_not_say_what_stands_shows_what_happens_and_nothing_else() {
+    for (source, kind) in [("shop", VerdictKind::Met), ("other", VerdictKind::Inconclusive)] {
+        let (plan, account) = planned(source);
+        let lacks = |inner| {
+            between(inner, |name, request, account| match name {
+                "GetQueueAttributes" => refuse(&request, 400, "UnknownOperationException"),
+                _ => account.call(request),
+            })
+        };
+        let (over, _) = rehearse_through(&plan, account, &StopSwitch::default(), lacks);
+        let judgement = judge(&plan, &over.timeline);
+        for id in ["came", "told", "matched"] {
+            let found = verdict(&judgement, id);
+            assert_eq!(found.verdict, kind, "{id}: {found:#?}");
+        }
     }
 }
 

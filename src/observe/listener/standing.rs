@@ -18,7 +18,8 @@ use serde_json::Value;
 
 use super::super::{After, Watch};
 use crate::aws::{Aws, CallError, CallErrorKind};
-use crate::context::ChangeError;
+use crate::context::{ChangeError, Place};
+use crate::timeline::TargetKind;
 
 /// What decides whether a message gets into the queue, and is still there when it is read.
 ///
@@ -95,11 +96,15 @@ impl Standing {
 
     /// Makes sure that what was made stands, before anything is injected. A server that lacks what reads it
     /// back may still show what does happen.
-    pub(super) async fn make_sure(&mut self, aws: &Aws, policy: &str) -> Result<(), ChangeError> {
+    pub(super) async fn make_sure(
+        &mut self,
+        place: &Place,
+        policy: &str,
+    ) -> Result<(), ChangeError> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let failed = match self.found_as_made(aws, policy).await {
+            let failed = match self.found_as_made(place, policy).await {
                 Ok(None) => return Ok(()),
                 Err(error) if error.kind == CallErrorKind::Unsupported => return Ok(()),
                 Err(error) if error.kind == CallErrorKind::Denied => return Err(error.into()),
@@ -116,13 +121,15 @@ impl Standing {
     /// Reads everything back for the first time; answers what is not as it was made.
     async fn found_as_made(
         &mut self,
-        aws: &Aws,
+        place: &Place,
         policy: &str,
     ) -> Result<Option<String>, CallError> {
+        let aws = &place.aws;
         self.settings = settings(aws, &self.url).await?;
-        // A server that speaks like SQS may keep no policy, and then heeds none.
+        // A server that only speaks like SQS may keep no policy, and then heeds none.
+        let keeps_none = place.target.kind == TargetKind::Endpoint;
         let kept = self.settings.get(QueueAttributeName::Policy.as_str());
-        if kept.is_some_and(|kept| !is_same(kept, policy)) {
+        if !kept.map_or(keeps_none, |kept| is_same(kept, policy)) {
             return Ok(Some("the Policy of the drill's queue was changed".to_owned()));
         }
         for part in &self.parts {
