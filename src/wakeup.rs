@@ -133,8 +133,8 @@ impl Wakeups {
 #[derive(Debug, Clone)]
 pub struct Pace {
     mode: Mode,
-    /// Until when the drill must have been looked at; set by the runner as windows close.
-    look_at: watch::Receiver<Option<Timestamp>>,
+    /// Until when the drill must have been looked at, in order; set by the runner as windows close.
+    look_at: watch::Receiver<Vec<Timestamp>>,
 }
 
 #[derive(Debug, Clone)]
@@ -182,19 +182,27 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// The longest rest after looks that failed.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// The runner's side of a [`Pace`]: which moment must have been looked at next.
+/// The runner's side of a [`Pace`]: which moments must have been looked at.
 #[derive(Debug)]
-pub struct Urgency(watch::Sender<Option<Timestamp>>);
+pub struct Urgency(watch::Sender<Vec<Timestamp>>);
 
 impl Urgency {
-    /// Asks every observer to have looked at everything up to this moment as soon as it can be seen.
-    pub fn look_at(&self, at: Option<Timestamp>) {
+    /// Asks every observer to have looked at everything up to each of these moments as soon as it can be
+    /// seen. One that somebody can't look at holds up nobody else's look at a later one.
+    pub fn look_at(&self, mut moments: Vec<Timestamp>) {
+        moments.sort_unstable();
+        moments.dedup();
         self.0.send_if_modified(|current| {
-            let changed = *current != at;
-            *current = at;
+            let changed = *current != moments;
+            *current = moments;
             changed
         });
     }
+}
+
+/// The first of the moments that a look through `through` does not reach.
+fn next_of(moments: &[Timestamp], through: Timestamp) -> Option<Timestamp> {
+    moments.iter().find(|at| **at > through).copied()
 }
 
 impl Pace {
@@ -244,14 +252,13 @@ impl Pace {
         through: Timestamp,
         most: Duration,
     ) -> Duration {
-        let urgent = (*self.look_at.borrow()).filter(|at| *at > through);
-        let Some(at) = urgent else { return most };
+        let Some(at) = next_of(&self.look_at.borrow(), through) else { return most };
         let left = (at + lag).duration_since(now);
         Duration::try_from(left).unwrap_or_default().min(most)
     }
 
     fn new(mode: Mode) -> (Self, Urgency) {
-        let (sender, look_at) = watch::channel(None);
+        let (sender, look_at) = watch::channel(Vec::new());
         (Self { mode, look_at }, Urgency(sender))
     }
 
@@ -274,7 +281,7 @@ impl Pace {
     ) {
         let mut look_at = self.look_at.clone();
         loop {
-            let urgent = (*look_at.borrow_and_update()).filter(|at| *at > through);
+            let urgent = next_of(&look_at.borrow_and_update(), through);
             let deadline = async {
                 match urgent {
                     Some(at) => clock.sleep_until(at + lag).await,
@@ -295,8 +302,9 @@ impl Pace {
 
     /// Whether somebody waits for a look that reaches a moment between `recorded` and `through`.
     pub fn awaits(&self, recorded: Option<Timestamp>, through: Timestamp) -> bool {
-        let look_at = *self.look_at.borrow();
-        look_at.is_some_and(|at| at <= through && recorded.is_none_or(|recorded| recorded < at))
+        let look_at = self.look_at.borrow();
+        let awaited = |at: &Timestamp| *at <= through && recorded.is_none_or(|seen| seen < *at);
+        look_at.iter().any(awaited)
     }
 
     /// The earliest that something can have changed which the last look, at `looked`, did not show and the
@@ -440,7 +448,7 @@ mod tests {
         let (pace, urgency) = Pace::paced();
         let (pace, elsewhere) = (pace.at_a_place(), pace.at_a_place());
         let clock = Clock::starting_at(at(0));
-        urgency.look_at(Some(at(3_600_000)));
+        urgency.look_at(vec![at(3_600_000)]);
         let mark = pace.mark(Topic::Alarms);
         elsewhere.ring(&[Topic::Alarms]);
         assert_eq!(pace.mark(Topic::Alarms), mark, "a bell is heard where it hangs");
@@ -453,18 +461,32 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_that_can_not_be_looked_at_holds_up_no_later_one() {
+        let (pace, urgency) = Pace::paced();
+        urgency.look_at(vec![at(9_000), at(3_000), at(6_000), at(6_000)]);
+        assert!(!pace.awaits(None, at(2_999)));
+        assert!(pace.awaits(Some(at(2_000)), at(3_000)));
+        assert!(!pace.awaits(Some(at(3_000)), at(5_999)), "it was looked at");
+        assert!(pace.awaits(Some(at(3_000)), at(6_000)), "though somebody else still waits");
+        let most = Duration::from_secs(20);
+        let patience = |through| pace.patience(at(3_000), SignedDuration::ZERO, at(through), most);
+        assert_eq!([3_000, 6_000].map(patience), [3, 6].map(Duration::from_secs));
+        assert_eq!(patience(9_000), most);
+    }
+
+    #[test]
     fn a_call_waits_for_news_no_longer_than_until_the_next_window_closes() {
         let (pace, urgency) = Pace::paced();
         let most = Duration::from_secs(20);
         let lag = SignedDuration::from_secs(5);
         let patience = |through| pace.patience(at(0), lag, at(through), most);
         assert_eq!(patience(0), most, "nobody waits");
-        urgency.look_at(Some(at(3_000)));
+        urgency.look_at(vec![at(3_000)]);
         assert_eq!(patience(0), Duration::from_secs(8));
         assert_eq!(patience(3_000), most, "it was looked at");
-        urgency.look_at(Some(at(-60_000)));
+        urgency.look_at(vec![at(-60_000)]);
         assert_eq!(patience(-70_000), Duration::ZERO, "late");
-        urgency.look_at(Some(at(3_600_000)));
+        urgency.look_at(vec![at(3_600_000)]);
         assert_eq!(patience(0), most);
     }
 }

@@ -9,6 +9,7 @@
 //! only wakes is done without; where it is denied, the drill is refused, since the policy has it.
 
 mod build;
+mod standing;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use self::build::{Builder, Names, create_queue, known_rules};
+use self::standing::{Hearing, Standing};
 use super::mailbox::{self, Mailbox};
 use super::wakeups::WakeUps;
 use super::{After, Looking, Seen, Watch};
@@ -43,6 +45,8 @@ pub struct Listener {
     mailbox: Mailbox,
     subjects: Vec<Subject>,
     wake_ups: WakeUps,
+    /// What is read back; nothing where all that comes only wakes.
+    standing: Option<Standing>,
 }
 
 /// One expectation that is seen through the queue.
@@ -60,6 +64,17 @@ enum Wanted {
     RuleMatch(Box<Pattern>),
     /// A message on a topic.
     Message { topic: String, contains: Option<String> },
+}
+
+impl Wanted {
+    /// Whether what does not come counts: the count of a rule's metric shows less of a rule than the event
+    /// does, and no less than an expectation asks for that is content with it.
+    fn is_proof_for(&self, expectation: &PlannedExpectation) -> bool {
+        match self {
+            Self::Event(_) | Self::Message { .. } => true,
+            Self::RuleMatch(_) => expectation.correlation > METRIC_CORRELATION,
+        }
+    }
 }
 
 /// Events that matched the pattern of a rule under watch.
@@ -211,23 +226,31 @@ impl Listener {
         let url = create_queue(context, &names, &topics, evidence).await?;
         let mailbox = Mailbox { url, evidence };
         let known = known_rules(&context, expectations).await;
+        let mut standing = Standing::new(&mailbox.url, names.queue_arn(), context.clock().now());
+        let policy = names.policy(&topics);
         let mut builder = Builder { context, names, rules: Vec::new(), topics: Vec::new(), known };
         let mut subjects = Vec::new();
         for expectation in expectations {
-            if let Some(wanted) = builder.listen_for(expectation).await? {
+            if let Some((wanted, source)) = builder.listen_for(expectation).await? {
+                let is_proof = wanted.is_proof_for(expectation);
+                standing.add(source, is_proof.then_some(expectation.id.as_str()));
                 subjects.push(Subject { expectation: expectation.id.clone(), wanted });
             }
         }
         let mut wake_ups = WakeUps::default();
         for rule in rules {
             match builder.add_rule("default", &rule.pattern).await {
-                Ok(()) => wake_ups.add(&rule.wake_ups)?,
+                Ok(_rule) => wake_ups.add(&rule.wake_ups)?,
                 // The receipt says why; the cadence goes on.
                 Err(error) if is_not_offered(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self { mailbox, subjects, wake_ups })
+        if evidence {
+            standing.make_sure(context.place, &policy).await?;
+        }
+        let standing = evidence.then_some(standing);
+        Ok(Self { mailbox, subjects, wake_ups, standing })
     }
 }
 
@@ -257,7 +280,7 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         .collect();
     let mut told = BTreeSet::new();
     let mut lost = None;
-    let mut look = async |wait: Duration| {
+    let look = async |wait: Duration| {
         let read = |message: &Message| read(watch, listener, matches, &mut told, message);
         matches.looks();
         let received = listener.mailbox.receive(watch, wait, read).await;
@@ -266,41 +289,41 @@ pub(super) async fn poll(watch: &Watch<'_>, listener: &Listener, matches: &Match
         matches.looked(now - LAG, sure.as_ref().map(|_any| ()));
         sure
     };
-    if watch.pace.is_paced() {
-        keep_waiting(watch, &expectations, look).await;
-    } else {
-        // An account that rings by itself shows all that it holds at once.
-        let look = async || look(Duration::ZERO).await.map(|_any| ());
-        watch.keep_looking(OBSERVER, Topic::Messages, LAG, &expectations, look).await;
-    }
+    keep_waiting(watch, listener, &expectations, look).await;
 }
 
-/// One long poll after the other, so that a message is read when it comes. Never returns.
+/// One look after the other: at the pace of an account that rings by itself and shows all that it holds at
+/// once, else one long poll after the other, so that a message is read when it comes. Never returns.
 async fn keep_waiting(
     watch: &Watch<'_>,
+    listener: &Listener,
     expectations: &[String],
     mut look: impl AsyncFnMut(Duration) -> Result<bool, CallError>,
 ) {
+    let is_paced = watch.pace.is_paced();
     let (mut looking, mut looked) = (Looking::default(), None);
+    let mut hearing = Hearing::new(listener.standing.as_ref(), watch.since);
     loop {
         let mark = watch.pace.mark(Topic::Messages);
-        let wait = mailbox::patience(watch, LAG, looked);
+        let wait = if is_paced { mailbox::patience(watch, LAG, looked) } else { Duration::ZERO };
         let asked = watch.clock().now();
         let received = look(wait).await;
         let now = watch.clock().now();
-        let through = now - LAG;
         let any = received.as_ref().is_ok_and(|any| *any);
-        match watch.note(OBSERVER, expectations, &mut looking, received.map(|_any| through)) {
-            After::Success => {
+        let confirmed = hearing.confirm(watch, now - LAG).await;
+        let through = hearing.through;
+        let noted = watch.note(OBSERVER, expectations, &mut looking, received.map(|_any| through));
+        match (noted, confirmed) {
+            (After::Success, After::Success) => {
                 looked = Some(through);
                 // A server that answers before the time is up does not wait for messages: it is asked at
                 // the cadence.
                 let waited = Duration::try_from(now.duration_since(asked)).unwrap_or_default();
-                if !any && waited < wait / 2 {
+                if !is_paced || (!any && waited < wait / 2) {
                     watch.rest(Topic::Messages, mark, LAG, through).await;
                 }
             }
-            after => watch.recover(after).await,
+            (After::Success, after) | (after, _) => watch.recover(after).await,
         }
     }
 }

@@ -333,6 +333,10 @@ impl<'a> Watch<'a> {
 
     /// Notes that we could not look; told once until sight returns.
     pub(crate) fn blind(&self, expectations: &[String], error: &CallError) {
+        self.blind_because(expectations, || told(error));
+    }
+
+    fn blind_because(&self, expectations: &[String], reason: impl FnOnce() -> String) {
         let mut news = Vec::new();
         {
             let mut sight = self.sight.lock().expect("no poller panics while it notes");
@@ -346,8 +350,7 @@ impl<'a> Watch<'a> {
             }
         }
         if !news.is_empty() {
-            let reason = told(error);
-            self.recorder.record(EntryKind::Blind { expectations: news, reason });
+            self.recorder.record(EntryKind::Blind { expectations: news, reason: reason() });
         }
     }
 

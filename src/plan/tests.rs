@@ -73,6 +73,9 @@ fn the_dry_run_tells_everything_that_will_happen() {
                  sqs:ReceiveMessage                 wake-ups, paged, no-second-page
                  fis:GetExperiment                  tunnel-down
                  sqs:DeleteMessage                  paged, no-second-page
+                 sqs:GetQueueAttributes             paged, no-second-page
+                 sns:ListSubscriptionsByTopic       paged, no-second-page
+                 sns:GetSubscriptionAttributes      paged, no-second-page
                  ssm:DescribeAutomationExecutions   diagnosed
                  ssm:GetAutomationExecution         diagnosed
       revert     sns:ListSubscriptionsByTopic       no-second-page, paged
@@ -119,6 +122,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
             "cloudwatch:ListAlarmMuteRules",
             "fis:ListExperimentTemplates",
             "fis:ListExperiments",
+            "sns:GetSubscriptionAttributes",
             "sns:Unsubscribe",
             "ssm:DescribeAutomationExecutions"
           ],
@@ -193,6 +197,7 @@ fn the_policy_is_as_narrow_as_the_plan_allows() {
             "sqs:CreateQueue",
             "sqs:DeleteMessage",
             "sqs:DeleteQueue",
+            "sqs:GetQueueAttributes",
             "sqs:GetQueueUrl",
             "sqs:ReceiveMessage",
             "sqs:TagQueue"
@@ -521,11 +526,16 @@ fn the_dry_run_of_everything_names_everything() {
                  logs:DescribeDeliveryDestinations  expect-2, expect-9
                  logs:FilterLogEvents               expect-2, expect-9
                  sqs:DeleteMessage                  expect-2, expect-5, expect-6, expect-9
+                 sqs:GetQueueAttributes             expect-2, expect-5, expect-6, expect-9
+                 events:DescribeRule                expect-2, expect-5, expect-9
+                 events:ListTargetsByRule           expect-2, expect-5, expect-9
                  cloudwatch:GetMetricData           expect-2, expect-9
                  ssm:DescribeAutomationExecutions   expect-3
                  ssm:GetAutomationExecution         expect-3
                  codedeploy:ListDeployments         expect-4
                  codedeploy:GetDeployment           expect-4
+                 sns:ListSubscriptionsByTopic       expect-6
+                 sns:GetSubscriptionAttributes      expect-6
       revert     events:DescribeRule                expect-9, expect-5, expect-2, wake-ups
                  events:RemoveTargets               expect-9, expect-5, expect-2, wake-ups
                  events:DeleteRule                  expect-9, expect-5, expect-2, wake-ups

@@ -429,7 +429,7 @@ impl<'a> Drill<'a> {
             if begun && open.is_empty() {
                 return;
             }
-            self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).min());
+            self.urgency.look_at(open.iter().filter_map(|open| open.closes_at).collect());
             // What waits for another expectation has no window yet; the one that it waits for has.
             let last = open.iter().filter_map(|open| open.closes_at).max();
             let patience = observe::longest_lag(self.plan) + PATIENCE + self.ahead();

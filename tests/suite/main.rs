@@ -34,6 +34,7 @@ mod interrupts;
 mod lacking;
 mod least_policy;
 mod limits;
+mod listener_deaf;
 mod machines;
 mod match_command;
 mod messages;

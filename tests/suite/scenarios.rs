@@ -65,7 +65,7 @@ fn every_broken_scenario_fails_with_the_verdict_that_its_header_names() {
 }
 
 #[test]
-fn a_drill_costs_fewer_than_eighty_api_calls() {
+fn a_drill_costs_fewer_than_ninety_api_calls() {
     for file in scenarios("scenarios") {
         let mut workshop = Workshop::new(0);
         let values = Values { run_id: "fd-calls".to_owned(), ..Values::default() };
@@ -75,7 +75,7 @@ fn a_drill_costs_fewer_than_eighty_api_calls() {
         let accounts = prepared.estate().expect("it has an environment");
         let finished = rehearse(&plan, accounts, &StopSwitch::default(), Box::new(|_| Ok(())));
         let calls = finished.calls.expect("the emulated account counts");
-        assert!(calls < 80, "{} costs {calls} API calls", file.display());
+        assert!(calls < 90, "{} costs {calls} API calls", file.display());
     }
 }
 

@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use super::super::mailbox::Mailbox;
+use super::standing::Source;
 use super::{Wanted, parse};
 use crate::aws::rules::{Named, rules};
 use crate::aws::{CallError, CallErrorKind, RuleFound};
@@ -40,7 +41,7 @@ impl<'a> Names<'a> {
         format!("firedrill-{}", self.run_id)
     }
 
-    fn queue_arn(&self) -> String {
+    pub(super) fn queue_arn(&self) -> String {
         let Names { account, region, partition, .. } = self;
         format!("arn:{partition}:sqs:{region}:{account}:{}", self.queue())
     }
@@ -50,7 +51,7 @@ impl<'a> Names<'a> {
     }
 
     /// Only the drill's own rules and the topics that it listens to may send to the queue.
-    fn policy(&self, topics: &[String]) -> String {
+    pub(super) fn policy(&self, topics: &[String]) -> String {
         let Names { account, region, partition, run_id } = self;
         let rules = format!("arn:{partition}:events:{region}:{account}:rule/*firedrill-{run_id}-*");
         let may_send = |service: &str, condition: Value| {
@@ -112,7 +113,8 @@ pub(super) struct Builder<'a> {
     pub(super) names: Names<'a>,
     /// Bus and pattern of the rules so far.
     pub(super) rules: Vec<(String, String)>,
-    pub(super) topics: Vec<String>,
+    /// The topics so far, each with the ARN of its subscription.
+    pub(super) topics: Vec<(String, String)>,
     /// What is known of the real rules that are under watch.
     pub(super) known: BTreeMap<Named, Result<RuleFound, CallError>>,
 }
@@ -130,27 +132,28 @@ pub(super) async fn known_rules(
 }
 
 impl Builder<'_> {
-    /// Makes what shows this expectation; nothing for a rule on a schedule.
+    /// Makes what shows this expectation, and what feeds the queue for it; nothing for a rule on a schedule.
     pub(super) async fn listen_for(
         &mut self,
         expectation: &PlannedExpectation,
-    ) -> Result<Option<Wanted>, ChangeError> {
+    ) -> Result<Option<(Wanted, Source)>, ChangeError> {
         match &expectation.kind {
             Kind::Event { bus, pattern } => {
                 let parsed = parse(pattern)?;
-                self.add_rule(bus, pattern).await?;
-                Ok(Some(Wanted::Event(Box::new(parsed))))
+                let source = self.add_rule(bus, pattern).await?;
+                Ok(Some((Wanted::Event(Box::new(parsed)), source)))
             }
             Kind::Rule { name, bus, .. } => {
                 let Some(pattern) = self.pattern_of(name, bus)? else { return Ok(None) };
                 let parsed = parse(&pattern)?;
-                self.add_rule(bus, &pattern).await?;
-                Ok(Some(Wanted::RuleMatch(Box::new(parsed))))
+                let source = self.add_rule(bus, &pattern).await?;
+                Ok(Some((Wanted::RuleMatch(Box::new(parsed)), source)))
             }
             Kind::Notification { topic, contains } => {
                 let topic = self.names.topic_arn(topic);
-                self.subscribe(&topic).await?;
-                Ok(Some(Wanted::Message { topic, contains: contains.clone() }))
+                let arn = self.subscribe(&topic).await?;
+                let source = Source::Subscription { topic: topic.clone(), arn };
+                Ok(Some((Wanted::Message { topic, contains: contains.clone() }, source)))
             }
             Kind::Alarm { .. }
             | Kind::Runbook { .. }
@@ -177,13 +180,21 @@ impl Builder<'_> {
     }
 
     /// A rule of the drill's own, which delivers to the queue.
-    pub(super) async fn add_rule(&mut self, bus: &str, pattern: &str) -> Result<(), ChangeError> {
+    pub(super) async fn add_rule(
+        &mut self,
+        bus: &str,
+        pattern: &str,
+    ) -> Result<Source, ChangeError> {
         let wanted = (bus.to_owned(), pattern.to_owned());
-        if self.rules.contains(&wanted) {
-            return Ok(());
+        let known = self.rules.iter().position(|known| *known == wanted);
+        let number = known.unwrap_or(self.rules.len()) + 1;
+        let name = format!("firedrill-{}-{number}", self.context.run_id);
+        let (bus_name, pattern_text) = wanted.clone();
+        let source = Source::Rule { bus: bus_name, name: name.clone(), pattern: pattern_text };
+        if known.is_some() {
+            return Ok(source);
         }
         self.rules.push(wanted);
-        let name = format!("firedrill-{}-{}", self.context.run_id, self.rules.len());
         let undo = Undo::DeleteRule { bus: bus.to_owned(), name: name.clone() };
         let recorder = self.context.recorder;
         let ids = || ids([("rule", &name), ("bus", bus)]);
@@ -195,7 +206,8 @@ impl Builder<'_> {
         let intent = recorder.intent(None, Purpose::Listen, "events:PutTargets", None)?;
         let put = self.put_target(&name, bus).await;
         recorder.receipt(intent, put.as_ref().map(|()| ids()));
-        Ok(put?)
+        put?;
+        Ok(source)
     }
 
     async fn put_rule(&self, name: &str, bus: &str, pattern: &str) -> Result<(), CallError> {
@@ -238,11 +250,11 @@ impl Builder<'_> {
         }
     }
 
-    async fn subscribe(&mut self, topic: &str) -> Result<(), ChangeError> {
-        if self.topics.iter().any(|known| known == topic) {
-            return Ok(());
+    /// Answers the subscription's ARN.
+    async fn subscribe(&mut self, topic: &str) -> Result<String, ChangeError> {
+        if let Some((_, arn)) = self.topics.iter().find(|(known, _)| known == topic) {
+            return Ok(arn.clone());
         }
-        self.topics.push(topic.to_owned());
         let endpoint = self.names.queue_arn();
         let undo = Undo::Unsubscribe { topic: topic.to_owned(), endpoint: endpoint.clone() };
         let recorder = self.context.recorder;
@@ -261,7 +273,8 @@ impl Builder<'_> {
         let answer = recorder.heard(intent, "sns:Subscribe", sent)?;
         let arn = answer.subscription_arn.unwrap_or_default();
         recorder.receipt(intent, Ok(ids([("subscription", &arn)])));
-        Ok(())
+        self.topics.push((topic.to_owned(), arn.clone()));
+        Ok(arn)
     }
 }
 

@@ -17,8 +17,17 @@ pub(super) fn bus_log_calls(calls: &mut Calls, id: &str, bus: &str) {
 
 /// The run's own rule on a bus, which shows what an expectation asks for.
 pub(super) fn listener_rule_calls(calls: &mut Calls, id: &str, bus: &str) {
+    let ours = rule(bus, &format!("{LISTENER_PREFIX}*"));
     rule_of_ours_calls(calls, id, bus);
+    evidence_calls(calls, id);
+    calls.add(Step::Observe, "events:DescribeRule", id, ours.clone());
+    calls.add(Step::Observe, "events:ListTargetsByRule", id, ours);
+}
+
+/// What is read from the run's own queue, where it is evidence: what it lets in is read back, too.
+fn evidence_calls(calls: &mut Calls, id: &str) {
     calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
+    calls.add(Step::Observe, "sqs:GetQueueAttributes", id, queue());
 }
 
 /// The run's own rule on a bus, which delivers to its queue.
@@ -37,8 +46,10 @@ pub(super) fn notification_calls(calls: &mut Calls, id: &str, topic: &str) {
     let watched = named("sns", "", topic);
     calls.add(Step::Preflight, "sns:GetTopicAttributes", id, watched.clone());
     queue_calls(calls, id);
-    calls.add(Step::Observe, "sqs:DeleteMessage", id, queue());
+    evidence_calls(calls, id);
     calls.add(Step::Listen, "sns:Subscribe", id, watched.clone());
+    calls.add(Step::Observe, "sns:ListSubscriptionsByTopic", id, watched.clone());
+    calls.add(Step::Observe, "sns:GetSubscriptionAttributes", id, any(NO_LEVEL));
     calls.add(Step::Revert, "sns:Unsubscribe", id, any(NO_LEVEL));
     // After a crash the subscription is found again by its endpoint.
     calls.add(Step::Revert, "sns:ListSubscriptionsByTopic", id, watched);
