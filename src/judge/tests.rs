@@ -195,7 +195,7 @@ fn every_verdict_of_something_that_must_happen() {
         ("in time", once(), vec![seen("detected", 48, true)], Met, false, "observed after 48s, 1m 12s before"),
         ("at the deadline", once(), vec![seen("detected", 120, true)], Met, false, "0s before"),
         ("late", once(), vec![seen("detected", 162, true)], Late, false, "late by 42s"),
-        ("not looked", once(), vec![], Inconclusive, true, "before anything was looked at"),
+        ("not looked", once(), vec![], Inconclusive, true, "before it was looked through"),
         ("half looked", once(), vec![looked("detected", 179)], Inconclusive, true, "the drill ended before"),
         ("looked throughout", once(), vec![looked("detected", 180)], Missed, false, "not observed within 3m"),
         ("blind", once(), vec![looked("detected", 60), blind("detected", "throttled")], Inconclusive, true, "could not look: throttled"),
