@@ -122,12 +122,19 @@ struct Sight {
     blind: bool,
     /// What it looks at shows nothing for now, however well the look goes.
     veiled: bool,
+    /// What would hear of it may hear nothing, however well the look goes.
+    deaf: bool,
 }
 
 impl Sight {
     /// Nothing is seen yet.
-    const NONE: Self =
-        Self { through: Timestamp::UNIX_EPOCH, recorded: None, blind: false, veiled: false };
+    const NONE: Self = Self {
+        through: Timestamp::UNIX_EPOCH,
+        recorded: None,
+        blind: false,
+        veiled: false,
+        deaf: false,
+    };
 }
 
 impl<'a> Watch<'a> {
@@ -287,7 +294,7 @@ impl<'a> Watch<'a> {
             for expectation in expectations {
                 let unseen = Sight { through: self.since, ..Sight::NONE };
                 let entry = sight.entry(expectation.clone()).or_insert(unseen);
-                if entry.veiled {
+                if entry.veiled || entry.deaf {
                     continue;
                 }
                 entry.through = entry.through.max(through);

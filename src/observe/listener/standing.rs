@@ -16,7 +16,7 @@ use futures_util::future::join;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::{After, Watch};
+use super::super::{After, Watch, told};
 use crate::aws::{Aws, CallError, CallErrorKind};
 use crate::context::{ChangeError, Place};
 use crate::timeline::TargetKind;
@@ -297,11 +297,11 @@ impl<'a> Hearing<'a> {
                     let way_out =
                         "keep clean-up jobs and the like away from what is named firedrill-*";
                     let why = format!("{what} by somebody during the drill ({way_out})");
-                    watch.deafen(&serves, &why);
+                    watch.deafen(&serves, why);
                     self.deaf.extend(serves);
                 }
                 Err(error) => {
-                    watch.veil(&serves, &error);
+                    watch.deafen(&serves, told(&error));
                     again |= error.kind != CallErrorKind::Unsupported;
                     unknown.extend(serves);
                 }
@@ -309,7 +309,7 @@ impl<'a> Hearing<'a> {
         }
         let heard = |one: &&String| !self.deaf.contains(*one) && !unknown.contains(*one);
         let heard: Vec<String> = standing.all().filter(heard).cloned().collect();
-        watch.unveil(&heard);
+        watch.set_deaf(&heard, false);
         self.through = through;
         self.failures = if again { self.failures + 1 } else { 0 };
         if again { After::Failures(self.failures) } else { After::Success }
@@ -317,10 +317,19 @@ impl<'a> Hearing<'a> {
 }
 
 impl Watch<'_> {
-    /// Notes that these are blind from now on, whatever is looked at.
-    fn deafen(&self, expectations: &[String], reason: &str) {
-        self.blind_because(expectations, || reason.to_owned());
-        self.set_veil(expectations, true);
+    /// Notes that these are blind until they are heard again, whatever else looks at them.
+    fn deafen(&self, expectations: &[String], reason: String) {
+        self.blind_because(expectations, || reason);
+        self.set_deaf(expectations, true);
+    }
+
+    fn set_deaf(&self, expectations: &[String], deaf: bool) {
+        let mut sight = self.sight.lock().expect("no poller panics while it notes");
+        for expectation in expectations {
+            if let Some(entry) = sight.get_mut(expectation) {
+                entry.deaf = deaf;
+            }
+        }
     }
 }
 
