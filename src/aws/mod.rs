@@ -25,6 +25,7 @@ pub mod quotas;
 pub(crate) mod rules;
 pub mod secrets;
 mod shared;
+pub(crate) mod subscriptions;
 pub(crate) mod trail;
 
 use std::any::Any;

@@ -60,10 +60,7 @@ pub fn run(arguments: &PlanArgs) -> Exit {
 pub fn plan(arguments: &PlanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let mut workshop = Workshop::new(0);
     let values = values(&arguments.vars, RUN_ID);
-    let prepared = workshop.prepare(&arguments.file, &values, true);
-    workshop.tell_unused(&values);
-    let in_order = workshop.told(Severity::Error).next().is_none();
-    let Some(prepared) = prepared.filter(|_| in_order) else {
+    let Some(prepared) = workshop.prepare_alone(&arguments.file, &values, true) else {
         for found in workshop.told(Severity::Error) {
             err.write_all(workshop.render(found).as_bytes())?;
         }

@@ -222,6 +222,19 @@ impl Workshop {
         Some(Prepared { file, bytes: Arc::new(bytes), scenario, stage, targets })
     }
 
+    /// Prepares the one scenario of a command, whose `--var`s are all for it; answers it when nothing has an
+    /// error.
+    pub fn prepare_alone(
+        &mut self,
+        path: &Path,
+        values: &Values,
+        surroundings: bool,
+    ) -> Option<Prepared> {
+        let prepared = self.prepare(path, values, surroundings);
+        self.tell_unused(values);
+        prepared.filter(|_| self.told(Severity::Error).next().is_none())
+    }
+
     /// The emulated accounts of a scenario's other targets; what is wrong with them goes to `found`.
     fn target_stages(
         &mut self,

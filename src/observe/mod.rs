@@ -365,19 +365,19 @@ impl<'a> Watch<'a> {
     /// blind until [`Watch::unveil`].
     pub(crate) fn veil(&self, expectations: &[String], error: &CallError) {
         self.blind(expectations, error);
-        self.set_veil(expectations, true);
+        self.set_sight(expectations, |entry| entry.veiled = true);
     }
 
     /// Notes that what these look at shows something again.
     pub(crate) fn unveil(&self, expectations: &[String]) {
-        self.set_veil(expectations, false);
+        self.set_sight(expectations, |entry| entry.veiled = false);
     }
 
-    fn set_veil(&self, expectations: &[String], veiled: bool) {
+    fn set_sight(&self, expectations: &[String], set: impl Fn(&mut Sight)) {
         let mut sight = self.sight.lock().expect("no poller panics while it notes");
         for expectation in expectations {
             if let Some(entry) = sight.get_mut(expectation) {
-                entry.veiled = veiled;
+                set(entry);
             }
         }
     }

@@ -20,14 +20,7 @@ pub(crate) fn deny_after(
     operation: &'static str,
     inner: SharedHttpClient,
 ) -> SharedHttpClient {
-    let seen = AtomicUsize::new(0);
-    between(inner, move |name, request, account| {
-        let named = name == operation || request.uri().ends_with(operation);
-        if !named || seen.fetch_add(1, Ordering::SeqCst) < after {
-            return account.call(request);
-        }
-        refuse(&request, 400, "AccessDeniedException")
-    })
+    deny_for(after, usize::MAX - after, operation, inner)
 }
 
 /// Denies so many calls of this operation after the first few of it.

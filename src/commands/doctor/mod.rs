@@ -90,10 +90,7 @@ pub fn doctor(
     };
     let mut workshop = Workshop::new(0);
     let values = values(&arguments.vars, RUN_ID);
-    let prepared = workshop.prepare(&arguments.file, &values, is_emulated);
-    workshop.tell_unused(&values);
-    let in_order = workshop.told(Severity::Error).next().is_none();
-    let Some(prepared) = prepared.filter(|_| in_order) else {
+    let Some(prepared) = workshop.prepare_alone(&arguments.file, &values, is_emulated) else {
         for found in workshop.told(Severity::Error) {
             err.write_all(workshop.render(found).as_bytes())?;
         }

@@ -5,7 +5,7 @@
 use indexmap::IndexMap;
 
 use super::{ChangeError, Context, Found, Pending, revert_unless_gone, sought, until_gone};
-use crate::aws::CallError;
+use crate::aws::{CallError, subscriptions};
 use crate::context::ids;
 use crate::timeline::Undo;
 
@@ -31,25 +31,14 @@ pub(super) async fn undo(
     revert_unless_gone(context, change, "sns:Unsubscribe", work, is_there).await
 }
 
+/// An undo looks to the list's end.
 async fn find(
     context: Context<'_>,
     topic: &str,
     endpoint: &str,
 ) -> Result<Option<String>, CallError> {
-    let mut pages =
-        context.aws.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| CallError::of("sns:ListSubscriptionsByTopic", &error))?;
-        let found = page
-            .subscriptions
-            .unwrap_or_default()
-            .into_iter()
-            .find(|subscription| subscription.endpoint() == Some(endpoint));
-        if let Some(subscription) = found {
-            return Ok(subscription.subscription_arn);
-        }
-    }
-    Ok(None)
+    let found = subscriptions::of_endpoint(context.aws, topic, endpoint, usize::MAX).await?;
+    Ok(found.filter(|arn| !arn.is_empty()))
 }
 
 /// The subscriptions of the context's drill to any topic, by the queue that they deliver to.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::{After, Watch, told};
-use crate::aws::{Aws, CallError, CallErrorKind};
+use crate::aws::{Aws, CallError, CallErrorKind, subscriptions};
 use crate::context::{ChangeError, Place};
 use crate::timeline::TargetKind;
 
@@ -220,7 +220,8 @@ impl Standing {
         topic: &str,
         arn: &str,
     ) -> Result<Option<String>, CallError> {
-        let found = match subscription(aws, topic, &self.queue_arn).await {
+        let subscribed = subscriptions::of_endpoint(aws, topic, &self.queue_arn, MOST_PAGES);
+        let found = match subscribed.await {
             Ok(found) => found,
             Err(error) if error.is_not_found() => {
                 return Ok(Some(format!("the topic {topic} was deleted")));
@@ -324,12 +325,7 @@ impl Watch<'_> {
     }
 
     fn set_deaf(&self, expectations: &[String], deaf: bool) {
-        let mut sight = self.sight.lock().expect("no poller panics while it notes");
-        for expectation in expectations {
-            if let Some(entry) = sight.get_mut(expectation) {
-                entry.deaf = deaf;
-            }
-        }
+        self.set_sight(expectations, |entry| entry.deaf = deaf);
     }
 }
 
@@ -343,23 +339,6 @@ async fn settings(aws: &Aws, url: &str) -> Result<Settings, CallError> {
     let found = answer.attributes.unwrap_or_default();
     let of = |name: &QueueAttributeName| found.get(name).filter(|value| !value.is_empty()).cloned();
     Ok(SETTINGS.iter().filter_map(|name| Some((name.as_str(), of(name)?))).collect())
-}
-
-/// The ARN of the queue's subscription to a topic, as far as the topic's own list shows it.
-///
-/// Source: <https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html>.
-async fn subscription(aws: &Aws, topic: &str, queue: &str) -> Result<Option<String>, CallError> {
-    const OPERATION: &str = "sns:ListSubscriptionsByTopic";
-    let mut pages = aws.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().send();
-    for _ in 0..MOST_PAGES {
-        let Some(page) = pages.next().await else { return Ok(None) };
-        let page = page.map_err(|error| CallError::of(OPERATION, &error))?;
-        let ours = page.subscriptions().iter().find(|one| one.endpoint() == Some(queue));
-        if let Some(ours) = ours {
-            return Ok(Some(ours.subscription_arn().unwrap_or_default().to_owned()));
-        }
-    }
-    Err(CallError::unusable(OPERATION, "has no end"))
 }
 
 /// Whether it no longer gets the event as it is.
